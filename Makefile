@@ -1,0 +1,55 @@
+# Every target works on a fresh clone with Go and make. What needs root and Debian packages says so (tests/needs).
+COMMANDS := $(patsubst %/main.go,%,$(wildcard */main.go))
+PAGES    := $(patsubst man/%.md,bin/man/%,$(wildcard man/*.[0-9].md))
+GOFLAGS  := -trimpath
+export CGO_ENABLED := 0
+
+all: build man
+
+build:
+	go build $(GOFLAGS) -ldflags "-s -w" -o bin/ $(addprefix ./,$(COMMANDS)) ./debootstrap/fetch
+
+man: $(PAGES)
+
+bin/man/%: man/%.md
+	@mkdir -p bin/man
+	go tool go-md2man -in $< -out $@
+
+# The quick checks: no root, no network, no lab.
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	CGO_ENABLED=1 go test -race ./...
+
+# Everything: the quick checks and what runs in the lab.
+test: check all needs
+	GANTRY_LAB=1 go test -count=1 -timeout 40m ./tests/... ./debootstrap/... ./lib/kvm/... ./lib/remote/...
+
+needs:
+	tests/needs
+
+lint:
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+
+lab: all needs
+	go run ./tests/lab/cmd/lab playground
+
+demo: all needs
+	go run ./tests/demo
+
+bench: all needs
+	go run ./tests/bench
+
+install: all
+	install -d $(DESTDIR)/usr/sbin $(DESTDIR)/usr/bin $(DESTDIR)/usr/lib/ganeti $(DESTDIR)/usr/share/man/man7 $(DESTDIR)/usr/share/man/man8
+	for c in $(COMMANDS); do case $$c in h*) d=bin;; *) d=sbin;; esac; install -m 755 bin/$$c $(DESTDIR)/usr/$$d/; done
+	install -m 755 bin/fetch $(DESTDIR)/usr/lib/ganeti/debootstrap-fetch
+	for p in bin/man/*; do install -m 644 $$p $(DESTDIR)/usr/share/man/man$${p##*.}/; done
+	$(MAKE) -C debootstrap install DESTDIR=$(abspath $(DESTDIR))
+	install -D -m 644 tests/completion/ganeti $(DESTDIR)/usr/share/bash-completion/completions/ganeti
+	install -D -m 644 etc/cron.d $(DESTDIR)/etc/cron.d/ganeti
+
+clean:
+	rm -rf bin
+
+.PHONY: all build man check test needs lint lab demo bench install clean
