@@ -1,0 +1,101 @@
+package unit
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// digits is what Python takes for a decimal integer: single underscores between digits.
+var digits = regexp.MustCompile(`^[+-]?[0-9]+(_[0-9]+)*$`)
+
+// ParseInt reads an integer as Python's int() does: blanks around it, a sign and
+// underscores between digits are fine.
+func ParseInt(s string) (int, error) {
+	trimmed := strings.TrimSpace(s)
+	if !digits.MatchString(trimmed) {
+		return 0, fmt.Errorf("invalid literal for int() with base 10: %s", Repr(s))
+	}
+	n, err := strconv.Atoi(strings.ReplaceAll(trimmed, "_", ""))
+	if err != nil {
+		return 0, fmt.Errorf("invalid literal for int() with base 10: %s", Repr(s))
+	}
+	return n, nil
+}
+
+var prefixed = regexp.MustCompile(`^[+-]?0([xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*|[bB][01]+(_[01]+)*|[0-7]+(_[0-7]+)*)$`)
+
+// ParseOptionInt reads an integer as options do: 0x and 0b as usual, and a
+// leading 0 makes it octal.
+func ParseOptionInt(s string) (int, error) {
+	trimmed := strings.TrimSpace(s)
+	sign, body := "", trimmed
+	if strings.HasPrefix(body, "-") || strings.HasPrefix(body, "+") {
+		sign, body = body[:1], body[1:]
+	}
+	if len(body) < 2 || body[0] != '0' {
+		return ParseInt(s)
+	}
+	if !prefixed.MatchString(trimmed) {
+		return 0, errors.New("no such number")
+	}
+	base, rest := 8, body[1:]
+	switch body[1] {
+	case 'x', 'X':
+		base, rest = 16, body[2:]
+	case 'b', 'B':
+		base, rest = 2, body[2:]
+	}
+	n, err := strconv.ParseInt(sign+strings.ReplaceAll(rest, "_", ""), base, 0)
+	return int(n), err
+}
+
+// ParseBool reads yes, no, true or false, in any case.
+func ParseBool(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "yes", "true":
+		return true, nil
+	case "no", "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("Invalid boolean value '%s'", s)
+}
+
+// Range is a range of numbers with both ends included: user ids, ports.
+type Range struct{ Low, High int }
+
+// String writes the range as ParseRanges reads it.
+func (r Range) String() string {
+	if r.Low == r.High {
+		return strconv.Itoa(r.Low)
+	}
+	return fmt.Sprintf("%d-%d", r.Low, r.High)
+}
+
+// ParseRanges reads a pool of user ids, "4000-4019,5000". Ranges come back
+// sorted, and not yet checked: the lower end may be above the higher.
+func ParseRanges(s string) ([]Range, error) {
+	var ranges []Range
+	for part := range strings.SplitSeq(s, ",") {
+		if part == "" {
+			continue
+		}
+		ends := strings.Split(part, "-")
+		if len(ends) > 2 {
+			return nil, fmt.Errorf("Invalid user-id range definition. Only one hyphen allowed: %s", Repr(ends))
+		}
+		low, err := ParseInt(ends[0])
+		if err != nil {
+			return nil, fmt.Errorf("Invalid user-id value for lower boundary of user-id range: %w", err)
+		}
+		high, err := ParseInt(ends[len(ends)-1])
+		if err != nil {
+			return nil, fmt.Errorf("Invalid user-id value for higher boundary of user-id range: %w", err)
+		}
+		ranges = append(ranges, Range{low, high})
+	}
+	sortRanges(ranges)
+	return ranges, nil
+}

@@ -1,0 +1,61 @@
+package unit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var sizeForm = regexp.MustCompile(`^([.0-9]+)\s*([a-zA-Z]+)?\n?$`)
+
+// maxSize keeps sizes well inside what can be added and multiplied in an int.
+const maxSize = 1 << 50
+
+// ParseSize reads a size and returns MiB. Without a suffix the number is MiB. As
+// in Ganeti the result is rounded up to a multiple of 4.
+func ParseSize(s string) (mib int, err error) {
+	m := sizeForm.FindStringSubmatch(s)
+	if m == nil {
+		return 0, errors.New("Invalid format")
+	}
+	value, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return 0, errors.New("Invalid format")
+	}
+	switch strings.ToLower(m[2]) {
+	case "", "m", "mb", "mib":
+	case "g", "gb", "gib":
+		value *= 1024
+	case "t", "tb", "tib":
+		value *= 1024 * 1024
+	default:
+		return 0, fmt.Errorf("Unknown unit: %s", m[2])
+	}
+	if value > maxSize {
+		return 0, errors.New("Invalid format") // Ganeti would go on with a number nothing can hold
+	}
+	return int(math.Ceil(math.Ceil(value)/4)) * 4, nil
+}
+
+// FormatSize writes a number of MiB in unit "m", "g" or "t", without a suffix,
+// or with "h" in the one that fits, with its suffix.
+func FormatSize(mib float64, unit string) string {
+	human := unit == "h"
+	suffix := func(s string) string {
+		if human {
+			return s
+		}
+		return ""
+	}
+	switch {
+	case unit == "m" || human && mib < 1024:
+		return strconv.FormatFloat(math.RoundToEven(mib), 'f', 0, 64) + suffix("M")
+	case unit == "g" || human && mib < 1024*1024:
+		return strconv.FormatFloat(mib/1024, 'f', 1, 64) + suffix("G")
+	default:
+		return strconv.FormatFloat(mib/1024/1024, 'f', 1, 64) + suffix("T")
+	}
+}

@@ -1,0 +1,70 @@
+package unit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var spans = map[byte]int{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
+
+// ParseTimespec reads a span of time such as "90", "20s" or "3d" and returns seconds.
+func ParseTimespec(s string) (seconds int, err error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return 0, errors.New("Empty time specification passed")
+	}
+	number, factor := s, 1
+	if f, ok := spans[s[len(s)-1]]; ok {
+		number, factor = s[:len(s)-1], f
+		if number == "" {
+			return 0, fmt.Errorf("Invalid time specification (only suffix passed)")
+		}
+	}
+	n, err := ParseInt(number)
+	if err != nil || n > math.MaxInt64/factor || n < math.MinInt64/factor {
+		return 0, fmt.Errorf("Invalid time specification '%s'", s)
+	}
+	return n * factor, nil
+}
+
+// FormatSeconds writes a span for reading: 2d 9h 19m 49s.
+func FormatSeconds(seconds float64) string {
+	left := int64(math.RoundToEven(seconds))
+	var parts []string
+	if left > 0 {
+		for _, u := range []struct {
+			name string
+			size int64
+		}{{"d", 86400}, {"h", 3600}, {"m", 60}} {
+			whole := left / u.size
+			left %= u.size
+			if whole > 0 || len(parts) > 0 {
+				parts = append(parts, strconv.FormatInt(whole, 10)+u.name)
+			}
+		}
+	}
+	return strings.Join(append(parts, strconv.FormatInt(left, 10)+"s"), " ")
+}
+
+// FormatTime writes a time the way the list commands do; the zero time is "N/A".
+func FormatTime(t time.Time) string {
+	if t.IsZero() {
+		return "N/A"
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+// FormatTimeMicro is FormatTime with microseconds, as jobs show it.
+func FormatTimeMicro(t time.Time) string {
+	if t.IsZero() {
+		return "N/A"
+	}
+	return t.Local().Format("2006-01-02 15:04:05.000000")
+}
+
+// Ctime writes a time the way C's ctime does: the head of every line of a job's log.
+func Ctime(t time.Time) string { return t.Local().Format(time.ANSIC) }
