@@ -1,0 +1,101 @@
+// Package remote runs commands on nodes and moves files to and from them. A command is data (Cmd); how it travels, by SSH
+// or by the local runner of the master's own node, is nobody else's business. Every call has a deadline, its output is
+// bounded, and it ends in one of three ways: done, failed or unknown. See DESIGN.md.
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Result is what a command left: its output and exit status, and how long it took as seen from the master.
+type Result struct {
+	Stdout, Stderr []byte
+	Status         int
+	Took           time.Duration
+}
+
+// Runner runs one command on the node of that name. The error is nil when the command ended with status 0 or one of its
+// OK, and an *Error otherwise, unless ctx had ended before anything was tried. The Result holds what is known either way.
+type Runner interface {
+	Run(ctx context.Context, node string, c Cmd) (Result, error)
+}
+
+// Outcome is what the master knows about a command's effect.
+type Outcome int
+
+const (
+	Done    Outcome = iota // it ran and ended well
+	Failed                 // it did not run, or ended and said so
+	Unknown                // it may have run, may be running still: limit reached, connection lost
+)
+
+func (o Outcome) String() string {
+	return [...]string{"done", "failed", "unknown"}[o]
+}
+
+// ErrUnreachable is in an Error's chain when the node could not be spoken to, so that nothing ran there.
+var ErrUnreachable = errors.New("unreachable")
+
+// Error is why a command on a node is not done.
+type Error struct {
+	Node    string
+	Line    string // as Cmd.Line, "" when it was not about a command
+	Outcome Outcome
+	Status  int    // 0 when there was none
+	Stderr  []byte // all that was kept of it
+	Err     error  // the cause besides the exit status, may be nil
+}
+
+// Error is one line; it shows the first words of the command and of its stderr.
+func (e *Error) Error() string {
+	parts := []string{"node " + e.Node}
+	if line := shorten(withoutTimeout(e.Line), 200); line != "" {
+		parts = append(parts, line)
+	}
+	switch {
+	case e.Err != nil:
+		parts = append(parts, e.Err.Error())
+	default:
+		parts = append(parts, fmt.Sprintf("exit status %d", e.Status))
+	}
+	if said := shorten(string(e.Stderr), 400); said != "" {
+		parts = append(parts, said)
+	}
+	return strings.Join(parts, ": ")
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// OutcomeOf reads the outcome from what Run returned. An error that is no *Error means that nothing ran: failed.
+func OutcomeOf(err error) Outcome {
+	if err == nil {
+		return Done
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Outcome
+	}
+	return Failed
+}
+
+// withoutTimeout is a line as its author wrote the command.
+func withoutTimeout(line string) string {
+	rest, found := strings.CutPrefix(line, "timeout -k "+seconds(killAfter)+" ")
+	if !found {
+		return line
+	}
+	_, command, _ := strings.Cut(rest, " ")
+	return command
+}
+
+// shorten makes text one line of at most about n bytes.
+func shorten(text string, n int) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	if len(text) > n {
+		text = strings.ToValidUTF8(text[:n], "") + "…"
+	}
+	return strings.TrimSpace(text)
+}
