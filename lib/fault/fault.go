@@ -29,6 +29,9 @@ const (
 	JobQueue      Class = "JobQueueError" // the queue takes no job
 	Protocol      Class = "ProtocolError" // a value that Ganeti's daemons refuse before an operation exists
 	Filter        Class = "QueryFilterParseError"
+	Hypervisor    Class = "HypervisorError"
+	BlockDevice   Class = "BlockDeviceError"
+	FileStorage   Class = "FileStoragePathError"
 	Generic       Class = "GenericError" // whatever has no class of its own
 )
 
