@@ -1,0 +1,143 @@
+# From the path Ganeti gives to the device of the root file system: loop
+# devices, partition tables, partitions. Sourced after run.sh.
+# shellcheck shell=bash
+
+# open_disk PATH: sets BLOCKDEV, a loop device when PATH is a file.
+open_disk() {
+  BLOCKDEV=$1
+  [ ! -b "$1" ] || return 0
+  push release_loops "$1"
+  push settle
+  BLOCKDEV=$(losetup --show --partscan --find "$1")
+  hold_loop "$BLOCKDEV"
+}
+
+# hold_loop DEVICE: the kernel detaches the loop device when the last process
+# that has it open is gone; we have it open till release_loops.
+hold_loop() {
+  exec {LOOP_FD}<"$1"
+  losetup --detach "$1"
+}
+
+# release_loops PATH: no loop device stays on PATH.
+release_loops() {
+  local loop
+  if [ -n "$LOOP_FD" ]; then
+    exec {LOOP_FD}<&-
+    LOOP_FD=
+  fi
+  losetup --noheadings --output NAME --associated "$1" | while read -r loop; do
+    losetup --detach "$loop"
+  done
+}
+
+# settle waits until udev has made and removed its links, where there is udev.
+settle() {
+  ! command -v udevadm >/dev/null || udevadm settle || true
+}
+
+# require_size DEVICE: debootstrap needs 511 MiB, whatever the message says.
+require_size() {
+  local bytes
+  bytes=$(blockdev --getsize64 "$1")
+  if [ "$bytes" -lt 535822336 ]; then
+    log_error "Device size is too small ($((bytes / 1024 / 1024)) MB)"
+    fail "Required size is at least 256MB"
+  fi
+}
+
+# format_disk0 DEVICE: one big partition, as PARTITION_STYLE says.
+format_disk0() {
+  case $PARTITION_STYLE in
+    none) ;;
+    msdos) write_table "$1" <<<"$PARTITION_ALIGNMENT,,L,*" ;;
+    gpt) gpt_table "$1" | write_table "$1" ;;
+    *) fail "Unknown partition style $PARTITION_STYLE" ;;
+  esac
+}
+
+# gpt_table DEVICE: the root is partition 1 as in msdos; the room before it
+# becomes partition 14, where grub puts its core.
+gpt_table() {
+  cat <<TABLE
+label: gpt
+first-lba: 34
+${1}1 : start=$PARTITION_ALIGNMENT, type=L
+${1}14 : start=34, size=$((PARTITION_ALIGNMENT - 34)), type=21686148-6449-6E6F-744E-656564454649
+TABLE
+}
+
+# write_table DEVICE <SFDISK-SCRIPT. DRBD and LVM cannot read a table again.
+write_table() {
+  sfdisk --no-reread --wipe always --wipe-partitions always --quiet "$1"
+}
+
+# map_disk0 DEVICE: prints the device of the root file system.
+map_disk0() {
+  case $PARTITION_STYLE in
+    none) echo "$1" ;;
+    msdos|gpt) first_partition "$1" ;;
+    *) fail "Unknown partition style $PARTITION_STYLE" ;;
+  esac
+}
+
+# unmap_disk0 DEVICE undoes map_disk0, also half of it.
+unmap_disk0() {
+  local try
+  if is_loop "$1" || [ "$PARTITION_STYLE" = none ]; then
+    return 0
+  fi
+  if ! has_device_mapper; then
+    release_loops "$1"
+    return
+  fi
+  for try in 1 2 3 4 5; do
+    settle
+    ! kpartx -d -p- "$(readlink -f "$1")" || return 0
+    sleep "0.$try" # udev may look at the file system that was just unmounted
+  done
+  return 1
+}
+
+first_partition() {
+  if is_loop "$1"; then
+    partition_node "$1"
+  elif has_device_mapper; then
+    mapped_partition "$(readlink -f "$1")"
+  else
+    partition_node "$(losetup --show --partscan --find "$1")"
+  fi
+}
+
+is_loop() {
+  [[ $1 == /dev/loop+([0-9]) ]]
+}
+
+has_device_mapper() {
+  dmsetup version >/dev/null 2>&1
+}
+
+# partition_node LOOP: prints the node of its first partition, and makes one
+# where /dev is not the kernel's own.
+partition_node() {
+  local name=${1##*/}p1 numbers
+  blockdev --rereadpt "$1"
+  if [ -b "/dev/$name" ]; then
+    echo "/dev/$name"
+    return
+  fi
+  numbers=$(cat "/sys/class/block/$name/dev") || fail "Can't find partition 1 of $1"
+  mknod "$RUN/$name" b "${numbers%:*}" "${numbers#*:}"
+  echo "$RUN/$name"
+}
+
+# mapped_partition DEVICE: kpartx names its mappings after what it finds below
+# DEVICE (multipath, by-id), so the name is taken from its own list.
+mapped_partition() {
+  local name
+  name=$(kpartx -l -p- "$1" | awk 'NR == 1 { print $1 }')
+  [ -n "$name" ] || fail "Cannot interpret kpartx output and get partition mapping"
+  kpartx -a -s -p- "$1" >/dev/null
+  [ -b "/dev/mapper/$name" ] || fail "Can't find kpartx mapped partition: /dev/mapper/$name"
+  echo "/dev/mapper/$name"
+}
