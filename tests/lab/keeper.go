@@ -1,0 +1,244 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// lifeline is the descriptor whose other end the starter of a lab may hold: when it closes, the lab ends.
+const lifeline = 4
+
+// Up starts a lab. With tied set it ends when the calling process does, however that ends; else only by Down.
+func Up(o Options, tied bool) (*Lab, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTools(); err != nil {
+		return nil, err
+	}
+	told, tell, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer told.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{keeperName}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.ExtraFiles = []*os.File{tell}
+	if tied {
+		far, near, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		defer far.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, far)
+		tie(near)
+	}
+	text, err := json.Marshal(order{Options: o, Tied: tied})
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin = strings.NewReader(string(text))
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	tell.Close()
+	go cmd.Wait() // so that it leaves no zombie; how it ended is told by the pipe
+	answer, _ := io.ReadAll(told)
+	if string(answer) != ready {
+		return nil, fmt.Errorf("starting the lab: %s", answer)
+	}
+	return Attach(o.ID, o.Dir)
+}
+
+// ties are the near ends of lifelines. They stay open until this process ends: a *os.File nobody refers to would be closed
+// by the garbage collector.
+var ties []*os.File
+
+func tie(near *os.File) { ties = append(ties, near) }
+
+func checkTools() error {
+	if os.Geteuid() != 0 {
+		return errors.New("a lab needs root")
+	}
+	for tool, pkg := range map[string]string{"ip": "iproute2", "nsenter": "util-linux", "losetup": "mount", "/usr/sbin/sshd": "openssh-server", "ssh-keygen": "openssh-client"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("a lab needs %s (Debian package %s)", tool, pkg)
+		}
+	}
+	return nil
+}
+
+// order is what a keeper is told on its standard input.
+type order struct {
+	Options
+	Tied bool
+}
+
+// keeper owns the directory of a lab from its first file to its removal.
+func keeper() error {
+	var o order
+	if err := json.NewDecoder(os.Stdin).Decode(&o); err != nil {
+		return err
+	}
+	sweep()
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return err
+	}
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	err = keep(o, lock)
+	return errors.Join(err, clear(o.Dir))
+}
+
+// keep prepares the directory, runs the world and stays until the lab is to end.
+func keep(o order, lock *os.File) error {
+	slot, err := takeSlot()
+	if err != nil {
+		return err
+	}
+	defer slot.Close()
+	defer slot.clearLoops()
+	slot.clearLoops() // of a lab that was killed
+	c := config{Options: o.Options, Keeper: os.Getpid(), FirstLoop: slot.firstLoop}
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	stop := make(chan os.Signal, 4)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	if o.Tied {
+		go func() {
+			io.Copy(io.Discard, os.NewFile(lifeline, "lifeline"))
+			stop <- syscall.SIGTERM
+		}()
+	}
+	return c.runWorld(stop, lock)
+}
+
+// runWorld starts the world, says ready when it is, and waits for its end. The world holds the lock too: should the keeper be
+// killed, the directory is the world's to remove.
+func (c config) runWorld(stop <-chan os.Signal, lock *os.File) error {
+	told, tell, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(c.Dir, "world.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{worldName, c.Dir}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{tell, lock}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
+		Pdeathsig:  syscall.SIGTERM,
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	tell.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	answer := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(told)
+		answer <- string(text)
+	}()
+	end := func() error {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(20 * time.Second):
+			cmd.Process.Kill() // its nodes die with it
+			return <-ended
+		}
+	}
+	select {
+	case text := <-answer:
+		if text != ready {
+			return errors.Join(errors.New(text), end())
+		}
+	case <-stop:
+		return end()
+	}
+	if err := c.openMirror(cmd.Process.Pid); err != nil {
+		return errors.Join(err, end())
+	}
+	report(ready)
+	select {
+	case <-stop:
+		return end()
+	case err := <-ended:
+		return err
+	}
+}
+
+// clear removes a lab's directory. What is mounted below it was mounted in namespaces that are gone.
+func clear(dir string) error {
+	var err error
+	for range 20 { // the kernel may still be taking a node's last mounts apart
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+// sweep removes the directories of labs whose processes were all killed at once.
+func sweep() {
+	list, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
+	for _, dir := range list {
+		if _, err := os.Stat(filepath.Join(dir, "lab.json")); err != nil {
+			continue
+		}
+		if lock, err := lockDir(dir); err == nil {
+			clear(dir)
+			lock.Close()
+		}
+	}
+}
+
+// Down ends a lab and waits until nothing of it is left.
+func Down(id, dir string) error {
+	dir, err := directory(id, dir)
+	if err != nil {
+		return err
+	}
+	if lock, err := lockDir(dir); err == nil {
+		defer lock.Close()
+		return clear(dir) // nobody holds it
+	} else if errors.Is(err, os.ErrNotExist) {
+		return ErrNotUp
+	}
+	var c config
+	if err := c.read(dir); err != nil {
+		return err
+	}
+	if err := syscall.Kill(c.Keeper, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err // without a keeper the world is clearing up
+	}
+	for range 600 {
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("the lab in %s did not end", dir)
+}

@@ -1,0 +1,203 @@
+package lab
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// theWorld is the state of the process that has the lab's network and whose children are the nodes.
+type theWorld struct {
+	config
+	mu    sync.Mutex
+	nodes map[string]*process // those that have power
+	fork  chan func()         // what must run on the main thread: starting nodes, which die with it
+	luns  []*os.File          // a shared disk exists as long as one of its handles is open
+}
+
+// world runs in a network and a mount namespace of its own, made by the keeper.
+func world() error {
+	w := &theWorld{nodes: map[string]*process{}, fork: make(chan func())}
+	if err := w.read(os.Args[1]); err != nil {
+		return err
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	stop := make(chan os.Signal, 4)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	if err := errors.Join(w.network(), w.attachLUNs()); err != nil {
+		return err
+	}
+	go w.serve()
+	for {
+		select {
+		case f := <-w.fork:
+			f()
+		case <-stop:
+			w.end()
+			return nil
+		}
+	}
+}
+
+// serve starts all nodes, says that the lab is up and then does what the lab's commands ask for.
+func (w *theWorld) serve() {
+	errs := make([]error, w.Nodes)
+	each(w.Nodes, func(n int) { errs[n-1] = w.start(n) })
+	control, err := net.Listen("unix", w.path("control"))
+	if err := errors.Join(append(errs, err, w.publish())...); err != nil {
+		report(err.Error())
+		return
+	}
+	report(ready)
+	for {
+		conn, err := control.Accept()
+		if err != nil {
+			return
+		}
+		go w.answer(conn)
+	}
+}
+
+// network makes the two wires: lan for the primary addresses, san for the secondary ones.
+func (w *theWorld) network() error {
+	return ip("", `link set lo up
+link add lan type bridge forward_delay 0
+link add san type bridge forward_delay 0
+addr add `+Outside+`/24 dev lan
+addr add `+secondaryNet+`254/24 dev san
+link set lan up
+link set san up
+`)
+}
+
+func (w *theWorld) attachLUNs() error {
+	for n := range sharedLUNs {
+		image, err := os.OpenFile(w.path("luns", fmt.Sprint("lun", n)), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		defer image.Close()
+		if err := image.Truncate(lunSize); err != nil {
+			return err
+		}
+		dev, err := attachLoop(w.FirstLoop+n, image)
+		if err != nil {
+			return err
+		}
+		w.luns = append(w.luns, dev)
+	}
+	return nil
+}
+
+// publish tells the lab's commands who runs.
+func (w *theWorld) publish() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := state{World: os.Getpid(), Nodes: map[string]int{}}
+	for n := 1; n <= w.Nodes; n++ {
+		s.Nodes[Name(n)] = 0
+		if p := w.nodes[Name(n)]; p != nil {
+			s.Nodes[Name(n)] = p.pid
+		}
+	}
+	return s.write(w.Dir)
+}
+
+// answer carries out one line: "start NODE" or "kill NODE".
+func (w *theWorld) answer(conn net.Conn) {
+	defer conn.Close()
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	verb, node, _ := strings.Cut(strings.TrimSpace(line), " ")
+	n, err := number(node)
+	switch {
+	case err != nil:
+	case n > w.Nodes:
+		err = fmt.Errorf("no such node: %q", node)
+	case verb == "start":
+		err = w.start(n)
+	case verb == "kill":
+		err = w.kill(n)
+	default:
+		err = fmt.Errorf("unknown request %q", verb)
+	}
+	if err == nil {
+		err = w.publish()
+	}
+	if err != nil {
+		io.WriteString(conn, err.Error())
+		return
+	}
+	io.WriteString(conn, ready)
+}
+
+// ask has the world do something.
+func (l *Lab) ask(verb, node string) error {
+	conn, err := net.Dial("unix", l.dir+"/control")
+	if err != nil {
+		return ErrNotUp
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "%s %s\n", verb, node)
+	answer, err := io.ReadAll(conn)
+	if err == nil && string(answer) != ready {
+		err = fmt.Errorf("%s %s: %s", verb, node, answer)
+	}
+	return err
+}
+
+// end stops every node, and removes what the keeper would have if that is gone.
+func (w *theWorld) end() {
+	w.mu.Lock()
+	running := slices.Collect(maps.Values(w.nodes))
+	w.mu.Unlock()
+	for _, p := range running {
+		p.kill()
+	}
+	for _, p := range running {
+		<-p.ended
+	}
+	if os.Getppid() != w.Keeper {
+		clearLoops(w.FirstLoop)
+		clear(w.Dir)
+	}
+}
+
+// ip runs ip commands, one a line, in the network of a process, or in this process's own.
+func ip(pid, lines string) error {
+	argv := []string{"ip", "-batch", "-"}
+	if pid != "" {
+		argv = append([]string{"nsenter", "--net=/proc/" + pid + "/ns/net"}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdin = strings.NewReader(lines)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ip: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// each calls f for 1 to n, a few at a time.
+func each(n int, f func(int)) {
+	var wait sync.WaitGroup
+	room := make(chan struct{}, 6)
+	for i := 1; i <= n; i++ {
+		room <- struct{}{}
+		wait.Go(func() {
+			f(i)
+			<-room
+		})
+	}
+	wait.Wait()
+}
