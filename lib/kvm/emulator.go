@@ -1,0 +1,118 @@
+package kvm
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gantry/lib/remote"
+)
+
+//go:embed emulator.sh
+var emulatorScript string
+
+// Emulator is what the qemu of a node says about itself, and the node's addresses that a display can be bound to.
+type Emulator struct {
+	Version        [3]int
+	DefaultMachine string            // the versioned name, so that later migrations are safe
+	Machines       map[string]string // name to description
+	Devices        map[string]bool   // device models it has
+	AutoReadOnly   bool              // -drive knows auto-read-only
+	Spice          bool
+	Addresses      map[string][]string // of each interface of the node
+	ReachableISO   map[string]bool     // CD-ROM URLs that were asked for and answer
+}
+
+// ProbeEmulator asks the qemu at kvmPath of a node. urls are CD-ROM images to be tried.
+func ProbeEmulator(ctx context.Context, r remote.Runner, node, kvmPath string, urls ...string) (Emulator, error) {
+	out, err := r.Run(ctx, node, probeEmulator(kvmPath, urls))
+	if err != nil {
+		return Emulator{}, fmt.Errorf("asking %s for its version: %w", kvmPath, err)
+	}
+	return parseEmulator(out.Stdout)
+}
+
+func probeEmulator(kvmPath string, urls []string) remote.Cmd {
+	return remote.Script(emulatorScript, append([]string{kvmPath}, urls...)...)
+}
+
+var (
+	versionLine = regexp.MustCompile(`QEMU (?:.*)version (\d+)\.(\d+)(?:\.(\d+))?`)
+	deviceLine  = regexp.MustCompile(`^name "([^"]+)"`)
+	spiceLine   = regexp.MustCompile(`(?m)^-spice\s`)
+)
+
+func parseEmulator(out []byte) (Emulator, error) {
+	e := Emulator{DefaultMachine: "pc", Machines: map[string]string{}, Devices: map[string]bool{},
+		Addresses: map[string][]string{}, ReachableISO: map[string]bool{}}
+	parts := sections(out)
+	help := parts["help"]
+	v := versionLine.FindStringSubmatch(help)
+	if v == nil {
+		return e, fail("Unable to get KVM version")
+	}
+	for i := range e.Version {
+		fmt.Sscan(v[i+1], &e.Version[i]) // an absent last number stays 0
+	}
+	e.AutoReadOnly = strings.Contains(help, "auto-read-only")
+	e.Spice = spiceLine.MatchString(help)
+	e.machines(parts["machines"])
+	for line := range strings.Lines(parts["devices"]) {
+		if m := deviceLine.FindStringSubmatch(line); m != nil {
+			e.Devices[m[1]] = true
+		}
+	}
+	for line := range strings.Lines(parts["addresses"]) {
+		if f := strings.Fields(line); len(f) >= 4 { // 2: br0 inet 192.0.2.1/24 …
+			address, _, _ := strings.Cut(f[3], "/")
+			e.Addresses[f[1]] = append(e.Addresses[f[1]], address)
+		}
+	}
+	for line := range strings.Lines(parts["interfaces"]) {
+		if name := strings.TrimSpace(line); name != "" && e.Addresses[name] == nil {
+			e.Addresses[name] = []string{}
+		}
+	}
+	for line := range strings.Lines(parts["reachable"]) {
+		e.ReachableISO[strings.TrimSuffix(line, "\n")] = true
+	}
+	return e, nil
+}
+
+func (e *Emulator) machines(text string) {
+	for line := range strings.Lines(text) {
+		name, description, found := strings.Cut(strings.TrimRight(line, "\n"), " ")
+		if !found || name == "Supported" {
+			continue
+		}
+		e.Machines[name] = strings.TrimSpace(description)
+		if strings.Contains(description, "(default)") {
+			e.DefaultMachine = name
+		}
+	}
+}
+
+// sections splits a probe's output at lines of the form "=== name".
+func sections(out []byte) map[string]string {
+	parts := map[string]string{}
+	var name string
+	var text strings.Builder
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, len(out)+1)
+	for lines.Scan() {
+		if next, found := strings.CutPrefix(lines.Text(), "=== "); found {
+			parts[name] += text.String()
+			text.Reset()
+			name = next
+			continue
+		}
+		text.Write(lines.Bytes())
+		text.WriteByte('\n')
+	}
+	parts[name] += text.String()
+	return parts
+}

@@ -1,0 +1,136 @@
+package kvm
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Launch is what may differ each time that the same guest is started, as it does on the target of a migration.
+type Launch struct {
+	Name         string
+	Security     string // security_model of the current configuration: none, user, pool
+	Domain       string // security_domain
+	Keymap       string
+	Incoming     string // "IP:PORT" to wait for a migration on, see IncomingAt
+	UserShutdown bool   // let a guest that powers itself off stay as a mark of that; see DESIGN.md
+	Taps         []string
+}
+
+// LaunchOf takes what follows the current configuration from a guest.
+func LaunchOf(g Guest) Launch {
+	l := Launch{Name: g.Name, Security: g.HV.String("security_model"), Domain: g.HV.String("security_domain"), Keymap: g.HV.String("keymap")}
+	for _, nic := range g.NICs {
+		l.Taps = append(l.Taps, nic.Tap)
+	}
+	return l
+}
+
+// IncomingAt is where the target of a migration listens.
+func IncomingAt(ip string, port int64) string {
+	if a, err := netip.ParseAddr(ip); err == nil && a.Is6() {
+		return fmt.Sprintf("[%s]:%d", ip, port)
+	}
+	return fmt.Sprintf("%s:%d", ip, port)
+}
+
+// argv is the whole command line, in Ganeti's order. The user of a pool is not in it: start.sh chooses and appends it.
+func argv(r Runtime, l Launch, e Emulator) ([]string, error) {
+	w := append(words{}, r.Command...)
+	w.when(l.Security == "user", "-runas", l.Domain)
+	w.when(l.Keymap != "", "-k", l.Keymap)
+	if len(l.Taps) != len(r.NICs) {
+		return nil, fail("%s has %d network interfaces, but %d tap devices", l.Name, len(r.NICs), len(l.Taps))
+	}
+	for i, nic := range r.NICs {
+		nic.Tap = l.Taps[i]
+		w.nic(nic, r)
+	}
+	w.when(len(r.NICs) == 0, "-net", "none")
+	w.when(l.Incoming != "", "-incoming", "tcp:"+l.Incoming)
+	w.add("-qmp", server(l.Name, "qmp"), "-qmp", server(l.Name, "kvmd"))
+	if err := w.disks(r, e); err != nil {
+		return nil, err
+	}
+	w.when(l.UserShutdown, "-no-shutdown")
+	w.when(!r.has("-S") && l.Incoming == "", "-S")
+	return w, nil
+}
+
+// queues is how many queues a NIC has: more than one only where the kernel moves the packets.
+func queues(r Runtime) int64 {
+	if r.HV.String("nic_type") != "paravirtual" || !r.HV.Bool("vhost_net") {
+		return 1
+	}
+	return max(1, r.HV.Int("virtio_net_queues"))
+}
+
+// TapOptions is how the tap devices of a guest with these parameters are to be made (package bridge).
+func TapOptions(r Runtime) (vnetHdr, multiQueue bool) {
+	return r.HV.String("nic_type") == "paravirtual" && r.HV.Bool("vnet_hdr"), queues(r) > 1
+}
+
+func (w *words) nic(n NIC, r Runtime) {
+	id := n.Slot.ID
+	netdev := "type=tap,id=" + id + ",ifname=" + n.Tap + ",script=no,downscript=no"
+	if headers, _ := TapOptions(r); !headers {
+		netdev += ",vnet_hdr=off" // qemu asks for them by itself
+	}
+	if r.HV.String("nic_type") == "paravirtual" && r.HV.Bool("vhost_net") {
+		netdev += ",vhost=on"
+	}
+	device := n.Slot.String() + ",netdev=" + id + ",mac=" + n.MAC
+	if many := queues(r); many > 1 {
+		netdev += fmt.Sprintf(",queues=%d", many)
+		device += fmt.Sprintf(",mq=on,vectors=%d", 2*many+2)
+	}
+	w.add("-netdev", netdev, "-device", device)
+}
+
+func (w *words) disks(r Runtime, e Emulator) error {
+	w.when(len(r.Disks) > 0 && bootOrder(r.HV) == "disk", "-boot", "c")
+	for _, d := range r.Disks {
+		if d.Mode == "ro" {
+			return fail("Instance has read-only disks which are not supported by KVM")
+		}
+		kind, id := "none", ",id="+d.Slot.ID
+		if e.Devices[d.Slot.Driver] {
+			w.add("-device", d.Slot.String()+",drive="+d.Slot.ID)
+		} else {
+			kind, id = r.HV.String("disk_type"), "" // one of qemu's own drive interfaces, which has no device model
+		}
+		if e.AutoReadOnly {
+			id += ",auto-read-only=off"
+		}
+		w.add("-drive", "file="+d.file()+",format=raw,if="+kind+driveOptions(d, r)+id)
+	}
+	return nil
+}
+
+// driveOptions are the host side's settings of a disk.
+func driveOptions(d Disk, r Runtime) string {
+	cache := r.HV.String("disk_cache")
+	if external(d.DevType) {
+		cache = "none" // another node must see every write when the guest moves
+	}
+	text := ",aio=threads"
+	switch {
+	case r.HV.String("disk_aio") == "native":
+		text = ",aio=native,cache=none"
+	case cache != "default":
+		text += ",cache=" + cache
+	}
+	if discard := r.HV.String("disk_discard"); discard != "default" {
+		text += ",discard=" + discard
+	}
+	return text
+}
+
+// external says whether the storage of a template is mirrored outside of Ganeti and can be open on two nodes. RBD does
+// its own caching.
+func external(template string) bool {
+	switch template {
+	case "sharedfile", "gluster", "blockdev", "ext":
+		return true
+	}
+	return false
+}
