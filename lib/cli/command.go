@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"gantry/lib/fault"
+)
+
+// Command is one subcommand being declared: its options, its arguments and what it does.
+type Command struct {
+	binary, name      string // what the user calls; name is "" for a program without subcommands
+	synopsis, summary string
+	flags             []*Flag
+	help              *Flag
+	permute           bool // options and arguments may be mixed: htools
+	environment       bool
+	min, max          int // how many arguments; max < 0 is any number
+	take              func(args []string)
+	run               func(context.Context, *Env) error
+	common            common
+	shown             []string // the words after the name, without secrets, for the log
+}
+
+// common are the options whose meaning is cli's own affair.
+type common struct {
+	debug                  int
+	reason                 *string
+	submit, printJob, dry  bool
+	priority               string
+	verbose, quiet, noHead bool
+}
+
+func newCommand(binary, name string, declare func(*Command)) *Command {
+	c := &Command{binary: binary, name: name, take: func([]string) {}}
+	declare(c)
+	if !c.permute {
+		c.Flag("debug", "Log more, and show the log on standard error").Short('d').CountVar(&c.common.debug)
+		c.Flag("reason", "Why this is done; kept with the job").StringPtr(&c.common.reason)
+	}
+	c.help = c.Flag("help", "show help").Short('h')
+	c.help.constant(func() {})
+	return c
+}
+
+// Usage sets the words after the command's name in its usage line, and the
+// sentence that says what the command does.
+func (c *Command) Usage(synopsis, summary string) { c.synopsis, c.summary = synopsis, summary }
+
+// Flag declares the long option --name. With an empty name only the short form exists.
+func (c *Command) Flag(name, help string) *Flag {
+	f := &Flag{name: name, help: help}
+	c.flags = append(c.flags, f)
+	return f
+}
+
+// Run sets what the command does. It is called once all words have been read and found good.
+func (c *Command) Run(run func(context.Context, *Env) error) { c.run = run }
+
+// One declares that there is exactly one argument. The name is for the reader.
+func (c *Command) One(name string, p *string) {
+	c.Words(1, 1, func(args []string) { *p = args[0] })
+}
+
+// Any declares that there may be any number of arguments.
+func (c *Command) Any(name string, p *[]string) { c.Words(0, -1, into(p)) }
+
+// Some declares that there is at least one argument.
+func (c *Command) Some(name string, p *[]string) { c.Words(1, -1, into(p)) }
+
+// Exactly declares that there are as many arguments as places for them.
+func (c *Command) Exactly(places ...*string) {
+	c.Words(len(places), len(places), func(args []string) {
+		for i, p := range places {
+			*p = args[i]
+		}
+	})
+}
+
+// Words declares how many arguments there may be, max < 0 being any number, and what takes them.
+func (c *Command) Words(min, max int, take func(args []string)) {
+	c.min, c.max, c.take = min, max, take
+}
+
+func into(p *[]string) func([]string) { return func(args []string) { *p = args } }
+
+// Environment makes the command read more options, put before those of the
+// command line, from a variable named after it (GNT_INSTANCE_LIST).
+func (c *Command) Environment() { c.environment = true }
+
+// parse reads the words after the command's name.
+func (c *Command) parse(words []string) error {
+	scan := c.scan
+	if c.permute {
+		scan = c.scanPermuted
+	}
+	options, args, wrong := scan(words)
+	c.shown = append(shownOptions(options), args...)
+	if err := c.give(options); err != nil {
+		return err
+	}
+	if wrong != nil {
+		return wrong
+	}
+	if err := c.checkArgs(len(args)); err != nil {
+		return err
+	}
+	c.take(args)
+	return nil
+}
+
+// checkArgs refuses a wrong number of arguments in Ganeti's words. The name in
+// them is that of the command even when an alias was typed.
+func (c *Command) checkArgs(n int) error {
+	refuse := func(format string, args ...any) error {
+		return fault.Say("Error: Command " + c.name + " expects " + fmt.Sprintf(format, args...))
+	}
+	switch {
+	case c.permute && c.max == 0 && n > 0:
+		return fault.Say("Error: This program doesn't take any arguments.")
+	case c.permute:
+		return nil // each tool has words of its own for its arguments
+	case c.max == 0 && n > 0:
+		return refuse("no arguments")
+	case c.min == c.max && n != c.min:
+		return refuse("%d argument(s)", c.min)
+	case c.max >= 0 && n > c.max:
+		return refuse("only %d argument(s)", c.max)
+	case n < c.min:
+		return refuse("at least %d argument(s)", c.min)
+	}
+	return nil
+}

@@ -1,0 +1,8 @@
+package cli
+
+import (
+	"io"
+	"syscall"
+)
+
+func noTerminal() (io.ReadWriteCloser, error) { return nil, syscall.ENXIO }

@@ -1,0 +1,293 @@
+package cli
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gantry/lib/fault"
+	"gantry/lib/unit"
+)
+
+// Flag is an option being declared. It is finished by saying where its value
+// goes; the methods that do so are named after the kind of value. Those that
+// end in Ptr leave the pointer nil when the option is not given.
+type Flag struct {
+	name     string
+	aliases  []string
+	short    rune
+	help     string
+	meta     string
+	arg      argument
+	own      bool
+	private  bool
+	complete string
+	notice   string
+	set      func(spelled, value string) error
+	given    bool
+}
+
+// argument says whether an option takes a value.
+type argument int
+
+const (
+	noArgument argument = iota
+	needsArgument
+	mayHaveArgument // htools only: the value must be joined to the option
+)
+
+// Short gives the option a one-letter form.
+func (f *Flag) Short(r rune) *Flag { f.short = r; return f }
+
+// Alias gives the option another long name.
+func (f *Flag) Alias(name string) *Flag { f.aliases = append(f.aliases, name); return f }
+
+// Meta names the value in the help page; without it the name of the option is used.
+func (f *Flag) Meta(name string) *Flag { f.meta = name; return f }
+
+// Own marks an option that Ganeti does not have. It is matched only in full, so
+// that no shortened option of Ganeti becomes ambiguous.
+func (f *Flag) Own() *Flag { f.own = true; return f }
+
+// Gone marks an option that concerns something Gantry does not have. It is
+// accepted, and the notice is printed on standard error when it is used.
+func (f *Flag) Gone(notice string) *Flag { f.notice = notice; return f }
+
+// Private keeps the value out of logs.
+func (f *Flag) Private() *Flag { f.private = true; return f }
+
+// Complete names what a shell may complete the value with, for --help-completion of htools.
+func (f *Flag) Complete(kind string) *Flag { f.complete = kind; return f }
+
+// Given tells whether the option was used, once the words have been read.
+func (f *Flag) Given() bool { return f.given }
+
+func (f *Flag) takes(a argument, set func(spelled, value string) error) {
+	f.arg = a
+	f.set = func(spelled, value string) error {
+		f.given = true
+		return set(spelled, value)
+	}
+}
+
+// Bool is an option without a value.
+func (f *Flag) Bool() *bool { p := new(bool); f.BoolVar(p); return p }
+
+func (f *Flag) BoolVar(p *bool) { f.constant(func() { *p = true }) }
+
+// FalseVar is a --no-something that makes false what is true otherwise.
+func (f *Flag) FalseVar(p *bool) { f.constant(func() { *p = false }) }
+
+// CountVar counts how often the option is given.
+func (f *Flag) CountVar(p *int) { f.constant(func() { *p++ }) }
+
+// ConstVar stores v: several options that exclude each other share one place, the last wins.
+func (f *Flag) ConstVar(p *string, v string) { f.constant(func() { *p = v }) }
+
+func (f *Flag) constant(do func()) {
+	f.takes(noArgument, func(_, _ string) error { do(); return nil })
+}
+
+func (f *Flag) String() *string { p := new(string); f.StringVar(p); return p }
+
+func (f *Flag) StringVar(p *string) { store(f, p, noCheck) }
+
+func (f *Flag) StringPtr(p **string) { storePtr(f, p, noCheck) }
+
+// StringsVar gathers the values of all uses.
+func (f *Flag) StringsVar(p *[]string) { add(f, p, noCheck) }
+
+// IntVar takes decimal, 0x…, 0b… and octal (010) numbers, as Ganeti does.
+func (f *Flag) IntVar(p *int) { store(f, p, parseInt) }
+
+func (f *Flag) IntPtr(p **int) { storePtr(f, p, parseInt) }
+
+func (f *Flag) FloatVar(p *float64) { store(f, p, parseFloat) }
+
+func (f *Flag) FloatPtr(p **float64) { storePtr(f, p, parseFloat) }
+
+// SizeVar takes a size, in MiB, rounded up to 4.
+func (f *Flag) SizeVar(p *int) { store(f, p, parseSize) }
+
+func (f *Flag) SizePtr(p **int) { storePtr(f, p, parseSize) }
+
+// YesNoPtr takes yes, no, true or false.
+func (f *Flag) YesNoPtr(p **bool) { storePtr(f, p, parseYesNo) }
+
+// ChoiceVar takes one of the choices.
+func (f *Flag) ChoiceVar(p *string, choices ...string) { store(f, p, oneOf(choices)) }
+
+// ChoicesVar gathers the values of all uses, each one of the choices.
+func (f *Flag) ChoicesVar(p *[]string, choices ...string) { add(f, p, oneOf(choices)) }
+
+// ListVar takes a list with commas. An empty value is an empty list, not nil.
+func (f *Flag) ListVar(p *[]string) {
+	store(f, p, func(_, value string) ([]string, error) {
+		if value == "" {
+			return []string{}, nil
+		}
+		return unit.SplitList(value), nil
+	})
+}
+
+// ParamsVar takes key=value,…; a second use replaces the first. Nil means not given.
+func (f *Flag) ParamsVar(p *unit.Params) {
+	store(f, p, func(spelled, value string) (unit.Params, error) {
+		params, err := unit.ParseParams(spelled, value)
+		return params, parameter(err)
+	})
+}
+
+// IdentPtr takes ident:key=value,… .
+func (f *Flag) IdentPtr(p **unit.Ident) { storePtr(f, p, parseIdent) }
+
+// IdentsVar gathers ident:key=value,… of all uses.
+func (f *Flag) IdentsVar(p *[]unit.Ident) { add(f, p, parseIdent) }
+
+// SpecsVar takes the nested form of --ipolicy-bounds-specs.
+func (f *Flag) SpecsVar(p *[]map[string]unit.Params) {
+	store(f, p, func(spelled, value string) ([]map[string]unit.Params, error) {
+		specs, err := unit.ParseSpecs(spelled, value)
+		return specs, parameter(err)
+	})
+}
+
+// FloatOrDefaultVar takes a number or the word default; nil means not given.
+func (f *Flag) FloatOrDefaultVar(p *any) {
+	store(f, p, func(_, value string) (any, error) {
+		if value == "default" {
+			return value, nil
+		}
+		n, err := pythonFloat(value)
+		return n, parameter(err)
+	})
+}
+
+// JSONVar takes a value in JSON.
+func (f *Flag) JSONVar(p *any) {
+	store(f, p, func(spelled, value string) (v any, err error) {
+		if err := json.Unmarshal([]byte(value), &v); err != nil {
+			return nil, fault.New(fault.Parameter, "Invalid JSON in option %s: %v", spelled, err)
+		}
+		return v, nil
+	})
+}
+
+// Func takes a value that set understands. Its error is printed as it is.
+func (f *Flag) Func(set func(value string) error) {
+	f.takes(needsArgument, func(_, value string) error { return set(value) })
+}
+
+// OptionalFunc takes a value that may be missing and must be joined to the option
+// (-pNAME, --print-nodes=NAME). Only htools have such options.
+func (f *Flag) OptionalFunc(set func(value string, joined bool) error) {
+	f.takes(mayHaveArgument, func(_, value string) error {
+		text, joined := strings.CutPrefix(value, joinedMark)
+		return set(text, joined)
+	})
+}
+
+// joinedMark stands before a joined value of an option that may have none.
+const joinedMark = "="
+
+// reader turns the value of an option into what it means; spelled is the option as the user wrote it.
+type reader[T any] func(spelled, value string) (T, error)
+
+func store[T any](f *Flag, p *T, read reader[T]) {
+	f.takes(needsArgument, func(spelled, value string) error {
+		v, err := read(spelled, value)
+		if err == nil {
+			*p = v
+		}
+		return err
+	})
+}
+
+func storePtr[T any](f *Flag, p **T, read reader[T]) {
+	f.takes(needsArgument, func(spelled, value string) error {
+		v, err := read(spelled, value)
+		if err == nil {
+			*p = &v
+		}
+		return err
+	})
+}
+
+func add[T any](f *Flag, p *[]T, read reader[T]) {
+	f.takes(needsArgument, func(spelled, value string) error {
+		v, err := read(spelled, value)
+		if err == nil {
+			*p = append(*p, v)
+		}
+		return err
+	})
+}
+
+func noCheck(_, value string) (string, error) { return value, nil }
+
+func parseInt(spelled, value string) (int, error) {
+	n, err := unit.ParseOptionInt(value)
+	if err != nil {
+		return 0, misuse("option %s: invalid integer value: %s", spelled, unit.Repr(value))
+	}
+	return n, nil
+}
+
+func parseFloat(spelled, value string) (float64, error) {
+	n, err := pythonFloat(value)
+	if err != nil {
+		return 0, misuse("option %s: invalid floating-point value: %s", spelled, unit.Repr(value))
+	}
+	return n, nil
+}
+
+func pythonFloat(s string) (float64, error) {
+	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	if err != nil || strings.ContainsAny(s, "xXpP") {
+		return 0, fault.New(fault.Parameter, "could not convert string to float: %s", unit.Repr(s))
+	}
+	return n, nil
+}
+
+func parseSize(spelled, value string) (int, error) {
+	mib, err := unit.ParseSize(value)
+	if err != nil {
+		return 0, misuse("option %s: %v", spelled, err)
+	}
+	return mib, nil
+}
+
+func parseYesNo(_, value string) (bool, error) {
+	yes, err := unit.ParseBool(value)
+	return yes, parameter(err)
+}
+
+func parseIdent(spelled, value string) (unit.Ident, error) {
+	ident, err := unit.ParseIdent(spelled, value)
+	return ident, parameter(err)
+}
+
+func oneOf(choices []string) reader[string] {
+	return func(spelled, value string) (string, error) {
+		if slices.Contains(choices, value) {
+			return value, nil
+		}
+		quoted := make([]string, len(choices))
+		for i, c := range choices {
+			quoted[i] = unit.Repr(c)
+		}
+		return "", misuse("option %s: invalid choice: %s (choose from %s)", spelled, unit.Repr(value), strings.Join(quoted, ", "))
+	}
+}
+
+// parameter gives the error of a list of parameters the class it has in Ganeti.
+func parameter(err error) error {
+	if err == nil {
+		return nil
+	}
+	if fault.Of(err).Class == fault.Parameter {
+		return err
+	}
+	return fault.New(fault.Parameter, "%w", err)
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"gantry/lib/fault"
+)
+
+// Tool runs a program of htools: no subcommands, options and arguments in any
+// order, and GetOpt's words for mistakes.
+func Tool(declare func(*Command)) {
+	exit(func(env *Env, words []string) int { return env.tool(declare, words) })
+}
+
+func (env *Env) tool(declare func(*Command), words []string) int {
+	env.binary = filepath.Base(words[0])
+	var version, completion bool
+	var helped bool
+	c := newCommand(env.binary, "", func(c *Command) {
+		c.permute = true
+		declare(c)
+		c.Flag("version", "show the version of the program").Short('V').BoolVar(&version)
+	})
+	c.help.BoolVar(&helped)
+	c.Flag("help-completion", "list the options for shell completion").BoolVar(&completion)
+	err := c.parse(words[1:])
+	switch {
+	case helped:
+		fmt.Fprint(env.Out, c.page())
+		return 0
+	case version:
+		fmt.Fprintf(env.Out, "%s (ganeti) version %s\ncompiled with %s\nrunning on %s %s\n", env.binary, packaged, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return 0
+	case completion:
+		fmt.Fprint(env.Out, c.completion())
+		return 0
+	}
+	return env.toolEnd(c, err)
+}
+
+// toolEnd runs the tool, unless its words were wrong, and prints what went wrong.
+func (env *Env) toolEnd(c *Command, err error) int {
+	var wrong misuseError
+	switch {
+	case errors.As(err, &wrong):
+		fmt.Fprintf(env.Err, "Command line error: %s\n%s", wrong.message, c.page())
+		return 2
+	case err != nil:
+		var said fault.Plain
+		if errors.As(err, &said) {
+			return env.fail(err)
+		}
+		fmt.Fprintf(env.Err, "Error while parsing command line arguments:\n%v\n", err)
+		return 1
+	}
+	return env.do(c)
+}
+
+// permutedPage is the help page of a tool.
+func (c *Command) permutedPage() string {
+	return fmt.Sprintf("%s (ganeti) version %s\nUsage: %s [OPTION...]\n", c.binary, packaged, c.binary) + optionTable(c.flags)
+}
+
+// completion lists the options for the script that makes shell completions.
+func (c *Command) completion() string {
+	var b strings.Builder
+	for _, f := range c.flags {
+		forms := f.longNames()
+		if f.short != 0 {
+			forms = append([]string{"-" + string(f.short)}, forms...)
+		}
+		fmt.Fprintf(&b, "%s %s\n", strings.Join(forms, ","), cmp.Or(f.complete, "none"))
+	}
+	return b.String()
+}
