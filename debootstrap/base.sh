@@ -1,5 +1,5 @@
 # The base system: from the cache, or from debootstrap and then into the cache.
-# Sourced after common.sh.
+# Sourced after common.sh and image.sh.
 # shellcheck shell=bash
 
 # architecture prints ARCH or what this node has.
@@ -32,9 +32,11 @@ apt_archive() {
 # cache_file prints the name of the cache, in which all stands that decides
 # about its content.
 cache_file() {
-  local key
-  key=$(printf '%s\n' "$(mirror)" "$EXTRA_PKGS" "$COMPONENTS" | sha256sum | cut -c 1-12)
-  echo "$CACHE_DIR/cache-$SUITE-$(architecture)-$key.tar"
+  local key=${CACHE_SHA256,,}
+  if [ -z "$CACHE_URL" ]; then
+    key=$(printf '%s\n' "$(mirror)" "$EXTRA_PKGS" "$COMPONENTS" | sha256sum)
+  fi
+  echo "$CACHE_DIR/cache-$SUITE-$(architecture)-${key:0:12}.tar"
 }
 
 # new_cache RUN: where that run writes a cache until it is complete.
@@ -44,8 +46,8 @@ new_cache() {
 
 expire_caches() {
   if [ -n "$CLEAN_CACHE" ] && [ -d "$CACHE_DIR" ]; then
-    find "$CACHE_DIR" -name 'cache-*.tar' -type f -daystart \
-      -mtime "+$CLEAN_CACHE" -print0 | xargs -r0 rm -f
+    find "$CACHE_DIR" '(' -name 'cache-*' -o -name 'image-*' ')' -type f \
+      -daystart -mtime "+$CLEAN_CACHE" -print0 | xargs -r0 rm -f
   fi
 }
 
@@ -59,6 +61,9 @@ install_base() {
   local cache
   cache=$(cache_file)
   expire_caches
+  if [ -n "$CACHE_URL" ] && [ ! -f "$cache" ]; then
+    fetch "$CACHE_URL" "$CACHE_SHA256" "$cache"
+  fi
   if [ -f "$cache" ]; then
     archive -x -f "$cache" -C "$TARGET"
     return

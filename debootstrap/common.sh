@@ -104,8 +104,8 @@ fi
 : "${OSP_FILESYSTEM:=ext4}"
 CACHE_DIR=/var/cache/ganeti-instance-debootstrap
 SCRIPT_NAME=${0##*/}
-VOL_ID="/sbin/blkid -o value -s UUID"
-VOL_TYPE="/sbin/blkid -o value -s TYPE"
+VOL_ID="/sbin/blkid -p -o value -s UUID"
+VOL_TYPE="/sbin/blkid -p -o value -s TYPE"
 
 [ -x /sbin/blkid ] || fail "vol_id or blkid not found, please install udev or util-linux"
 

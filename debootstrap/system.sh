@@ -1,16 +1,25 @@
 # What makes a base system this instance's own. Sourced after common.sh.
 # shellcheck shell=bash disable=SC2154 # set by common.sh and by Ganeti
 
-# configure_system: all of it, in TARGET.
+# configure_system: what every instance gets, whatever its system came from.
 configure_system() {
   chroot "$TARGET" passwd -d root
-  cp -p /etc/hosts "$TARGET/etc/hosts"
-  cp -p /etc/resolv.conf "$TARGET/etc/resolv.conf"
+  copy_from_node /etc/hosts
+  copy_from_node /etc/resolv.conf
   echo "$instance" >"$TARGET/etc/hostname"
   echo "$instance" >"$TARGET/etc/mailname"
+}
+
+# copy_from_node FILE: in its place may be a link to what only a running system
+# has.
+copy_from_node() {
+  cp -p --remove-destination "$1" "$TARGET$1"
+}
+
+# configure_base: what a system gets that was not installed as a whole disk.
+configure_base() {
   write_fstab >"$TARGET/etc/fstab"
   printf '%s\n' "auto lo" "iface lo inet loopback" >"$TARGET/etc/network/interfaces"
-  configure_console
 }
 
 write_fstab() {

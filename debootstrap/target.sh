@@ -9,13 +9,26 @@ mount_target() {
   mount "$FSYSDEV" "$TARGET"
 }
 
-# leave_target ends what hooks left running in the namespaces, so that it does
-# not keep the file system busy, and unmounts.
+# leave_target unmounts, once nothing that a hook left running is in the way.
 leave_target() {
-  # -1 is every process below the first one, but only for that one itself.
+  local try
+  # -1 is every process of the namespace, but for its first one alone.
   if [ $$ -eq 1 ]; then
+    name_strays
     kill -KILL -1 2>/dev/null || true
-    wait
   fi
+  for try in 1 2 3 4 5; do
+    ! umount --recursive "$TARGET" 2>/dev/null || return 0
+    sleep "0.$try"
+  done
   umount --recursive "$TARGET"
+}
+
+name_strays() {
+  local comm name
+  for comm in /proc/[2-9]*/comm /proc/1[0-9]*/comm; do
+    if read -r name 2>/dev/null <"$comm"; then
+      log_error "Ending $name, which a hook left running"
+    fi
+  done
 }
