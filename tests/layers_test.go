@@ -23,6 +23,7 @@ var layers = []string{
 // within are the imports inside one row that the design allows.
 var within = map[string]string{
 	"unit":              "fault", // a value that cannot be read is refused with Ganeti's text
+	"table":             "unit",  // values in info listings are shown as Python shows them
 	"remote/remotetest": "remote",
 	"ops":               "",
 }
