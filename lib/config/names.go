@@ -1,5 +1,14 @@
 package config
 
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gantry/lib/fault"
+)
+
 // Disk templates, as they stand in Disk.DevType.
 const (
 	DTBlock      = "blockdev"
@@ -45,3 +54,22 @@ const (
 
 // Default is the name of the built-in entry in Cluster.BEParams and Cluster.NICParams.
 const Default = "default"
+
+var hostForm = regexp.MustCompile(`^[a-z0-9._-]{1,255}$`)
+
+// NormalizeHost returns a node's, instance's or cluster's name in lower case and without a final dot, or refuses it.
+func NormalizeHost(name string) (string, error) {
+	low := strings.TrimSuffix(strings.ToLower(name), ".")
+	if !hostForm.MatchString(low) || strings.Contains(low, "..") || strings.HasPrefix(low, ".") {
+		return "", fault.Refuse(fault.WrongInput, "Invalid hostname '%s'", name)
+	}
+	return low, nil
+}
+
+// IsText says whether s can stand in the configuration: UTF-8 without NUL. (Other control characters may be in kvm_extra and the like.)
+func IsText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// IsLine says whether s can also stand in files that have one value a line, such as names do in ssconf_node_list.
+func IsLine(s string) bool {
+	return IsText(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}
