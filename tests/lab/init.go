@@ -156,14 +156,8 @@ func (m *mounter) devices(firstLoop, n int) {
 		m.link(fmt.Sprint("disk/by-id/orc-lun", i), fmt.Sprint("../../loop", firstLoop+i))
 	}
 	var own []string
-	for i := range nodeLoops {
+	for i := range nodeLoops { // the kernel makes the device itself when it is first opened
 		loop := firstLoop + sharedLUNs + (n-1)*nodeLoops + i
-		m.do(func() error {
-			if err := loopControl(loopCtlAdd, loop); err != nil && !errors.Is(err, syscall.EEXIST) {
-				return fmt.Errorf("adding loop device %d: %w", loop, err)
-			}
-			return nil
-		})
 		m.mknod(fmt.Sprint("loop", loop), syscall.S_IFBLK|0o660, 7, loop)
 		own = append(own, strconv.Itoa(loop))
 	}

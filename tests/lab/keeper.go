@@ -111,8 +111,8 @@ func keep(o order, lock *os.File) error {
 		return err
 	}
 	defer slot.Close()
-	defer slot.clearLoops()
-	slot.clearLoops() // of a lab that was killed
+	defer clearLoops(slot.firstLoop)
+	clearLoops(slot.firstLoop) // of a lab that was killed
 	c := config{Options: o.Options, Keeper: os.Getpid(), FirstLoop: slot.firstLoop}
 	if err := c.prepare(); err != nil {
 		return err
@@ -201,7 +201,7 @@ func clear(dir string) error {
 	return err
 }
 
-// sweep removes the directories of labs whose processes were all killed at once.
+// sweep removes what is left of labs whose processes were all killed at once.
 func sweep() {
 	list, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
 	for _, dir := range list {
@@ -209,10 +209,22 @@ func sweep() {
 			continue
 		}
 		if lock, err := lockDir(dir); err == nil {
-			clear(dir)
+			clearDead(dir)
 			lock.Close()
 		}
 	}
+}
+
+// clearDead removes what a lab without processes left, whose lock the caller holds.
+func clearDead(dir string) error {
+	var c config
+	if err := c.read(dir); err == nil {
+		if slot, err := takeSlotAt(c.FirstLoop); err == nil { // else another lab has that range by now
+			clearLoops(c.FirstLoop)
+			slot.Close()
+		}
+	}
+	return clear(dir)
 }
 
 // Down ends a lab and waits until nothing of it is left.
@@ -223,7 +235,7 @@ func Down(id, dir string) error {
 	}
 	if lock, err := lockDir(dir); err == nil {
 		defer lock.Close()
-		return clear(dir) // nobody holds it
+		return clearDead(dir)
 	} else if errors.Is(err, os.ErrNotExist) {
 		return ErrNotUp
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -30,30 +31,49 @@ type slot struct {
 func takeSlot() (slot, error) {
 	var err error
 	for n := range slots {
-		var l net.Listener
-		if l, err = net.Listen("unix", fmt.Sprintf("@gantry-lab-%d", n)); err == nil {
-			return slot{l, loopsBefore + n*loopsOfLab}, nil
+		var s slot
+		if s, err = takeSlotAt(loopsBefore + n*loopsOfLab); err == nil {
+			return s, nil
 		}
 	}
 	return slot{}, fmt.Errorf("%d labs run already: %w", slots, err)
 }
 
-// clearLoops takes away every loop device of the range, attached or not.
-func (s slot) clearLoops() { clearLoops(s.firstLoop) }
+func takeSlotAt(firstLoop int) (slot, error) {
+	l, err := net.Listen("unix", fmt.Sprintf("@gantry-lab-%d", firstLoop))
+	return slot{l, firstLoop}, err
+}
 
+// clearLoops takes away every loop device of the range, attached or not. It tries for a while: a node that has just been
+// killed may still be letting go of one.
 func clearLoops(first int) {
-	list, _ := filepath.Glob("/sys/block/loop*")
-	for _, path := range list {
-		n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), "loop"))
-		if err != nil || n < first || n >= first+loopsOfLab {
-			continue
+	for range 40 {
+		list := loopsFrom(first)
+		if len(list) == 0 {
+			return
 		}
-		if dev, err := os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0); err == nil {
-			ioctl(dev, loopClrFd, 0)
-			dev.Close()
-		}
-		loopControl(loopCtlRemove, n)
+		each(len(list), func(i int) { // side by side: the kernel takes its time for one
+			n := list[i-1]
+			if dev, err := os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0); err == nil {
+				ioctl(dev, loopClrFd, 0)
+				dev.Close()
+			}
+			loopControl(loopCtlRemove, n)
+		})
+		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// loopsFrom lists the devices there are of one lab's range.
+func loopsFrom(first int) (list []int) {
+	paths, _ := filepath.Glob("/sys/block/loop*")
+	for _, path := range paths {
+		n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), "loop"))
+		if err == nil && n >= first && n < first+loopsOfLab {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // The kernel's numbers, from linux/loop.h.

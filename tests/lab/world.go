@@ -168,6 +168,9 @@ func (w *theWorld) end() {
 	for _, p := range running {
 		<-p.ended
 	}
+	for _, lun := range w.luns {
+		lun.Close()
+	}
 	if os.Getppid() != w.Keeper {
 		clearLoops(w.FirstLoop)
 		clear(w.Dir)

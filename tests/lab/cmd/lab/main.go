@@ -45,10 +45,10 @@ func main() {
 		os.Exit(2)
 	}
 	err := c.run(set.Arg(0), set.Args()[1:])
-	var exit *exec.ExitError
+	var status exitStatus
 	switch {
-	case errors.As(err, &exit):
-		os.Exit(exit.ExitCode())
+	case errors.As(err, &status):
+		os.Exit(int(status))
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
@@ -90,6 +90,15 @@ var controls = map[string]struct {
 	"sh":      {2, 2, func(l *lab.Lab, a []string) error { return inNode(l, a[0], "bash", "-c", a[1]) }},
 	"exec":    {2, -1, func(l *lab.Lab, a []string) error { return inNode(l, a[0], a[1:]...) }},
 	"shell":   {1, 1, func(l *lab.Lab, a []string) error { return shell(l, a[0]) }},
+	"cut":     {1, 2, func(l *lab.Lab, a []string) error { return pairwise(a, l.Cut, l.CutBetween) }},
+	"heal":    {1, 2, func(l *lab.Lab, a []string) error { return pairwise(a, l.Heal, l.HealBetween) }},
+	"link":    {3, 3, func(l *lab.Lab, a []string) error { return l.Link(a[0], a[1], a[2]) }},
+	"freeze":  {1, 1, func(l *lab.Lab, a []string) error { return l.Freeze(a[0]) }},
+	"thaw":    {1, 1, func(l *lab.Lab, a []string) error { return l.Thaw(a[0]) }},
+	"kill":    {1, 1, func(l *lab.Lab, a []string) error { return l.Kill(a[0]) }},
+	"start":   {1, 1, func(l *lab.Lab, a []string) error { return l.Power(a[0]) }},
+	"fill":    {2, 2, func(l *lab.Lab, a []string) error { return l.Fill(a[0], a[1]) }},
+	"drain":   {2, 2, func(l *lab.Lab, a []string) error { return l.Drain(a[0], a[1]) }},
 	"outside": {1, -1, func(l *lab.Lab, a []string) error { return attached(l.Outside(a...)) }},
 }
 
@@ -183,9 +192,27 @@ func inNode(l *lab.Lab, node string, argv ...string) error {
 	return attached(cmd)
 }
 
+// pairwise does a thing to one node, or between two.
+func pairwise(nodes []string, one func(string) error, two func(string, string) error) error {
+	if len(nodes) == 1 {
+		return one(nodes[0])
+	}
+	return two(nodes[0], nodes[1])
+}
+
+// exitStatus is that of a command that was run for the user, who has seen what it said.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
 func attached(cmd *exec.Cmd) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return cmd.Run()
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exitStatus(exit.ExitCode())
+	}
+	return err
 }
 
 func status(l *lab.Lab, _ []string) error {
