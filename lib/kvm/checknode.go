@@ -1,0 +1,121 @@
+package kvm
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/remote"
+)
+
+//go:embed checknode.sh
+var checkNodeScript string
+
+var missing = map[rune]string{
+	'f': "not found or not a file",
+	'd': "not found or not a directory",
+	'u': "not found or not a file or URL",
+}
+
+// CheckNode checks on a node what CheckSyntax cannot know: files, users, interfaces and what its qemu can do. The error is
+// Ganeti's text without the words "Hypervisor parameter validation failed on node N: ", which the caller adds.
+func CheckNode(ctx context.Context, r remote.Runner, node string, hv config.Params) error {
+	out, err := r.Run(ctx, node, checkNode(hv))
+	if err != nil {
+		return fmt.Errorf("checking hypervisor parameters: %w", err)
+	}
+	return judge(hv, out.Stdout)
+}
+
+// pathsOf are the parameters that name something on the node.
+func pathsOf(hv config.Params) []rule {
+	var out []rule
+	for _, r := range rules {
+		value := hv.String(r.name)
+		if r.onNode != 0 && value != "" && (r.onNode != 'u' || !isURL(value)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// checkNode asks for all of it in one go; qemu itself only if an answer depends on it.
+func checkNode(hv config.Params) remote.Cmd {
+	emulator := ""
+	if hv.String("machine_version") != "" || hv.String("spice_bind") != "" {
+		emulator = hv.String("kvm_path")
+	}
+	args := []string{emulator, hv.String("security_domain")}
+	for _, r := range pathsOf(hv) {
+		args = append(args, onOff(r.onNode == 'd', "d", "f"), hv.String(r.name))
+	}
+	return remote.Script(checkNodeScript, args...)
+}
+
+func judge(hv config.Params, out []byte) error {
+	parts := sections(out)
+	paths := pathsOf(hv)
+	for line := range strings.Lines(parts["missing"]) {
+		n, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil || n < 0 || n >= len(paths) {
+			return fmt.Errorf("checking hypervisor parameters: unexpected answer %q", line)
+		}
+		r := paths[n]
+		return fail("Parameter '%s' fails validation: %s (current value: '%s')", r.name, missing[r.onNode], hv.String(r.name))
+	}
+	if user := hv.String("security_domain"); user != "" && strings.TrimSpace(parts["user"]) == "" {
+		return fail("Unknown security domain user %s", user)
+	}
+	interfaces := strings.Fields(parts["interfaces"])
+	if where := hv.String("vnc_bind_address"); where != "" && !normalized(where) && !bindable(where, interfaces) {
+		return fail("VNC: The vnc_bind_address parameter must be either a valid IP address, an interface name, or an absolute path")
+	}
+	if err := judgeSpice(hv, parts["help"], interfaces); err != nil {
+		return err
+	}
+	return judgeMachine(hv.String("machine_version"), parts["machines"])
+}
+
+func judgeSpice(hv config.Params, help string, interfaces []string) error {
+	bind := hv.String("spice_bind")
+	switch {
+	case bind == "":
+		return nil
+	case hv.String("vnc_bind_address") != "":
+		return fail("Both SPICE and VNC are configured, but only one of them can be used at a given time")
+	case !spiceLine.MatchString(help):
+		return fail("SPICE is configured, but it is not supported according to 'kvm --help'")
+	case !bindable(bind, interfaces):
+		return fail("SPICE: The spice_bind parameter must be either a valid IP address or interface name")
+	}
+	return nil
+}
+
+func judgeMachine(version, list string) error {
+	if version == "" {
+		return nil
+	}
+	for line := range strings.Lines(list) {
+		if rest, found := strings.CutPrefix(line, version+" "); found && strings.Contains(rest, "PC") {
+			return nil
+		}
+	}
+	return fail("Unsupported machine version: %s", version)
+}
+
+// bindable says whether a display can be bound to where: an address, or an interface of the node.
+func bindable(where string, interfaces []string) bool {
+	if _, err := netip.ParseAddr(where); err == nil {
+		return true
+	}
+	for _, name := range interfaces {
+		if name == where {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,26 @@
+# checknode.sh KVM USER [KIND PATH]...: prints the numbers of the paths that are not of their kind (f or d), and what the checks of
+# users and displays need. KVM and USER may be empty.
+kvm=$1
+user=$2
+shift 2
+echo '=== missing'
+n=0
+while [ $# -gt 1 ]; do
+	case $1 in
+	d) test -d "$2" || echo "$n" ;;
+	*) test -f "$2" || echo "$n" ;;
+	esac
+	n=$((n + 1))
+	shift 2
+done
+echo '=== user'
+[ -z "$user" ] || getent passwd -- "$user"
+echo '=== interfaces'
+ls /sys/class/net
+if [ -x "$kvm" ]; then
+	echo '=== help'
+	"$kvm" --help 2>&1
+	echo '=== machines'
+	"$kvm" -machine '?' 2>&1
+fi
+exit 0

@@ -1,0 +1,219 @@
+package kvm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gantry/lib/config"
+	"gantry/lib/remote"
+)
+
+// CanHotplug says whether a device of the types that a running guest was started with can be added and removed while it
+// runs; kind is disk or nic.
+func CanHotplug(kind string, hv config.Params) error {
+	device := hv.String(kind + "_type")
+	if kind == "nic" && device != "ne2k_isa" || kind == "disk" && (device == "paravirtual" || isSCSI(device)) {
+		return nil
+	}
+	return fail("Hotplug is not supported for device type %s", device)
+}
+
+// AddDisk gives a running guest one more disk and records it in the runtime, whose file the caller writes. qemu must be
+// able to open the disk's path as the user it runs as.
+func AddDisk(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, d Disk) error {
+	slot, err := occupied(*rt).diskSlot(rt.HV, d.UUID)
+	if err != nil {
+		return err
+	}
+	d.Slot = slot
+	if err := plug(ctx, r, node, name, addDisk(d, *rt)); err != nil {
+		return giveUp(ctx, r, node, name, err, hmp("drive_del "+slot.ID))
+	}
+	rt.Disks = append(rt.Disks, d)
+	return await(ctx, r, node, name, slot.ID, true)
+}
+
+func addDisk(d Disk, rt Runtime) []request {
+	return []request{
+		hmp("drive_add dummy file=" + d.file() + ",if=none,id=" + d.Slot.ID + ",format=raw,auto-read-only=off" + driveOptions(d, rt)),
+		{"device_add", d.Slot.attributes(attributes{"drive": d.Slot.ID})},
+	}
+}
+
+// RemoveDisk takes a disk from a running guest, which has to let go of it.
+func RemoveDisk(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, uuid string) error {
+	i := slices.IndexFunc(rt.Disks, func(d Disk) bool { return d.UUID == uuid })
+	if i < 0 {
+		return fail("Cannot find disk/%s in runtime file", uuid)
+	}
+	id := rt.Disks[i].Slot.ID
+	if err := unplug(ctx, r, node, name, id); err != nil {
+		return err
+	}
+	rt.Disks = slices.Delete(rt.Disks, i, i+1)
+	// The drive goes with its device; where it does not, this removes it. Its answer is a text either way.
+	return change(ctx, r, node, name, "removes a disk of", hmp("drive_del "+id))
+}
+
+// AddNIC gives a running guest one more network interface, on a tap device that is up, and records it in the runtime.
+func AddNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, n NIC) error {
+	if n.Slot == nil { // a changed NIC keeps its place
+		slot, err := occupied(*rt).nicSlot(rt.HV, n.UUID)
+		if err != nil {
+			return err
+		}
+		n.Slot = slot
+	}
+	if err := plug(ctx, r, node, name, addNIC(n, *rt)); err != nil {
+		return giveUp(ctx, r, node, name, err, request{"netdev_del", attributes{"id": n.Slot.ID}})
+	}
+	if err := writeNICFile(ctx, r, node, name, len(rt.NICs), n.Tap); err != nil {
+		return err
+	}
+	rt.NICs = append(rt.NICs, n)
+	return await(ctx, r, node, name, n.Slot.ID, true)
+}
+
+func addNIC(n NIC, rt Runtime) []request {
+	id := n.Slot.ID
+	netdev := attributes{"type": "tap", "id": id, "ifname": n.Tap, "script": "no", "downscript": "no"}
+	if headers, _ := TapOptions(rt); !headers {
+		netdev["vnet_hdr"] = false
+	}
+	if rt.HV.String("nic_type") == "paravirtual" && rt.HV.Bool("vhost_net") {
+		netdev["vhost"] = true
+	}
+	device := n.Slot.attributes(attributes{"netdev": id, "mac": n.MAC})
+	if many := queues(rt); many > 1 {
+		netdev["queues"] = many
+		device["mq"], device["vectors"] = true, 2*many+2
+	}
+	if slices.Contains(rt.Command, "-chroot") {
+		device["romfile"] = "" // qemu cannot reach its boot ROMs from there
+	}
+	return []request{{"netdev_add", netdev}, {"device_add", device}}
+}
+
+func writeNICFile(ctx context.Context, r remote.Runner, node, name string, n int, tap string) error {
+	c := remote.Script(`umask 077 && printf %s "$2" >"$1"`, fmt.Sprintf("%s/nic/%s/%d", Root, name, n), tap)
+	c.Changes = "records a network interface of instance " + name
+	if _, err := r.Run(ctx, node, c); err != nil {
+		return fmt.Errorf("recording the tap device %s: %w", tap, err)
+	}
+	return nil
+}
+
+// RemoveNIC takes a network interface from a running guest. Its tap device is the caller's.
+func RemoveNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, uuid string) error {
+	i := slices.IndexFunc(rt.NICs, func(n NIC) bool { return n.UUID == uuid })
+	if i < 0 {
+		return fail("Cannot find nic/%s in runtime file", uuid)
+	}
+	id := rt.NICs[i].Slot.ID
+	if err := unplug(ctx, r, node, name, id); err != nil {
+		return err
+	}
+	rt.NICs = slices.Delete(rt.NICs, i, i+1)
+	return change(ctx, r, node, name, "removes a network interface of", request{"netdev_del", attributes{"id": id}})
+}
+
+// attributes is a slot as arguments of device_add.
+func (s Slot) attributes(more attributes) attributes {
+	data, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(data, &more)
+	}
+	if err != nil {
+		panic(err) // a slot is a few texts and numbers
+	}
+	return more
+}
+
+// plug sends requests of which the monitor's answer counts too: it refuses in plain text.
+func plug(ctx context.Context, r remote.Runner, node, name string, requests []request) error {
+	c := exchange(name, requests...)
+	c.Changes = "adds a device to instance " + name
+	got, err := ask(ctx, r, node, c)
+	for i, answer := range got {
+		var said string
+		if requests[i].Execute == "human-monitor-command" && json.Unmarshal(answer, &said) == nil {
+			if said = strings.TrimSpace(said); said != "" && said != "OK" {
+				return fail("%s", said)
+			}
+		}
+	}
+	return err
+}
+
+// giveUp removes the host side of a device that the guest did not get. An outcome that is not known is left alone: the
+// device may be in use.
+func giveUp(ctx context.Context, r remote.Runner, node, name string, why error, undo request) error {
+	if remote.OutcomeOf(why) == remote.Unknown {
+		return why
+	}
+	_, refused := errors.AsType[*QMPError](why)
+	if err := change(ctx, r, node, name, "removes a device from", undo); err != nil && !refused {
+		return errors.Join(why, err)
+	}
+	return why
+}
+
+func unplug(ctx context.Context, r remote.Runner, node, name, id string) error {
+	if err := change(ctx, r, node, name, "removes a device from", request{"device_del", attributes{"id": id}}); err != nil {
+		return err
+	}
+	return await(ctx, r, node, name, id, false)
+}
+
+// await looks five times, a second apart, until the guest has a device or has let go of it.
+func await(ctx context.Context, r remote.Runner, node, name, id string, present bool) error {
+	for try := 0; ; try++ {
+		got, err := ask(ctx, r, node, exchange(name, request{Execute: "query-pci"}, request{Execute: "query-block"}))
+		if err != nil {
+			return err
+		}
+		if hasDevice(got, id) == present {
+			return nil
+		}
+		if try == 4 {
+			return fail("Device %s should have been %s", id, onOff(present, "added but is missing", "removed but is still there"))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// hasDevice looks for a device in the answers to query-pci and query-block.
+func hasDevice(answers []json.RawMessage, id string) bool {
+	var buses []struct {
+		Bus     int
+		Devices []struct {
+			ID string `json:"qdev_id"`
+		}
+	}
+	var drives []struct{ Device string }
+	if json.Unmarshal(answers[0], &buses) != nil || json.Unmarshal(answers[1], &drives) != nil {
+		return false
+	}
+	for _, bus := range buses {
+		for _, device := range bus.Devices {
+			if bus.Bus == 0 && device.ID == id {
+				return true
+			}
+		}
+	}
+	for _, drive := range drives {
+		if drive.Device == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,2 @@
+# qmp.sh NAME: the requests come on stdin.
+qmp "$1"
