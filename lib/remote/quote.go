@@ -28,7 +28,7 @@ func plain(word string) bool {
 		c := word[i]
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.IndexByte("@%_+:,./-=", c) >= 0:
+		case strings.IndexByte("@_+:,./-=", c) >= 0:
 		default:
 			return false
 		}

@@ -11,7 +11,7 @@ func TestQuote(t *testing.T) {
 		words []string
 		want  string
 	}{
-		"plain words stay bare":   {[]string{"lvs", "--units=m", "-o", "a,b", "/dev/xenvg/d@1", "50%"}, "lvs --units=m -o a,b /dev/xenvg/d@1 50%"},
+		"plain words stay bare":   {[]string{"lvs", "--units=m", "-o", "a,b", "/dev/xenvg/d@1"}, "lvs --units=m -o a,b /dev/xenvg/d@1"},
 		"space":                   {[]string{"test", "-e", "my vg"}, "test -e 'my vg'"},
 		"empty":                   {[]string{"echo", ""}, "echo ''"},
 		"single quote":            {[]string{"echo", "it's"}, `echo 'it'\''s'`},

@@ -16,6 +16,7 @@ type Result struct {
 	Stdout, Stderr []byte
 	Status         int
 	Took           time.Duration
+	Noise          []byte // what root's shell printed by itself before the command; verify complains of it
 }
 
 // Runner runs one command on the node of that name. The error is nil when the command ended with status 0 or one of its
