@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"runtime"
 	"strings"
 	"syscall"
@@ -46,7 +47,7 @@ func forwarder(mirror *url.URL, transport http.RoundTripper) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, "/debian")
+			r.Out.URL.Path = strings.TrimPrefix(path.Clean(r.In.URL.Path), "/debian")
 			r.Out.URL.RawPath = ""
 			r.SetURL(mirror)
 		},
@@ -55,7 +56,7 @@ func forwarder(mirror *url.URL, transport http.RoundTripper) http.Handler {
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
-		case !strings.HasPrefix(r.URL.Path, "/debian/"):
+		case !strings.HasPrefix(path.Clean(r.URL.Path)+"/", "/debian/"):
 			http.NotFound(w, r)
 		default:
 			proxy.ServeHTTP(w, r)

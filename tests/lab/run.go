@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -67,7 +70,7 @@ func (l *Lab) Do(ctx context.Context, node, text string) (Result, error) {
 	if err := cmd.Start(); err != nil {
 		return Result{}, err
 	}
-	stop := context.AfterFunc(ctx, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	stop := context.AfterFunc(ctx, func() { killInside(cmd.Process.Pid) })
 	err = cmd.Wait()
 	ended := !stop()
 	r := Result{Stdout: out.String(), Stderr: errOut.String(), Status: cmd.ProcessState.ExitCode()}
@@ -79,4 +82,22 @@ func (l *Lab) Do(ctx context.Context, node, text string) (Result, error) {
 		err = nil
 	}
 	return r, err
+}
+
+// killInside ends the processes of a group but for its leader, the nsenter outside the node, which then ends by itself. Were it
+// to go first, its child would become that of the machine's process 1, and keep the node's namespace until that one reaps it.
+func killInside(group int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		text, _ := os.ReadFile(path)
+		end := strings.LastIndex(string(text), ") ")
+		if end < 0 {
+			continue
+		}
+		fields := strings.Fields(string(text[end+2:])) // state, parent, group
+		pid, _ := strconv.Atoi(strings.Split(path, "/")[2])
+		if len(fields) > 2 && fields[2] == strconv.Itoa(group) && pid != group {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
