@@ -144,7 +144,7 @@ func (c *connection) keepAlive(interval time.Duration) {
 func (c *connection) session(ctx context.Context, limit time.Duration) (*session, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no channel within %v", limit))
 	defer cancel()
-	for {
+	for alone := 1; ; {
 		select {
 		case <-c.places:
 		case <-c.gone:
@@ -157,10 +157,16 @@ func (c *connection) session(ctx context.Context, limit time.Duration) (*session
 			c.active.Add(1)
 			return s, nil
 		}
-		if _, refused := errors.AsType[*ssh.OpenChannelError](err); !refused || c.active.Load() == 0 {
-			c.places <- struct{}{}
+		_, refused := errors.AsType[*ssh.OpenChannelError](err)
+		if refused && c.active.Load() > 0 {
+			continue
+		}
+		c.places <- struct{}{}
+		// The server may not be done yet with channels that we have closed.
+		if !refused || alone == 4 || !sleep(ctx, jitter(alone)) {
 			return nil, err
 		}
+		alone++
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"io"
 	"os/exec"
 	"os/user"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // runLocal runs the same preamble and header as sshd would, in a session of its own, so that no terminal reaches it.
@@ -48,7 +51,7 @@ func (x *execution) localStatus(cmd *exec.Cmd, err error) error {
 	case !ok:
 		return err
 	case state.Signaled():
-		x.signal = state.Signal().String()
+		x.signal = strings.TrimPrefix(unix.SignalName(state.Signal()), "SIG")
 		x.status = 128 + int(state.Signal())
 	default:
 		x.status = state.ExitStatus()

@@ -210,7 +210,7 @@ type execution struct {
 	drain          time.Duration
 	keepLent       func(*connection) // takes the connection over which the key is lent, instead of closing it
 	status         int
-	signal         string // of a command that a signal ended, where the transport says so
+	signal         string // that ended the command, without SIG
 }
 
 // input is what goes to the node's stdin.
@@ -257,8 +257,11 @@ func (p *Pool) judge(node string, x *execution, r Result, err error) error {
 		e.Outcome, e.Err, e.Stderr = Failed, errNotBegun, append(noise, r.Stderr...)
 	case timedOut(x.cmd, r):
 		e.Outcome, e.Err = Unknown, fmt.Errorf("%w (%s s)", errTimeout, seconds(x.cmd.limit()))
+	case x.signal == "KILL":
+		// It may have been timeout that was killed, and then the command runs on without a limit.
+		e.Outcome, e.Err = Unknown, errors.New("ended by signal KILL")
 	case x.signal != "":
-		e.Outcome, e.Err = Unknown, fmt.Errorf("ended by signal %s", x.signal)
+		e.Outcome, e.Err = Failed, fmt.Errorf("ended by signal %s", x.signal)
 	case x.cmd.answers(r.Status):
 		return nil
 	default:

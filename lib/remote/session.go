@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 )
 
 // session is an open channel that has not been told yet what to do. It takes a place of its connection until released.
@@ -99,7 +100,7 @@ func follow(requests <-chan *ssh.Request, status chan<- ending) {
 				Error, Tag string
 			}
 			ssh.Unmarshal(r.Payload, &by)
-			say(ending{signal: "SIG" + by.Signal})
+			say(ending{signal: by.Signal, status: 128 + int(unix.SignalNum("SIG"+by.Signal))})
 		}
 		if r.WantReply {
 			r.Reply(false, nil)
