@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 )
 
 // Params are named parameters: values are int64, bool, string or float64. A name that is absent takes its value from the
@@ -131,4 +132,18 @@ func number(v any) any {
 		return f
 	}
 	return fmt.Sprint(v)
+}
+
+// Seconds is a time as the configuration keeps it.
+func Seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
+
+// NewStamp is the stamp of an object made now.
+func NewStamp(now time.Time) Stamp {
+	return Stamp{SerialNo: 1, CTime: Seconds(now), MTime: Seconds(now)}
+}
+
+// Touch notes that an object was changed.
+func (s *Stamp) Touch(now time.Time) {
+	s.SerialNo++
+	s.MTime = Seconds(now)
 }
