@@ -24,11 +24,12 @@ type Command struct {
 
 // common are the options whose meaning is cli's own affair.
 type common struct {
-	debug                  int
-	reason                 *string
-	submit, printJob, dry  bool
-	priority               string
-	verbose, quiet, noHead bool
+	debug            int
+	reason           *string
+	submit, printJob bool
+	dry              bool
+	dryFlag          *Flag // nil for commands without --dry-run
+	priority         priorityValue
 }
 
 func newCommand(binary, name string, declare func(*Command)) *Command {

@@ -62,15 +62,15 @@ func loadGaneti(t *testing.T) (real ganeti) {
 	return real
 }
 
-// outcome is what a declared command read.
-type outcome struct {
+// reading is what a declared command read.
+type reading struct {
 	ran    bool
 	stored map[string]any
 	args   []string
 }
 
 // commandsOf declares the subcommands of a real program, which do nothing but keep what they read.
-func commandsOf(commands map[string]realCommand, read *outcome) Commands {
+func commandsOf(commands map[string]realCommand, read *reading) Commands {
 	declared := Commands{}
 	for name, real := range commands {
 		declared[name] = func(c *Command) {
@@ -244,7 +244,7 @@ func filterAction(value string) any {
 }
 
 // runRecorded runs one recorded command line through the declared commands.
-func runRecorded(t *testing.T, real ganeti, cmd string) (read outcome, status int, stdout, stderr string) {
+func runRecorded(t *testing.T, real ganeti, cmd string) (read reading, status int, stdout, stderr string) {
 	t.Helper()
 	words, err := splitShell(cmd)
 	if err != nil {
@@ -379,7 +379,7 @@ func TestEverySpelling(t *testing.T) {
 	real := loadGaneti(t)
 	commands, spellings := 0, 0
 	for name, binary := range real.Binaries {
-		var read outcome
+		var read reading
 		for command, declare := range commandsOf(binary.Commands, &read) {
 			commands++
 			c := newCommand(name, command, declare)

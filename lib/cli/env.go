@@ -17,6 +17,8 @@ type Env struct {
 
 	ctx      context.Context
 	binary   string
+	typed    string // the subcommand as the user typed it
+	queue    Queue
 	cmd      *Command
 	getenv   func(string) string
 	terminal func() (io.ReadWriteCloser, error) // the controlling terminal
@@ -42,3 +44,6 @@ func (env *Env) Warn(format string, args ...any) { fmt.Fprintf(env.Err, format+"
 
 // Binary is the name of the program: gnt-instance.
 func (env *Env) Binary() string { return env.binary }
+
+// Queue is the job queue.
+func (env *Env) Queue(ctx context.Context) (Queue, error) { return env.queue, nil }

@@ -51,8 +51,8 @@ func (f *Flag) Meta(name string) *Flag { f.meta = name; return f }
 func (f *Flag) Own() *Flag { f.own = true; return f }
 
 // Gone marks an option that concerns something Gantry does not have. It is
-// accepted, and the notice is printed on standard error when it is used.
-func (f *Flag) Gone(notice string) *Flag { f.notice = notice; return f }
+// accepted, and the notice that the table gone has for it is printed when it is used.
+func (f *Flag) Gone() *Flag { f.notice = gone[f.name]; return f }
 
 // Private keeps the value out of logs.
 func (f *Flag) Private() *Flag { f.private = true; return f }

@@ -59,6 +59,7 @@ func (env *Env) main(commands Commands, aliases Aliases, words []string) int {
 		return 1 // Ganeti prints this page on standard output and still fails
 	}
 	name := words[1]
+	env.typed = name
 	switch name {
 	case "--version":
 		fmt.Fprintf(env.Out, "%s (ganeti %s) %s\n", env.binary, packaged, release)

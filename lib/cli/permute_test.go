@@ -136,7 +136,7 @@ Usage: hbal [OPTION...]
               --machine-readable         for programs
   -V          --version                  show the version of the program
   -h          --help                     show help
-              --help-completion          list the options for shell completion
+              --help-completion          show completion info
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out, want)

@@ -27,7 +27,7 @@ func (env *Env) tool(declare func(*Command), words []string) int {
 		c.Flag("version", "show the version of the program").Short('V').BoolVar(&version)
 	})
 	c.help.BoolVar(&helped)
-	c.Flag("help-completion", "list the options for shell completion").BoolVar(&completion)
+	c.Flag("help-completion", "show completion info").BoolVar(&completion)
 	err := c.parse(words[1:])
 	switch {
 	case helped:

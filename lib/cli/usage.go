@@ -21,7 +21,7 @@ func listCommands(w io.Writer, binary string, commands Commands) {
 	width := 0
 	for name := range commands {
 		names = append(names, name)
-		width = min(60, max(width, len(name)+1))
+		width = min(60, max(width, len(name)))
 	}
 	slices.Sort(names)
 	for _, name := range names {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Str shows a value the way Python's str() does. Ganeti's output is full of
@@ -97,8 +98,10 @@ func quote(s string) string {
 	}
 	var b strings.Builder
 	b.WriteRune(q)
-	for _, c := range s {
+	for i, c := range s {
 		switch {
+		case c == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\udc%02x`, s[i]) // a byte that is not UTF-8
 		case c == q || c == '\\':
 			b.WriteString(`\` + string(c))
 		case c == '\n':

@@ -21,6 +21,9 @@ func TestStrAndRepr(t *testing.T) {
 			t.Errorf("Str(%#v) = %s, want %s", tt.v, got, tt.want)
 		}
 	}
+	if got := Repr("\xff\uFFFD"); got != "'\\udcff\uFFFD'" {
+		t.Errorf("Repr = %s", got)
+	}
 	if got := Repr("a\x00\x7fb\u200b"); got != `'a\x00\x7fb\u200b'` {
 		t.Errorf("Repr = %s", got)
 	}
