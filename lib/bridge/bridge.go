@@ -1,0 +1,193 @@
+// Package bridge joins guests to networks: it makes the tap device of a network interface, brings it up on a bridge, an
+// Open vSwitch or a routing table, and removes it when the guest has gone.
+//
+// Ganeti's taps are held open by qemu and vanish with it. Here qemu opens them by name, so they are persistent and have
+// to be removed. Each carries its instance's name as its alias (ip link shows it): whatever a crash left behind can be
+// found and removed by Down, and a tap of Ganeti's own or of another guest is never touched.
+package bridge
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/fault"
+	"gantry/lib/remote"
+)
+
+//go:embed ifup.sh
+var ifupScript string
+
+//go:embed ifdown.sh
+var ifdownScript string
+
+// NIC is one network interface of an instance. Its NICParams are filled.
+type NIC struct {
+	config.NIC
+	Index    int
+	Instance string
+	Tags     []string        // of the instance, for a script of the user's
+	Network  *config.Network // the one it is in, or nil
+}
+
+// Options is what the hypervisor wants of a tap device.
+type Options struct {
+	VnetHdr    bool
+	MultiQueue bool
+	VHost      bool   // fails when the kernel has no vhost-net
+	User       string // who else may open it; only for interfaces that are added to a running, unprivileged qemu
+}
+
+// Up makes the tap device of a NIC, brings it up and returns its name. On failure nothing is left of it.
+func Up(ctx context.Context, r remote.Runner, node string, n NIC, o Options) (string, error) {
+	return ifup(ctx, r, node, ifupCmd(n, o, "both", ""))
+}
+
+// Make only makes the tap device. The target of a migration does that for routed NICs: their address must not be taken
+// over before the guest is there.
+func Make(ctx context.Context, r remote.Runner, node string, n NIC, o Options) (string, error) {
+	return ifup(ctx, r, node, ifupCmd(n, o, "make", ""))
+}
+
+// Configure brings up a tap device that Make has made.
+func Configure(ctx context.Context, r remote.Runner, node string, n NIC, tap string) error {
+	_, err := ifup(ctx, r, node, ifupCmd(n, Options{}, "up", tap))
+	return err
+}
+
+func ifupCmd(n NIC, o Options, steps, tap string) remote.Cmd {
+	options := []string{}
+	for _, option := range []struct {
+		on   bool
+		word string
+	}{{o.VnetHdr, "vnet_hdr"}, {o.MultiQueue, "multi_queue"}} {
+		if option.on {
+			options = append(options, option.word)
+		}
+	}
+	if o.User != "" {
+		options = append(options, "user", o.User)
+	}
+	vhost := ""
+	if o.VHost {
+		vhost = "vhost"
+	}
+	c := remote.Script(ifupScript, append([]string{steps, tap, vhost}, options...)...)
+	c.Env = environment(n)
+	c.OK = []int{10, 11, 12}
+	c.Changes = fmt.Sprintf("brings up network interface %d of instance %s", n.Index, n.Instance)
+	return c
+}
+
+func ifup(ctx context.Context, r remote.Runner, node string, c remote.Cmd) (string, error) {
+	out, err := r.Run(ctx, node, c)
+	if err != nil {
+		return "", fmt.Errorf("configuring a network interface of %s: %w", c.Env["INSTANCE"], err)
+	}
+	tap, status, _ := strings.Cut(strings.TrimSpace(string(out.Stdout)), " ")
+	switch out.Status {
+	case 10:
+		return "", fault.New(fault.Hypervisor, "Failed to configure interface %s: exited with exit code %s; network configuration script output: %s", tap, status, out.Stderr)
+	case 11:
+		return "", fault.New(fault.Hypervisor, "Failed to open /dev/vhost-net")
+	case 12:
+		return "", fault.New(fault.Hypervisor, "Failed to allocate new TAP device: %s", strings.TrimSpace(string(out.Stderr)))
+	}
+	return tap, nil
+}
+
+// environment is what Ganeti's kvm-ifup gets, but for INTERFACE, which is known only when the device is there.
+func environment(n NIC) map[string]string {
+	p := n.NICParams
+	env := map[string]string{
+		"LC_ALL":          "C",
+		"INSTANCE":        n.Instance,
+		"MAC":             n.MAC,
+		"MODE":            p.String("mode"),
+		"INTERFACE_INDEX": fmt.Sprint(n.Index),
+		"INTERFACE_UUID":  n.UUID,
+		"TAGS":            strings.Join(n.Tags, " "),
+		"VLAN":            p.String("vlan"),
+	}
+	set(env, "IP", n.IP)
+	set(env, "INTERFACE_NAME", n.Name)
+	set(env, "LINK", p.String("link"))
+	if p.String("mode") == "bridged" {
+		env["BRIDGE"] = p.String("link")
+	}
+	if net := n.Network; net != nil {
+		env["NETWORK_NAME"], env["NETWORK_UUID"] = net.Name, net.UUID
+		set(env, "NETWORK_TAGS", strings.Join(net.Tags, " "))
+		set(env, "NETWORK_SUBNET", net.Network)
+		set(env, "NETWORK_GATEWAY", net.Gateway)
+		set(env, "NETWORK_SUBNET6", net.Network6)
+		set(env, "NETWORK_GATEWAY6", net.Gateway6)
+		set(env, "NETWORK_MAC_PREFIX", net.MACPrefix)
+	}
+	return env
+}
+
+func set(env map[string]string, name, value string) {
+	if value != "" {
+		env[name] = value
+	}
+}
+
+// Down removes all tap devices of an instance, or only the named ones. One that is in use stays, and is an error.
+func Down(ctx context.Context, r remote.Runner, node, instance string, taps ...string) error {
+	out, err := r.Run(ctx, node, ifdown(instance, taps))
+	if err != nil {
+		return fmt.Errorf("removing the network interfaces of %s: %w", instance, err)
+	}
+	if out.Status == 10 {
+		return fmt.Errorf("removing the network interfaces of %s: still in use: %s", instance,
+			strings.Join(strings.Fields(string(out.Stdout)), ", "))
+	}
+	return nil
+}
+
+func ifdown(instance string, taps []string) remote.Cmd {
+	c := remote.Script(ifdownScript, append([]string{instance}, taps...)...)
+	c.OK = []int{10}
+	c.Changes = "removes network interfaces of instance " + instance
+	return c
+}
+
+// CheckExist is an error with Ganeti's text when a node lacks any of these bridges.
+func CheckExist(ctx context.Context, r remote.Runner, node string, bridges []string) error {
+	out, err := r.Run(ctx, node, checkExist(bridges))
+	if err != nil {
+		return fmt.Errorf("looking for bridges: %w", err)
+	}
+	if missing := strings.Fields(string(out.Stdout)); len(missing) > 0 {
+		return fmt.Errorf("Missing bridges %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func checkExist(bridges []string) remote.Cmd {
+	return remote.Script(`for name; do [ -d "/sys/class/net/$name/bridge" ] || printf '%s\n' "$name"; done`, bridges...)
+}
+
+// AddSwitch makes an Open vSwitch of a node, with an uplink if there is one.
+func AddSwitch(ctx context.Context, r remote.Runner, node, name, uplink string) error {
+	for _, c := range addSwitch(name, uplink) {
+		if _, err := r.Run(ctx, node, c); err != nil {
+			return fmt.Errorf("setting up the Open vSwitch %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func addSwitch(name, uplink string) []remote.Cmd {
+	out := []remote.Cmd{remote.Command("ovs-vsctl", "--may-exist", "add-br", name)}
+	if uplink != "" {
+		out = append(out, remote.Command("ovs-vsctl", "--may-exist", "add-port", name, uplink))
+	}
+	for i := range out {
+		out[i].Changes = "sets up the Open vSwitch " + name
+	}
+	return out
+}
