@@ -15,12 +15,10 @@ import (
 type Options struct {
 	cmd *cli.Command
 
-	Balance  balance.Options
-	Capacity balance.CapacityOptions
-	Roll     balance.RollOptions
-	Squeeze  balance.SqueezeOptions
+	Balance        balance.Options
+	CapacityChecks bool
 
-	Verbose         int
+	louder, quieter int
 	NodeFields      []string // of a node table; nil means no table
 	ShowNodes       bool
 	ShowInstances   bool
@@ -40,7 +38,7 @@ type Options struct {
 	ExclusionTags   []string
 	Offline         []string
 	Group           *string
-	MaxCPU, MinDisk float64
+	MaxCPU, MinDisk *float64 // nil leaves what the cluster says
 	KVMNodeMem      int
 	Machine         bool
 	Exec            bool
@@ -48,14 +46,6 @@ type Options struct {
 	Reason          string
 	Priority        string
 	NoHeaders       bool
-	NoSimulation    bool
-	NodeTags        []string
-	PrintMoves      bool
-	Force           bool
-	OneStepOnly     bool
-	OutputDir       string
-	DryRun          bool
-	JobDelay        float64
 }
 
 // New returns options at their defaults, to be declared on the command.
@@ -65,18 +55,13 @@ func New(c *cli.Command) *Options {
 		Balance: balance.Options{
 			DiskMoves: true, InstanceMoves: true, MinScore: 1e-9, MinGain: 1e-2, MinGainLimit: 1e-1, MaxMoves: -1,
 		},
-		Capacity:   balance.CapacityOptions{Checks: true},
-		Squeeze:    balance.SqueezeOptions{Minimal: 2, Target: 2},
-		Verbose:    1,
-		MaxCPU:     -1,
-		MinDisk:    -1,
-		KVMNodeMem: 4096,
-		OutputDir:  ".",
+		CapacityChecks: true,
+		KVMNodeMem:     4096,
 	}
 }
 
-// real declares an option with a real value; what names the value in errors.
-func (o *Options) real(name, meta, what, help string, p *float64) *cli.Flag {
+// Real declares an option with a real value; what names the value in errors.
+func (o *Options) Real(name, meta, what, help string, p *float64) *cli.Flag {
 	f := o.cmd.Flag(name, help).Meta(meta).Complete("float")
 	f.Func(func(s string) (err error) {
 		*p, err = number.Real(what, s)
@@ -85,7 +70,8 @@ func (o *Options) real(name, meta, what, help string, p *float64) *cli.Flag {
 	return f
 }
 
-func (o *Options) integer(name, meta, what, help string, p *int) *cli.Flag {
+// Integer declares an option with a whole number as value; what names the value in errors.
+func (o *Options) Integer(name, meta, what, help string, p *int) *cli.Flag {
 	f := o.cmd.Flag(name, help).Meta(meta).Complete("integer")
 	f.Func(func(s string) (err error) {
 		*p, err = number.Int(what, s)
@@ -94,7 +80,8 @@ func (o *Options) integer(name, meta, what, help string, p *int) *cli.Flag {
 	return f
 }
 
-func (o *Options) list(name, meta, kind, help string, p *[]string) {
+// List declares an option with a list with commas as value.
+func (o *Options) List(name, meta, kind, help string, p *[]string) {
 	o.cmd.Flag(name, help).Meta(meta).Complete(kind).Func(func(s string) error {
 		*p = number.Split(s, ",")
 		return nil
@@ -180,14 +167,14 @@ func (o *Options) SimulateSpec() {
 }
 
 func (o *Options) Verbosity() {
-	o.cmd.Flag("verbose", "increase the verbosity level").Short('v').CountVar(&o.Verbose)
+	o.cmd.Flag("verbose", "increase the verbosity level").Short('v').CountVar(&o.louder)
 }
 
+// Level is how much to say; 1 is normal.
+func (o *Options) Level() int { return 1 + o.louder - o.quieter }
+
 func (o *Options) Quiet() {
-	f := o.cmd.Flag("quiet", "decrease the verbosity level").Short('q')
-	var times int
-	f.CountVar(&times)
-	o.cmd.Before(func() { o.Verbose -= times })
+	o.cmd.Flag("quiet", "decrease the verbosity level").Short('q').CountVar(&o.quieter)
 }
 
 func (o *Options) Evacuate() {
@@ -218,7 +205,7 @@ func (o *Options) TargetGroup() {
 }
 
 func (o *Options) MaxLength() {
-	o.integer("max-length", "N", "max solution length", "cap the solution at this many balancing or allocation rounds "+
+	o.Integer("max-length", "N", "max solution length", "cap the solution at this many balancing or allocation rounds "+
 		"(useful for very unbalanced clusters or empty clusters)", &o.Balance.MaxMoves).Short('l')
 }
 
@@ -227,12 +214,12 @@ func (o *Options) OfflineNodes() {
 }
 
 func (o *Options) StaticKVMMemory() {
-	o.integer("static-kvm-node-memory", "N", "static node memory", "use static node memory [in MB] on KVM instead of value "+
+	o.Integer("static-kvm-node-memory", "N", "static node memory", "use static node memory [in MB] on KVM instead of value "+
 		"reported by hypervisor. Use 0 to take value reported from hypervisor.", &o.KVMNodeMem)
 }
 
 func (o *Options) MinScore() {
-	o.real("min-score", "EPSILON", "min score", "mininum excess to the N+1 limit to aim for", &o.Balance.MinScore).Short('e')
+	o.Real("min-score", "EPSILON", "min score", "mininum excess to the N+1 limit to aim for", &o.Balance.MinScore).Short('e')
 }
 
 func (o *Options) MaxCPURatio() {
@@ -242,22 +229,27 @@ func (o *Options) MaxCPURatio() {
 		if err == nil && ratio <= 0 {
 			err = errors.New("Invalid value of the max-cpu ratio, expected >0")
 		}
-		o.MaxCPU = ratio
+		o.MaxCPU = &ratio
 		return err
 	})
 }
 
 func (o *Options) MinDiskRatio() {
-	o.real("min-disk", "RATIO", "min free disk space", "minimum free disk space for nodes (between 0 and 1) [0]", &o.MinDisk)
+	help := "minimum free disk space for nodes (between 0 and 1) [0]"
+	o.cmd.Flag("min-disk", help).Meta("RATIO").Complete("float").Func(func(s string) error {
+		share, err := number.Real("min free disk space", s)
+		o.MinDisk = &share
+		return err
+	})
 }
 
 func (o *Options) MinGain() {
-	o.real("min-gain", "DELTA", "min gain", "minimum gain to aim for in a balancing step before giving up",
+	o.Real("min-gain", "DELTA", "min gain", "minimum gain to aim for in a balancing step before giving up",
 		&o.Balance.MinGain).Short('g')
 }
 
 func (o *Options) MinGainLimit() {
-	o.real("min-gain-limit", "SCORE", "min gain limit", "minimum cluster score for which we start checking the min-gain",
+	o.Real("min-gain-limit", "SCORE", "min gain limit", "minimum cluster score for which we start checking the min-gain",
 		&o.Balance.MinGainLimit)
 }
 
@@ -272,15 +264,15 @@ func (o *Options) NoInstanceMoves() {
 }
 
 func (o *Options) SelectInstances() {
-	o.list("select-instances", "INSTS", "manyinstances", "only select given instances for any moves", &o.Select)
+	o.List("select-instances", "INSTS", "manyinstances", "only select given instances for any moves", &o.Select)
 }
 
 func (o *Options) ExcludeInstances() {
-	o.list("exclude-instances", "INSTS", "manyinstances", "exclude given instances from any moves", &o.Exclude)
+	o.List("exclude-instances", "INSTS", "manyinstances", "exclude given instances from any moves", &o.Exclude)
 }
 
 func (o *Options) ExclusionPrefixes() {
-	o.list("exclusion-tags", "TAG,...", "string", "Enable instance exclusion based on given tag prefix", &o.ExclusionTags)
+	o.List("exclusion-tags", "TAG,...", "string", "Enable instance exclusion based on given tag prefix", &o.ExclusionTags)
 }
 
 func (o *Options) IgnoreSoftErrors() {
@@ -324,7 +316,7 @@ func (o *Options) JobPriority() {
 }
 
 func (o *Options) NoCapacityChecks() {
-	o.cmd.Flag("no-capacity-checks", "disable capacity checks (like global N+1 redundancy)").FalseVar(&o.Capacity.Checks)
+	o.cmd.Flag("no-capacity-checks", "disable capacity checks (like global N+1 redundancy)").FalseVar(&o.CapacityChecks)
 }
 
 func (o *Options) MachineReadable() {

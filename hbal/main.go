@@ -1,0 +1,266 @@
+// Command hbal finds moves that balance the nodes of a group.
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"gantry/lib/balance"
+	"gantry/lib/balance/number"
+	"gantry/lib/balance/report"
+	"gantry/lib/cli"
+	"gantry/lib/cli/htools"
+)
+
+func main() { cli.Tool(declare) }
+
+func declare(c *cli.Command) {
+	o := htools.New(c)
+	o.PrintNodes()
+	o.PrintInstances()
+	o.PrintCommands()
+	o.TextData()
+	o.Evacuate()
+	o.RestrictedMigration()
+	o.RAPI()
+	o.Luxi()
+	o.IAllocSource()
+	o.Execute()
+	o.FirstJobs()
+	o.JobReason()
+	o.TargetGroup()
+	o.MaxLength()
+	o.Verbosity()
+	o.Quiet()
+	o.OfflineNodes()
+	o.StaticKVMMemory()
+	o.MinScore()
+	o.MaxCPURatio()
+	o.MinDiskRatio()
+	o.MinGain()
+	o.MinGainLimit()
+	o.NoDiskMoves()
+	o.SelectInstances()
+	o.NoInstanceMoves()
+	o.IgnoreSoftErrors()
+	o.DynUtil()
+	o.IgnoreUtil()
+	o.QueryMonD()
+	o.MonDData()
+	o.MonDExitMissing()
+	o.MonDXen()
+	o.ExclusionPrefixes()
+	o.ExcludeInstances()
+	o.SaveCluster()
+	o.JobPriority()
+	c.Run(func(_ context.Context, env *cli.Env) error {
+		h := &hbal{Options: o, env: env, verbose: o.Level()}
+		return h.run()
+	})
+}
+
+// hbal is one run of the command.
+type hbal struct {
+	*htools.Options
+	env     *cli.Env
+	verbose int
+	cluster *balance.Cluster
+	part    balance.Part // the group to balance
+}
+
+func (h *hbal) run() error {
+	c, err := h.Load(h.env)
+	if err != nil {
+		return err
+	}
+	h.cluster = c
+	if h.verbose > 1 {
+		htools.ShowCluster(h.env, c)
+	}
+	if err := h.SetNodes(c); err != nil {
+		return err
+	}
+	if len(c.Instances) == 0 {
+		h.env.Println("Cluster is empty, exiting.")
+		return nil
+	}
+	h.showLoaded()
+	if err := h.SaveState(h.env, "original", "before balancing", c, c.Whole()); err != nil {
+		return err
+	}
+	if h.part, err = h.selectGroup(); err != nil {
+		return err
+	}
+	h.showGroup()
+	if err := h.TableInstances(h.env, "Initial", h.part.Nodes, h.part.Instances); err != nil {
+		return err
+	}
+	h.TableNodes(h.env, "Initial cluster", h.part.Nodes)
+	return h.balance()
+}
+
+func (h *hbal) showLoaded() {
+	c := h.cluster
+	h.env.Println("Loaded %d nodes, %d instances", len(c.Nodes), len(c.Instances))
+	if split := c.SplitInstances(); len(split) > 0 && h.verbose > 1 {
+		h.env.Warn("Found instances belonging to multiple node groups:")
+		for _, i := range split {
+			h.env.Warn("  %s", i.Name)
+		}
+		h.env.Warn("These instances will not be moved.")
+	}
+	if suffix := c.Suffix(); suffix != "" && h.verbose > 1 {
+		h.env.Println("Note: Stripping common suffix of '%s' from names", suffix)
+	}
+}
+
+// selectGroup returns the group to work on: the one asked for, or the only one.
+func (h *hbal) selectGroup() (balance.Part, error) {
+	parts := h.cluster.Parts()
+	if h.Group != nil {
+		g, err := balance.FindGroup(h.cluster.Groups, *h.Group)
+		if err != nil {
+			return balance.Part{}, h.abort(fmt.Sprintf("Node group %s not found. Node group list is:", *h.Group), h.cluster.Groups)
+		}
+		return h.cluster.Part(g), nil
+	}
+	if len(parts) > 1 {
+		var groups []*balance.Group
+		for _, p := range parts {
+			groups = append(groups, p.Group)
+		}
+		return balance.Part{}, h.abort("Found multiple node groups:", groups)
+	}
+	return parts[0], nil
+}
+
+func (h *hbal) abort(why string, groups []*balance.Group) error {
+	h.env.Warn("%s", why)
+	for _, g := range groups {
+		h.env.Warn("  %s", g.Name)
+	}
+	return htools.Fail("Aborting.")
+}
+
+// showGroup prints what the group is like before anything is done.
+func (h *hbal) showGroup() {
+	nodes, instances := h.part.Nodes, h.part.Instances
+	h.env.Println("Group size %d nodes, %d instances", len(nodes.Present()), len(instances.Present()))
+	h.env.Println("Selected node group: %s", h.part.Group.Name)
+	bad, affected := balance.BadNodes(nodes, instances)
+	if h.verbose > 0 {
+		h.env.Println("Initial check done: %d bad nodes, %d bad instances.", len(bad), len(affected))
+	}
+	if h.verbose > 4 {
+		h.env.Println("%s", report.Health(nodes, bad))
+	}
+	if len(bad) > 0 {
+		h.env.Println("Cluster is not N+1 happy, continuing but no guarantee that the cluster will end N+1 happy.")
+	}
+	h.showViolations(bad)
+}
+
+// showViolations warns of nodes that break their policy; bad ones have been counted already.
+func (h *hbal) showViolations(bad []*balance.Node) {
+	count := 0
+	for _, n := range h.part.Nodes.Present() {
+		if !slices.Contains(bad, n) && n.PolicyViolation() != balance.OK {
+			count++
+		}
+	}
+	if count == 0 {
+		return
+	}
+	h.env.Println("The cluster contains %d policy-violating nodes.", count)
+	if h.Balance.IgnoreSoftErrors {
+		h.env.Println("Continuing, ignoring soft errors.")
+	} else {
+		h.env.Println("Continuing, but the set of moves might be too restricted; consider using the --ignore-soft-errors option.")
+	}
+}
+
+func (h *hbal) balance() error {
+	start := balance.NewTable(h.part.Nodes, h.part.Instances)
+	optimum := balance.Optimum(h.part.Nodes)
+	if h.verbose > 2 {
+		h.env.Println("Initial coefficients: overall %s\n%s", number.Fixed(start.Score, 8), h.metrics(h.part.Nodes))
+	} else {
+		h.env.Println("Initial score: %s", number.Fixed(start.Score, 8))
+	}
+	if start.Score-optimum < h.Balance.MinScore {
+		h.env.Println("Cluster is already well balanced (initial score %s,\noptimum score due to N+1 reservations %s,\n"+
+			"minimum score %s).\nNothing to do, exiting",
+			number.General(start.Score), number.General(optimum), number.General(h.Balance.MinScore))
+		return nil
+	}
+	h.env.Println("Trying to minimize the CV...")
+	final, moves, err := h.search(start)
+	if err != nil {
+		return htools.Fail("%v", err)
+	}
+	h.showSolution(start, final, moves)
+	return h.finish(final, moves)
+}
+
+func (h *hbal) metrics(nodes balance.NodeList) string {
+	table := report.Score(balance.Metrics(nodes), "  ")
+	return table[:len(table)-1]
+}
+
+// search looks for moves and prints each as it is found.
+func (h *hbal) search(start *balance.Table) (*balance.Table, []balance.Commands, error) {
+	line := report.NewSolution(h.part.Nodes, h.part.Instances)
+	var moves []balance.Commands
+	final, _, err := balance.Solve(start, h.Balance, func(p balance.Placed) {
+		h.env.Println("%s", line.Move(len(moves)+1, p))
+		moves = append(moves, balance.Commands{Placed: p, Lines: p.Commands(h.part.Nodes, p.Instance.Alias)})
+	})
+	return final, moves, err
+}
+
+func (h *hbal) showSolution(start, final *balance.Table, moves []balance.Commands) {
+	switch {
+	case len(moves) == 0:
+		h.env.Println("No solution found")
+	case h.verbose > 2:
+		h.env.Println("Final coefficients:   overall %s\n%s", number.Fixed(final.Score, 8), h.metrics(final.Nodes))
+	default:
+		h.env.Println("Cluster score improved from %s to %s", number.Fixed(start.Score, 8), number.Fixed(final.Score, 8))
+	}
+	if h.verbose > 0 {
+		h.env.Println("Solution length=%d", len(moves))
+	}
+}
+
+// finish prints or saves what the user wants of the result.
+func (h *hbal) finish(final *balance.Table, moves []balance.Commands) error {
+	if err := h.ShowCommands(h.env, balance.JobSets(moves)); err != nil {
+		return err
+	}
+	after := balance.Part{Group: h.part.Group, Nodes: final.Nodes, Instances: final.Instances}
+	if err := h.SaveState(h.env, "balanced", "after balancing", h.cluster, after); err != nil {
+		return err
+	}
+	if err := h.TableInstances(h.env, "Final", final.Nodes, final.Instances); err != nil {
+		return err
+	}
+	h.TableNodes(h.env, "Final cluster", final.Nodes)
+	if h.verbose > 3 {
+		h.showTotals("Original:", h.part.Nodes)
+		h.showTotals("Final:   ", final.Nodes)
+	}
+	if h.Exec {
+		return htools.Fail("hbal: Execution of commands possible only on LUXI")
+	}
+	return nil
+}
+
+func (h *hbal) showTotals(title string, nodes balance.NodeList) {
+	mem, disk := 0, 0
+	for _, n := range nodes.Present() {
+		mem += n.Unallocated()
+		disk += n.FreeDisk()
+	}
+	h.env.Println("%s mem=%d disk=%d", title, mem, disk)
+}

@@ -1,0 +1,202 @@
+package htools
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"gantry/lib/balance"
+	"gantry/lib/balance/iallocator"
+	"gantry/lib/balance/number"
+	"gantry/lib/balance/rapi"
+	"gantry/lib/balance/simulate"
+	"gantry/lib/balance/text"
+	"gantry/lib/cli"
+	"gantry/lib/fault"
+)
+
+// fail makes the one line a tool ends with.
+func fail(format string, args ...any) error {
+	return fault.Say("Error: " + fmt.Sprintf(format, args...))
+}
+
+// Fail makes the one line a tool ends with.
+func Fail(format string, args ...any) error { return fail(format, args...) }
+
+// Load reads the cluster from wherever the options say and prints a warning about data that does not add up.
+func (o *Options) Load(env *cli.Env) (*balance.Cluster, error) {
+	if countSet(o.Master != "", o.Live, o.TextFile != "") > 1 {
+		return nil, fail("Only one of the rapi, luxi, and data files options should be given.")
+	}
+	util, err := o.readUtil()
+	if err != nil {
+		return nil, err
+	}
+	c, err := o.readCluster()
+	if err != nil {
+		return nil, fail("failed to load data, aborting: %v", err)
+	}
+	warnings, err := o.merge(util).Apply(c)
+	if err != nil {
+		return nil, fail("failed to load data, aborting: %v", err)
+	}
+	if o.Level() != 0 {
+		Warn(env, warnings)
+	}
+	return c, nil
+}
+
+func (o *Options) merge(util []balance.InstanceUtil) balance.Merge {
+	return balance.Merge{
+		Util: util, IgnoreUtil: o.IgnoreDynUtil, ExclusionPrefixes: o.ExclusionTags,
+		Select: o.Select, Exclude: o.Exclude, KVMNodeMem: o.KVMNodeMem,
+	}
+}
+
+// Warn prints what does not add up in the data.
+func Warn(env *cli.Env, warnings []string) {
+	if len(warnings) == 0 {
+		return
+	}
+	env.Warn("Warning: cluster has inconsistent data:")
+	for _, w := range warnings {
+		env.Warn("  - %s", w)
+	}
+	env.Warn("")
+}
+
+func countSet(given ...bool) int {
+	n := 0
+	for _, g := range given {
+		if g {
+			n++
+		}
+	}
+	return n
+}
+
+func (o *Options) readCluster() (*balance.Cluster, error) {
+	switch {
+	case o.Master != "":
+		return rapi.Read(o.Master)
+	case o.Live:
+		return nil, fmt.Errorf("reading the running cluster (-L) is not possible yet")
+	case len(o.Simulate) > 0:
+		return simulate.Read(o.Simulate)
+	case o.TextFile != "":
+		return ReadText(o.TextFile)
+	case o.IAllocFile != "":
+		return readIAlloc(o.IAllocFile)
+	}
+	return nil, fmt.Errorf("No backend selected! Exiting.")
+}
+
+// ReadText reads a raw cluster from a file in the text format.
+func ReadText(name string) (*balance.Cluster, error) {
+	data, err := ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return text.Read(data)
+}
+
+func readIAlloc(name string) (*balance.Cluster, error) {
+	data, err := ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	request, err := iallocator.Read(data)
+	if err != nil {
+		return nil, err
+	}
+	return request.Cluster, nil
+}
+
+// ReadFile reads a whole text file. Bytes that are no UTF-8 are an error.
+func ReadFile(name string) (string, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	return checkText(name, data)
+}
+
+// ReadAll reads a whole text from a stream; name is for errors.
+func ReadAll(name string, r io.Reader) (string, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return "", err
+	}
+	return checkText(name, data)
+}
+
+func checkText(name string, data []byte) (string, error) {
+	if utf8.Valid(data) {
+		return string(data), nil
+	}
+	line := 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		data = data[size:]
+	}
+	return "", fmt.Errorf("%s: line %d: invalid byte sequence (not UTF-8)", name, line)
+}
+
+func (o *Options) readUtil() ([]balance.InstanceUtil, error) {
+	if o.DynUtilFile == "" {
+		return nil, nil
+	}
+	data, err := ReadFile(o.DynUtilFile)
+	if err != nil {
+		return nil, fault.Say(err.Error())
+	}
+	var list []balance.InstanceUtil
+	for line := range strings.Lines(data) {
+		u, err := parseUtil(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, fail("can't parse utilisation data: %v", err)
+		}
+		list = append(list, u)
+	}
+	return list, nil
+}
+
+// parseUtil reads a line of a name and four figures, with one blank between.
+func parseUtil(line string) (u balance.InstanceUtil, err error) {
+	f := number.Split(line, " ")
+	if len(f) != 5 {
+		return u, fmt.Errorf("Cannot parse line %s", line)
+	}
+	u.Name = f[0]
+	for k, p := range []*float64{&u.Util.CPU, &u.Util.Mem, &u.Util.Disk, &u.Util.Net} {
+		if *p, err = number.Real(f[0], f[k+1]); err != nil {
+			return u, err
+		}
+	}
+	return u, nil
+}
+
+// SetNodes marks nodes offline and applies the limits of the command line.
+func (o *Options) SetNodes(c *balance.Cluster) error {
+	var unknown []string
+	for _, name := range o.Offline {
+		if full, ok := balance.LookupName(c.NodeNames(), name); ok {
+			c.SetOffline(full)
+		} else {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		return fail("wrong node name(s) set as offline: %s\n", strings.Join(unknown, ","))
+	}
+	c.SetLimits(o.MaxCPU, o.MinDisk)
+	return nil
+}

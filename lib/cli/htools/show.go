@@ -1,0 +1,105 @@
+package htools
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"gantry/lib/balance"
+	"gantry/lib/balance/report"
+	"gantry/lib/balance/text"
+	"gantry/lib/cli"
+	"gantry/lib/fault"
+)
+
+// TableNodes prints a table of nodes on standard error, if one was asked for.
+func (o *Options) TableNodes(env *cli.Env, title string, nodes balance.NodeList) {
+	if !o.ShowNodes {
+		return
+	}
+	fmt.Fprintf(env.Err, "\n%s status:\n%s\n", title, report.Nodes(nodes, o.NodeFields))
+}
+
+// TableInstances prints a table of instances on standard error, if one was asked for.
+func (o *Options) TableInstances(env *cli.Env, title string, nodes balance.NodeList, instances balance.InstanceList) error {
+	if !o.ShowInstances {
+		return nil
+	}
+	table, err := report.Instances(nodes, instances)
+	if err != nil {
+		return fail("%v", err)
+	}
+	fmt.Fprintf(env.Err, "\n%s instance map:\n%s", title, table)
+	return nil
+}
+
+// SaveState writes a cluster to the file the user wants, with an extension, and says so on standard error. when names the
+// moment.
+func (o *Options) SaveState(env *cli.Env, extension, when string, c *balance.Cluster, part balance.Part) error {
+	if o.Save == "" {
+		return nil
+	}
+	name := o.Save + "." + extension
+	if err := os.WriteFile(name, []byte(text.Write(c, part.Nodes, part.Instances)), 0o666); err != nil {
+		return fault.Say(err.Error())
+	}
+	env.Warn("The cluster state %s has been written to file '%s'", when, name)
+	return nil
+}
+
+// scriptHead starts a script of commands.
+const scriptHead = `#!/bin/sh
+
+# Auto-generated script for executing cluster rebalancing
+
+# To stop, touch the file /tmp/stop-htools
+
+set -e
+
+check() {
+  if [ -f /tmp/stop-htools ]; then
+    echo 'Stop requested, exiting'
+    exit 0
+  fi
+}
+
+`
+
+// ShowCommands prints the commands that lead to a solution, or writes them to a file. On the screen the calls of the
+// script's own check are left out.
+func (o *Options) ShowCommands(env *cli.Env, sets [][]balance.Commands) error {
+	if !o.Commands {
+		return nil
+	}
+	if o.FirstJobGroup && len(sets) > 1 {
+		sets = sets[:1]
+	}
+	if o.CommandFile == "" {
+		title := "Commands to run to reach the above solution:"
+		if o.FirstJobGroup {
+			title = "First set of jobs:"
+		}
+		env.Println("\n%s", title)
+		for _, line := range balance.Script(sets) {
+			if line != "  check" {
+				env.Println("  %s", line)
+			}
+		}
+		return nil
+	}
+	script := scriptHead
+	for _, line := range balance.Script(sets) {
+		script += line + "\n"
+	}
+	if err := os.WriteFile(o.CommandFile, []byte(script), 0o666); err != nil {
+		return fault.Say(err.Error())
+	}
+	env.Println("The commands have been written to file '%s'", o.CommandFile)
+	return nil
+}
+
+// ShowCluster prints the tags and the policy of a cluster.
+func ShowCluster(env *cli.Env, c *balance.Cluster) {
+	env.Println("Loaded cluster tags: %s", strings.Join(c.Tags, ","))
+	env.Println("Loaded cluster ipolicy: %s", c.Policy.Show())
+}
