@@ -1,0 +1,149 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gantry/lib/config"
+	"gantry/lib/remote"
+)
+
+// Nodes is how a job reaches the nodes; a *remote.Pool does it.
+type Nodes interface {
+	remote.Runner
+	Files
+	Start(ctx context.Context, node, id string, c remote.Cmd) error
+	Follow(ctx context.Context, node, id string) (remote.Result, error)
+	Stop(ctx context.Context, node, id string) error
+	Forget(ctx context.Context, node, id string) error
+}
+
+// Store is the configuration as a job uses it.
+type Store interface {
+	// Load returns the newest configuration this node has: old itself while nothing has changed since.
+	Load(old *config.Config) (*config.Config, error)
+	// Update is one transaction. What it returns may be unknown (ErrUnknown in the error's chain).
+	Update(ctx context.Context, change func(cfg *config.Config) error) (Commit, error)
+	// Fence fails when this node may not be the master any more.
+	Fence(ctx context.Context) error
+}
+
+// Commit is what a transaction left: the configuration that is now in force, and what the user should know.
+type Commit struct {
+	Config   *config.Config
+	Warnings []string
+}
+
+// Env is what an operation works with.
+type Env struct {
+	Job      int
+	Op       string         // the operation's Ganeti name
+	Nodes    Nodes          // writes an intent for everything that changes something, and asks the fence
+	Config   *config.Config // as of the moment the locks were granted, or of this job's last commit
+	Priority int
+	DryRun   bool
+	Debug    int
+	Clock    func() time.Time
+
+	runner *runner
+	index  int // of the opcode
+	locks  []Lock
+	input  common
+	writes int // commits made
+}
+
+// Say adds a message to the job's log, which the user follows.
+func (e *Env) Say(format string, args ...any) {
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	e.runner.message(e.index, text)
+}
+
+// Info is a remark, Warn a problem that stops nobody, Hint advice on the problem before it, Step a phase of long work.
+func (e *Env) Info(format string, args ...any) { e.Say(" - INFO: "+format, args...) }
+func (e *Env) Warn(format string, args ...any) { e.Say(" - WARNING: "+format, args...) }
+func (e *Env) Hint(format string, args ...any) { e.Say("      Hint: "+format, args...) }
+func (e *Env) Step(n, total int, format string, args ...any) {
+	e.Say(fmt.Sprintf("STEP %d/%d ", n, total)+format, args...)
+}
+
+// Update is one transaction on the configuration. change may be called more than once and works on a copy. A job should
+// need three at most.
+func (e *Env) Update(ctx context.Context, change func(cfg *config.Config) error) error {
+	commit, err := e.runner.Store.Update(ctx, func(cfg *config.Config) error {
+		e.runner.sweep(cfg)
+		return change(cfg)
+	})
+	for _, w := range commit.Warnings {
+		e.Warn("%s", w)
+	}
+	if commit.Config != nil {
+		e.Config = commit.Config
+		e.runner.config = commit.Config
+		e.writes++
+	}
+	return err
+}
+
+// Commits is how many transactions the operation has made.
+func (e *Env) Commits() int { return e.writes }
+
+// Fenced fails when this node may not be the master any more. Commands that start or promote something and commits ask by
+// themselves; an operation asks before anything else that must not happen twice.
+func (e *Env) Fenced(ctx context.Context) error { return e.runner.fence(ctx) }
+
+// Release gives locks back before the operation ends. There is no way to get them again.
+func (e *Env) Release(locks ...Lock) error {
+	e.locks = slices.DeleteFunc(e.locks, func(l Lock) bool {
+		return slices.ContainsFunc(locks, func(r Lock) bool { return l.Level == r.Level && l.Name == r.Name })
+	})
+	return e.runner.queue.release(e.Job, locks)
+}
+
+// Holds lists the names this operation has locked at a level.
+func (e *Env) Holds(level Level) []string {
+	var names []string
+	for _, l := range e.locks {
+		if l.Level == level {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+// Settle closes the intents of this job whose outcome was unknown and has been found out by a probe: those with these
+// words on this node.
+func (e *Env) Settle(node, changes string, found remote.Outcome) error {
+	return e.runner.settle(node, changes, found.String())
+}
+
+// Submit puts jobs into the queue on behalf of this operation: with its priority, and its reasons behind their own.
+func (e *Env) Submit(ctx context.Context, jobs [][]Operation) ([]int, error) {
+	requests := make([]Request, len(jobs))
+	for i, ops := range jobs {
+		requests[i] = Request{Ops: ops}
+	}
+	return e.SubmitRequests(ctx, requests)
+}
+
+// SubmitRequests is Submit for jobs that depend on each other.
+func (e *Env) SubmitRequests(ctx context.Context, requests []Request) ([]int, error) {
+	requests = slices.Clone(requests)
+	for i := range requests {
+		r := &requests[i]
+		r.Debug = e.Debug
+		if r.Priority == PriorityNormal {
+			r.Priority = e.input.Priority
+		}
+		if r.Comment == nil {
+			comment := "Submitted by " + e.Op
+			r.Comment = &comment
+		}
+		r.Reason = slices.Concat(r.Reason, e.input.Reason)
+	}
+	return e.runner.queue.SubmitMany(ctx, requests)
+}

@@ -1,0 +1,159 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"gantry/lib/remote"
+)
+
+// A job id is given once, also when the master is lost. The other candidates keep a bound that no id has passed: one is
+// asked only when the bound is reached, once in idBlock submissions. The master that takes over begins after the highest
+// bound it finds, and idAhead further if it could not ask everybody.
+const (
+	idBlock = 64
+	idAhead = 1000
+)
+
+// copyPause is how long a submission does not ask candidates again that did not answer.
+const copyPause = 30 * time.Second
+
+// Files reads and writes files on nodes.
+type Files interface {
+	Put(ctx context.Context, node, path string, data []byte, mode os.FileMode) error
+	Get(ctx context.Context, node, path string) ([]byte, error)
+}
+
+// Copier writes a file on the other master candidates. It says how many there are and how many have it durably.
+type Copier func(ctx context.Context, path string, data []byte) (copies, peers int)
+
+// CopyTo is the Copier for the nodes that peers names. All are asked at once and given five seconds.
+func CopyTo(files Files, peers func() ([]string, error)) Copier {
+	return func(ctx context.Context, path string, data []byte) (copies, count int) {
+		nodes, err := peers()
+		if err != nil || len(nodes) == 0 {
+			return 0, len(nodes)
+		}
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		for _, r := range remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (struct{}, error) {
+			return struct{}{}, files.Put(ctx, node, path, data, 0o640)
+		}) {
+			if r.Err == nil {
+				copies++
+			}
+		}
+		return copies, len(nodes)
+	}
+}
+
+// bound is what the other candidates are known to keep, and when they last failed to answer.
+type bound struct {
+	ID     int   `json:"id"`
+	Silent int64 `json:"silent,omitempty"` // seconds since 1970
+}
+
+func (q *Queue) readBound() (b bound) {
+	if data, err := os.ReadFile(q.path("serial.bound")); err == nil && json.Unmarshal(data, &b) != nil {
+		return bound{}
+	}
+	return b
+}
+
+func (q *Queue) writeBound(b bound) error {
+	data, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	return replace(q.path("serial.bound"), data, true)
+}
+
+// cover makes sure that another candidate keeps a bound for n more ids, or that none answers. It may talk to nodes, so the
+// queue's flock is not held.
+func (q *Queue) cover(ctx context.Context, n int) error {
+	if q.Copy == nil {
+		return nil
+	}
+	serial, err := readNumber(q.path("serial"))
+	if err != nil {
+		return err
+	}
+	b := q.readBound()
+	if serial+n <= b.ID || q.Now().Unix()-b.Silent < int64(copyPause/time.Second) {
+		return nil
+	}
+	next := serial + n + idBlock
+	copies, peers := q.Copy(ctx, q.path("serial"), []byte(strconv.Itoa(next)+"\n"))
+	return q.locked(func() error {
+		b := q.readBound()
+		switch {
+		case copies > 0 || peers == 0:
+			b = bound{ID: max(b.ID, next)}
+		default:
+			b.Silent = q.Now().Unix()
+			q.warn("no other master candidate keeps the job serial: %d of them asked, none answered", peers)
+		}
+		return q.writeBound(b)
+	})
+}
+
+// errUncovered asks for another call of cover: others took the ids meanwhile.
+var errUncovered = errors.New("no other master candidate keeps a bound for these job ids")
+
+// takeIDs gives n new ids and makes them durable here. The queue's flock is held.
+func (q *Queue) takeIDs(n int) (first int, err error) {
+	serial, err := readNumber(q.path("serial"))
+	if err != nil {
+		return 0, err
+	}
+	if q.Copy != nil {
+		b := q.readBound()
+		if serial+n > b.ID && (b.Silent == 0 || serial+n > b.ID+idAhead) {
+			return 0, errUncovered
+		}
+	}
+	if err := replace(q.path("serial"), []byte(strconv.Itoa(serial+n)+"\n"), true); err != nil {
+		return 0, fmt.Errorf("taking a job id: %w", err)
+	}
+	return serial + 1, nil
+}
+
+// JumpAhead makes this node the one that gives ids: after all that others may have given. peers are the other candidates;
+// those that do not answer may know of more.
+func (q *Queue) JumpAhead(ctx context.Context, files Files, peers []string) error {
+	highest, err := readNumber(q.path("serial"))
+	if err != nil {
+		return err
+	}
+	ids, err := q.IDs(true)
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		highest = max(highest, ids[len(ids)-1])
+	}
+	highest = max(highest, q.readBound().ID)
+	for _, r := range remote.Each(ctx, peers, 0, func(ctx context.Context, node string) ([]byte, error) {
+		return files.Get(ctx, node, q.path("serial"))
+	}) {
+		var n int
+		if _, err := fmt.Sscan(string(r.Value), &n); r.Err == nil && err == nil {
+			highest = max(highest, n)
+		}
+	}
+	return q.locked(func() error {
+		if err := q.writeBound(bound{}); err != nil {
+			return err
+		}
+		if err := replace(q.path("serial"), []byte(strconv.Itoa(highest+idAhead)+"\n"), true); err != nil {
+			return err
+		}
+		return syncDir(filepath.Clean(q.Dir))
+	})
+}
