@@ -4,24 +4,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// classes are the class names that Ganeti itself may have written into a job
-// file. A result that names another one is no failure that could be read back.
-var classes = map[Class]bool{
-	Prereq: true, Execution: true, Type: true, Parameter: true, Configuration: true, Tag: true,
-	HooksAbort: true, HooksFailure: true, JobLost: true, JobCanceled: true, JobQueue: true,
-	Protocol: true, Filter: true, Generic: true,
-	"LockError": true, "HypervisorError": true, "HotplugError": true, "ProgrammerError": true,
-	"BlockDeviceError": true, "ConfigVersionMismatch": true, "AddressPoolError": true,
-	"ReservationError": true, "RemoteError": true, "SignatureError": true, "QuitGanetiException": true,
-	"OpResultError": true, "OpCodeUnknown": true, "ResolverError": true, "HooksFailed": true,
-	"UnitParseError": true, "ParseError": true, "SshKeyError": true, "X509CertError": true,
-	"CommandError": true, "StorageError": true, "InotifyError": true, "FileStoragePathError": true,
-	"JobQueueDrainError": true, "JobQueueFull": true, "ConfdRequestError": true, "NoMasterError": true,
-	"IPAddressError": true, "LuxiError": true, "IAllocatorError": true, "EPoll": true, "TimeoutError": true,
-}
+// classNames are the classes that may stand in a job file. A result that names
+// another one is no failure that could be read back.
+const classNames = `
+	AddressPoolError BlockDeviceError CommandError ConfdClientError ConfdMagicError ConfigVerifyError
+	ConfigVersionMismatch ConfigurationError DeviceCreationError FileStoragePathError GenericError HooksAbort
+	HooksFailure HotplugError HypervisorError IPAddressError InotifyError JobCanceled JobFileCorrupted JobLost
+	JobQueueDrainError JobQueueError JobQueueFull JobSubmittedException LockError LuxiError NoCtypesError
+	OpCodeUnknown OpExecError OpPrereqError OpResultError OpRetryNotSupportedError ParameterError ParseError
+	PidFileLockError ProgrammerError QueryFilterParseError QuitGanetiException RapiTestResult RemoteError
+	ReservationError ResolverError ResultValidationError SignatureError SshUpdateError StorageError TagError
+	TypeEnforcementError UdpDataSizeError UnitParseError X509CertError ProtocolError
+`
 
 // MarshalJSON writes the pair Ganeti keeps as the result of a failed opcode:
 // the class, and the list of its arguments.
@@ -56,7 +54,7 @@ func (e *Error) UnmarshalJSON(data []byte) error {
 	if err := errors.Join(json.Unmarshal(pair[0], &class), json.Unmarshal(pair[1], &args)); err != nil {
 		return fmt.Errorf("reading a failure: %w", err)
 	}
-	if !classes[class] {
+	if !slices.Contains(strings.Fields(classNames), string(class)) {
 		return fmt.Errorf("reading a failure: unknown class %q", class)
 	}
 	e.Class, e.Kind, e.Hooks = class, unspecifiedKind, nil
