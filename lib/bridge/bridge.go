@@ -162,7 +162,7 @@ func CheckExist(ctx context.Context, r remote.Runner, node string, bridges []str
 		return fmt.Errorf("looking for bridges: %w", err)
 	}
 	if missing := strings.Fields(string(out.Stdout)); len(missing) > 0 {
-		return fmt.Errorf("Missing bridges %s", strings.Join(missing, ", "))
+		return fault.New(fault.Generic, "Missing bridges %s", strings.Join(missing, ", "))
 	}
 	return nil
 }

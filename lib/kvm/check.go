@@ -268,12 +268,12 @@ func parseMask(text string) ([]int, error) {
 		low, high, isRange := strings.Cut(part, "-")
 		first, err := strconv.ParseUint(low, 10, 16)
 		if err != nil {
-			return nil, fmt.Errorf("Invalid CPU ID value: %s", part)
+			return nil, fmt.Errorf("invalid CPU ID value: %s", part)
 		}
 		last := first
 		if isRange {
 			if last, err = strconv.ParseUint(high, 10, 16); err != nil || last < first {
-				return nil, fmt.Errorf("Invalid CPU ID range definition: %s", part)
+				return nil, fmt.Errorf("invalid CPU ID range definition: %s", part)
 			}
 		}
 		for n := first; n <= last; n++ {
