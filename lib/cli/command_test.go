@@ -221,8 +221,8 @@ func TestAnInterruptedCommandSaysThatJobsGoOn(t *testing.T) {
 
 func TestLogHasFailuresAndNoSecrets(t *testing.T) {
 	env, _, errs := testEnv(t)
-	env.logFile = filepath.Join(t.TempDir(), "commands.log")
-	if err := os.WriteFile(env.logFile, nil, 0o640); err != nil {
+	log := filepath.Join(env.paths.log, "commands.log")
+	if err := os.WriteFile(log, nil, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	commands := Commands{"add": func(c *Command) {
@@ -231,7 +231,7 @@ func TestLogHasFailuresAndNoSecrets(t *testing.T) {
 		c.Run(func(context.Context, *Env) error { return fault.Refuse(fault.WrongInput, "two\nlines") })
 	}}
 	env.main(commands, nil, []string{"gnt-thing", "add", "-d", "--os-parameters-secret", "pw=hunter2", "web"})
-	data, err := os.ReadFile(env.logFile)
+	data, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,11 +18,12 @@ type Env struct {
 	ctx      context.Context
 	binary   string
 	typed    string // the subcommand as the user typed it
-	queue    Queue
+	cluster  cluster
+	paths    paths
+	hostname func() (string, error)
 	cmd      *Command
 	getenv   func(string) string
 	terminal func() (io.ReadWriteCloser, error) // the controlling terminal
-	logFile  string
 }
 
 // newEnv is the environment of this process.
@@ -30,11 +31,9 @@ func newEnv(ctx context.Context) *Env {
 	return &Env{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now,
 		ctx: ctx, getenv: os.Getenv, terminal: openTerminal,
-		logFile: "/var/log/ganeti/commands.log",
+		paths: standardPaths, hostname: os.Hostname,
 	}
 }
-
-func (env *Env) close() {}
 
 // Println prints a line on standard output.
 func (env *Env) Println(format string, args ...any) { fmt.Fprintf(env.Out, format+"\n", args...) }
@@ -44,6 +43,3 @@ func (env *Env) Warn(format string, args ...any) { fmt.Fprintf(env.Err, format+"
 
 // Binary is the name of the program: gnt-instance.
 func (env *Env) Binary() string { return env.binary }
-
-// Queue is the job queue.
-func (env *Env) Queue(ctx context.Context) (Queue, error) { return env.queue, nil }

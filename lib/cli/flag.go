@@ -91,39 +91,39 @@ func (f *Flag) constant(do func()) {
 
 func (f *Flag) String() *string { p := new(string); f.StringVar(p); return p }
 
-func (f *Flag) StringVar(p *string) { store(f, p, noCheck) }
+func (f *Flag) StringVar(p *string) { keep(f, p, noCheck) }
 
-func (f *Flag) StringPtr(p **string) { storePtr(f, p, noCheck) }
+func (f *Flag) StringPtr(p **string) { keepPtr(f, p, noCheck) }
 
 // StringsVar gathers the values of all uses.
 func (f *Flag) StringsVar(p *[]string) { add(f, p, noCheck) }
 
 // IntVar takes decimal, 0x…, 0b… and octal (010) numbers, as Ganeti does.
-func (f *Flag) IntVar(p *int) { store(f, p, parseInt) }
+func (f *Flag) IntVar(p *int) { keep(f, p, parseInt) }
 
-func (f *Flag) IntPtr(p **int) { storePtr(f, p, parseInt) }
+func (f *Flag) IntPtr(p **int) { keepPtr(f, p, parseInt) }
 
-func (f *Flag) FloatVar(p *float64) { store(f, p, parseFloat) }
+func (f *Flag) FloatVar(p *float64) { keep(f, p, parseFloat) }
 
-func (f *Flag) FloatPtr(p **float64) { storePtr(f, p, parseFloat) }
+func (f *Flag) FloatPtr(p **float64) { keepPtr(f, p, parseFloat) }
 
 // SizeVar takes a size, in MiB, rounded up to 4.
-func (f *Flag) SizeVar(p *int) { store(f, p, parseSize) }
+func (f *Flag) SizeVar(p *int) { keep(f, p, parseSize) }
 
-func (f *Flag) SizePtr(p **int) { storePtr(f, p, parseSize) }
+func (f *Flag) SizePtr(p **int) { keepPtr(f, p, parseSize) }
 
 // YesNoPtr takes yes, no, true or false.
-func (f *Flag) YesNoPtr(p **bool) { storePtr(f, p, parseYesNo) }
+func (f *Flag) YesNoPtr(p **bool) { keepPtr(f, p, parseYesNo) }
 
 // ChoiceVar takes one of the choices.
-func (f *Flag) ChoiceVar(p *string, choices ...string) { store(f, p, oneOf(choices)) }
+func (f *Flag) ChoiceVar(p *string, choices ...string) { keep(f, p, oneOf(choices)) }
 
 // ChoicesVar gathers the values of all uses, each one of the choices.
 func (f *Flag) ChoicesVar(p *[]string, choices ...string) { add(f, p, oneOf(choices)) }
 
 // ListVar takes a list with commas. An empty value is an empty list, not nil.
 func (f *Flag) ListVar(p *[]string) {
-	store(f, p, func(_, value string) ([]string, error) {
+	keep(f, p, func(_, value string) ([]string, error) {
 		if value == "" {
 			return []string{}, nil
 		}
@@ -133,21 +133,21 @@ func (f *Flag) ListVar(p *[]string) {
 
 // ParamsVar takes key=value,…; a second use replaces the first. Nil means not given.
 func (f *Flag) ParamsVar(p *unit.Params) {
-	store(f, p, func(spelled, value string) (unit.Params, error) {
+	keep(f, p, func(spelled, value string) (unit.Params, error) {
 		params, err := unit.ParseParams(spelled, value)
 		return params, parameter(err)
 	})
 }
 
 // IdentPtr takes ident:key=value,… .
-func (f *Flag) IdentPtr(p **unit.Ident) { storePtr(f, p, parseIdent) }
+func (f *Flag) IdentPtr(p **unit.Ident) { keepPtr(f, p, parseIdent) }
 
 // IdentsVar gathers ident:key=value,… of all uses.
 func (f *Flag) IdentsVar(p *[]unit.Ident) { add(f, p, parseIdent) }
 
 // SpecsVar takes the nested form of --ipolicy-bounds-specs.
 func (f *Flag) SpecsVar(p *[]map[string]unit.Params) {
-	store(f, p, func(spelled, value string) ([]map[string]unit.Params, error) {
+	keep(f, p, func(spelled, value string) ([]map[string]unit.Params, error) {
 		specs, err := unit.ParseSpecs(spelled, value)
 		return specs, parameter(err)
 	})
@@ -155,7 +155,7 @@ func (f *Flag) SpecsVar(p *[]map[string]unit.Params) {
 
 // FloatOrDefaultVar takes a number or the word default; nil means not given.
 func (f *Flag) FloatOrDefaultVar(p *any) {
-	store(f, p, func(_, value string) (any, error) {
+	keep(f, p, func(_, value string) (any, error) {
 		if value == "default" {
 			return value, nil
 		}
@@ -166,7 +166,7 @@ func (f *Flag) FloatOrDefaultVar(p *any) {
 
 // JSONVar takes a value in JSON.
 func (f *Flag) JSONVar(p *any) {
-	store(f, p, func(spelled, value string) (v any, err error) {
+	keep(f, p, func(spelled, value string) (v any, err error) {
 		if err := json.Unmarshal([]byte(value), &v); err != nil {
 			return nil, fault.New(fault.Parameter, "Invalid JSON in option %s: %v", spelled, err)
 		}
@@ -194,7 +194,7 @@ const joinedMark = "="
 // reader turns the value of an option into what it means; spelled is the option as the user wrote it.
 type reader[T any] func(spelled, value string) (T, error)
 
-func store[T any](f *Flag, p *T, read reader[T]) {
+func keep[T any](f *Flag, p *T, read reader[T]) {
 	f.takes(needsArgument, func(spelled, value string) error {
 		v, err := read(spelled, value)
 		if err == nil {
@@ -204,7 +204,7 @@ func store[T any](f *Flag, p *T, read reader[T]) {
 	})
 }
 
-func storePtr[T any](f *Flag, p **T, read reader[T]) {
+func keepPtr[T any](f *Flag, p **T, read reader[T]) {
 	f.takes(needsArgument, func(spelled, value string) error {
 		v, err := read(spelled, value)
 		if err == nil {

@@ -90,7 +90,7 @@ func (j *Jobs) Wait(ctx context.Context) ([]JobResult, error) {
 		return nil, err
 	}
 	j.announce()
-	queue, err := j.env.Queue(ctx)
+	queue, err := j.env.Queue()
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +117,7 @@ func (j *Jobs) submit(ctx context.Context) error {
 	if len(requests) == 0 {
 		return nil
 	}
-	queue, err := j.env.Queue(ctx)
-	if err != nil {
-		return err
-	}
-	ids, err := queue.SubmitMany(ctx, requests)
+	ids, err := j.env.enqueue(ctx, requests...)
 	if err != nil {
 		return err
 	}

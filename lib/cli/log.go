@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"gantry/lib/unit"
@@ -32,7 +33,7 @@ func (env *Env) log(level, format string, args ...any) {
 	if env.cmd != nil && env.cmd.common.debug > 0 && level == "DEBUG" {
 		fmt.Fprint(env.Err, line)
 	}
-	f, err := os.OpenFile(env.logFile, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(filepath.Join(env.paths.log, "commands.log"), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return
 	}

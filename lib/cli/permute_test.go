@@ -52,7 +52,9 @@ func testEnv(t *testing.T) (env *Env, out, err *bytes.Buffer) {
 	env.Now = func() time.Time { return time.Date(2020, 1, 17, 20, 5, 42, 0, time.Local) }
 	env.getenv = func(string) string { return "" }
 	env.terminal = noTerminal
-	env.logFile = t.TempDir() + "/none/commands.log"
+	dir := t.TempDir()
+	env.paths = paths{data: dir, sockets: dir, log: dir}
+	env.hostname = func() (string, error) { return "node1.example.com", nil }
 	return env, out, err
 }
 

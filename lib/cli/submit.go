@@ -52,10 +52,11 @@ func (env *Env) Submit(ctx context.Context, op job.Operation) error {
 // SubmitFor is Submit for an operation whose result is wanted: it is read into
 // the value result points to.
 func (env *Env) SubmitFor(ctx context.Context, op job.Operation, result any) error {
-	id, err := env.enqueue(ctx, op)
+	ids, err := env.enqueue(ctx, env.request(op))
 	if err != nil {
 		return err
 	}
+	id := ids[0]
 	if env.cmd.common.printJob {
 		env.Println("%d", id)
 	}
@@ -73,16 +74,16 @@ func (env *Env) SubmitFor(ctx context.Context, op job.Operation, result any) err
 	return nil
 }
 
-func (env *Env) enqueue(ctx context.Context, op job.Operation) (int, error) {
-	queue, err := env.Queue(ctx)
+// enqueue puts jobs into the queue.
+func (env *Env) enqueue(ctx context.Context, requests ...job.Request) ([]int, error) {
+	queue, err := env.Queue()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	ids, err := queue.SubmitMany(ctx, []job.Request{env.request(op)})
-	if err != nil {
-		return 0, err
+	if err := env.Alone(); err != nil {
+		return nil, err
 	}
-	return ids[0], nil
+	return queue.SubmitMany(ctx, requests)
 }
 
 // request is a job of these operations with the options of the command line.
@@ -103,7 +104,7 @@ func (env *Env) request(ops ...job.Operation) job.Request {
 // FollowJob prints the messages of a job until it ends, and returns the results
 // of its operations, or the failure of the first that failed.
 func (env *Env) FollowJob(ctx context.Context, id int) ([]json.RawMessage, error) {
-	queue, err := env.Queue(ctx)
+	queue, err := env.Queue()
 	if err != nil {
 		return nil, err
 	}
