@@ -1,0 +1,157 @@
+// Command replay plays recorded sessions of real Ganeti in a lab and shows where the answers differ.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"gantry/tests/conformance"
+	"gantry/tests/lab"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "replay:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the command line.
+type settings struct {
+	play    conformance.Play
+	bin     string
+	session string
+	verbose bool
+	suggest bool
+	summary bool
+}
+
+func run() error {
+	var s settings
+	record := flag.String("transcript", "", "the `record` to play, or several separated by commas; empty is all")
+	only := flag.String("only", "", "compare only these `steps`: numbers or ranges separated by commas")
+	flag.IntVar(&s.play.Last, "last", -1, "stop after this `step`")
+	flag.DurationVar(&s.play.Limit, "limit", lab.RunLimit, "how long one command may take")
+	flag.StringVar(&s.bin, "bin", "", "play against `DIR`, a tree made by make install or a directory of binaries; empty runs make install")
+	flag.StringVar(&s.session, "session", "", "play nothing: compare the record with this `file`, a session recorded in the same form")
+	flag.BoolVar(&s.verbose, "v", false, "print every step as it is played")
+	flag.BoolVar(&s.suggest, "suggest", false, "print each difference as an entry for tests/differences.txt, reason left open")
+	flag.BoolVar(&s.summary, "summary", false, "print the counts only")
+	flag.Parse()
+	var err error
+	if s.play.Only, err = numbers(*only); err != nil {
+		return err
+	}
+	names := conformance.Names()
+	if *record != "" {
+		names = strings.Split(*record, ",")
+	}
+	if s.session == "" && s.bin == "" {
+		tree, err := os.MkdirTemp("", "gantry-tree")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(tree)
+		install := exec.Command("make", "-s", "install", "DESTDIR="+tree)
+		install.Stdout, install.Stderr = os.Stderr, os.Stderr
+		if err := install.Run(); err != nil {
+			return fmt.Errorf("make install: %w", err)
+		}
+		s.bin = tree
+	}
+	failed := false
+	for _, name := range names {
+		s.play.Record = name
+		list, err := s.one()
+		failed = failed || len(conformance.Faults(list)) > 0
+		s.show(name, list)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if failed {
+		return errors.New("there are differences that tests/differences.txt does not list")
+	}
+	return nil
+}
+
+// one plays one record, in a lab of its own.
+func (s settings) one() ([]conformance.Outcome, error) {
+	if s.session != "" {
+		text, err := os.ReadFile(s.session)
+		if err != nil {
+			return nil, err
+		}
+		var session []conformance.Step
+		if err := json.Unmarshal(text, &session); err != nil {
+			return nil, err
+		}
+		return conformance.CompareRecord(s.play.Record, session)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	dir, err := os.MkdirTemp("", "gantry-lab-replay-")
+	if err != nil {
+		return nil, err
+	}
+	l, err := lab.Up(conformance.Stand(s.bin, dir), true)
+	if err != nil {
+		return nil, err
+	}
+	defer lab.Down("", dir)
+	p := s.play
+	if s.verbose {
+		p.Each = func(o conformance.Outcome) { fmt.Print(o) }
+	}
+	return p.Run(ctx, l)
+}
+
+func (s settings) show(name string, list []conformance.Outcome) {
+	if !s.verbose && !s.summary {
+		for _, o := range conformance.Faults(list) {
+			if s.suggest {
+				fmt.Println(o.Entry(name))
+			} else {
+				fmt.Print(o)
+			}
+		}
+	}
+	seconds := 0.0
+	for _, o := range list {
+		seconds += o.Seconds
+	}
+	fmt.Printf("%s: %s; %s\n", name, conformance.Counts(list), time.Duration(seconds*float64(time.Second)).Round(time.Second))
+}
+
+// numbers reads "3,7-9".
+func numbers(text string) (list []int, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		a, err := strconv.Atoi(first)
+		if err != nil {
+			return nil, err
+		}
+		b := a
+		if isRange {
+			if b, err = strconv.Atoi(last); err != nil {
+				return nil, err
+			}
+		}
+		for ; a <= b; a++ {
+			list = append(list, a)
+		}
+	}
+	return list, nil
+}

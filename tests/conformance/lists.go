@@ -1,0 +1,138 @@
+package conformance
+
+import (
+	"bufio"
+	_ "embed" // for the lists
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Listed is one line of differences.txt: where one recorded step is not to be answered as Ganeti did.
+type Listed struct {
+	Record string
+	Step   int // as in the record, from 0
+	What   []string
+	Cmd    string
+	Reason string
+}
+
+// Out says that the step is not run at all, because it only follows an earlier surprise of the recorded session.
+const Out = "out"
+
+// DifferencesFile is the list of deliberate differences, in the source tree.
+func DifferencesFile() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(here), "../differences.txt")
+}
+
+// ReadDifferences reads the list from its file.
+func ReadDifferences() ([]Listed, error) {
+	f, err := os.Open(DifferencesFile())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	list, err := parseDifferences(f)
+	if err != nil {
+		return nil, fmt.Errorf("tests/differences.txt: %w", err)
+	}
+	return list, checkListed(list)
+}
+
+// parseDifferences reads entries of two lines:
+//
+//	04-network 12 stderr: gnt-network add --network=192.0.2.0/33 net1
+//		why it is to differ
+//
+// The words before the colon say what differs: stdout, stderr, status, or out.
+func parseDifferences(r io.Reader) (list []Listed, err error) {
+	scanner := bufio.NewScanner(r)
+	scanner.Buffer(nil, 1<<20)
+	for number := 1; scanner.Scan(); number++ {
+		line := scanner.Text()
+		reason, indented := strings.CutPrefix(line, "\t")
+		switch {
+		case strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#"):
+		case indented && len(list) > 0 && list[len(list)-1].Reason == "":
+			list[len(list)-1].Reason = strings.TrimSpace(reason)
+		case indented:
+			return nil, fmt.Errorf("line %d: a reason without an entry before it", number)
+		default:
+			l, err := parseListed(line)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", number, err)
+			}
+			list = append(list, l)
+		}
+	}
+	for _, l := range list {
+		if l.Reason == "" {
+			return nil, fmt.Errorf("%s %d has no reason", l.Record, l.Step)
+		}
+	}
+	return list, scanner.Err()
+}
+
+func parseListed(line string) (l Listed, err error) {
+	head, cmd, ok := strings.Cut(line, ": ")
+	fields := strings.Fields(head)
+	if !ok || len(fields) < 3 {
+		return l, fmt.Errorf("want 'RECORD STEP WHAT...: COMMAND', have %q", line)
+	}
+	l.Record, l.Cmd, l.What = fields[0], cmd, fields[2:]
+	for _, what := range l.What {
+		if !slices.Contains([]string{"stdout", "stderr", "status", Out}, what) {
+			return l, fmt.Errorf("unknown kind of difference %q", what)
+		}
+	}
+	_, err = fmt.Sscan(fields[1], &l.Step)
+	return l, err
+}
+
+// checkListed refuses entries that do not name a step of a record.
+func checkListed(list []Listed) error {
+	loaded := map[string][]Step{}
+	for _, l := range list {
+		if loaded[l.Record] == nil {
+			steps, err := Load(l.Record)
+			if err != nil {
+				return err
+			}
+			loaded[l.Record] = steps
+		}
+		steps := loaded[l.Record]
+		if l.Step < 0 || l.Step >= len(steps) || firstLine(steps[l.Step].Cmd) != l.Cmd {
+			return fmt.Errorf("tests/differences.txt: step %d of %s is not %q", l.Step, l.Record, l.Cmd)
+		}
+	}
+	return nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// later.txt names the commands that a later issue brings.
+//
+//go:embed later.txt
+var laterText string
+
+// isLater tells whether a step's command is one of those. A list entry is a command, or a command and a subcommand.
+func isLater(cmd string) bool {
+	for line := range strings.Lines(laterText) {
+		entry := strings.Fields(line)
+		if len(entry) == 0 || entry[0] == "#" {
+			continue
+		}
+		if used := strings.Fields(cmd); len(used) >= len(entry) && slices.Equal(used[:len(entry)], entry) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,186 @@
+package conformance
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// All that a comparison overlooks stands in this file. There are four kinds of rules:
+//
+//   - plain rules replace what differs from run to run by a placeholder, in both texts;
+//   - table rules do that for named columns, whose width differs too;
+//   - identities (UUIDs, MAC addresses, job ids) are not overlooked: which one in our run stands for which one in the record
+//     is learned at the first place where everything else is the same, and holds from then on (see compare.go);
+//   - unordered sets are sorted.
+//
+// mask_test.go has for each rule two texts that it makes equal and two that must stay different.
+
+// plain is one replacement.
+type plain struct {
+	name string
+	at   *regexp.Regexp
+	by   string
+}
+
+var plainRules = []plain{
+	{"date", regexp.MustCompile(`\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d 20\d\d\b`), "<date>"},
+	{"timestamp", regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d([.,]\d{3,6})?`), "<timestamp>"},
+	{"seconds and microseconds", regexp.MustCompile(`[\[(]1[5-9]\d{8}, \d{1,6}[\])]`), "<timestamp>"},
+	{"nanoseconds", regexp.MustCompile(`\b1[5-9]\d{17}\b`), "<nanoseconds>"},
+	{"epoch", regexp.MustCompile(`\b1[5-9]\d{8}\.\d+\b`), "<epoch>"},
+	{"duration", regexp.MustCompile(`\b(delta|Total processing time:) \d+\.\d+( ?s| seconds)`), "$1 <duration>"},
+	{"process id", regexp.MustCompile(`\bpid([ =])\d+\b`), "pid${1}<pid>"},
+	{"loop device", regexp.MustCompile(`/dev/loop\d+( \(7:\d+\))?`), "/dev/loop<n>"},
+	{"LUN's number", regexp.MustCompile(`(/dev/disk/by-id/orc-lun\d+) \(7:\d+\)`), "$1 (7:<n>)"},
+	{"device id", regexp.MustCompile(`\b(hotnic|hotdisk|nic|disk|bal)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}\b`), "$1-<id>"},
+	{"host key", regexp.MustCompile(`\bAAAA[A-Za-z0-9+/]{40,}=*`), "<key>"},
+	{"fingerprint", regexp.MustCompile(`\bSHA256:[A-Za-z0-9+/]{43}\b`), "SHA256:<fingerprint>"},
+	{"connection time", regexp.MustCompile(`\bafter \d+ ms: `), "after <n> ms: "},
+}
+
+// machineColumns are titles of columns that show how much this machine has, or how it was booted.
+var machineColumns = []string{"DTotal", "DFree", "MTotal", "MNode", "MFree", "CTotal", "CNodes", "CSockets", "SpTotal", "SpFree", "BootID", "Size", "Used", "Free"}
+
+// machineTables are the commands that print such columns.
+var machineTables = regexp.MustCompile(`^gnt-(node|group) (list|list-storage|volumes)\b`)
+
+// identity is a kind of name that is drawn anew in every run. Its first group is the name.
+type identity struct {
+	kind string
+	at   *regexp.Regexp
+	only *regexp.Regexp // commands it is looked for in; nil is all
+}
+
+var identities = []identity{
+	{"uuid", regexp.MustCompile(`\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b`), nil},
+	{"MAC", regexp.MustCompile(`\b([0-9a-f]{2}(?::[0-9a-f]{2}){5})\b`), nil},
+	{"job", regexp.MustCompile(`\b(?:[Jj]ob(?:ID:| ID:?)? |job=)(\d+)\b`), nil},
+	{"job", regexp.MustCompile(`(?m)^ *(\d+)(?: +|:)(?:queued|waiting|running|canceling|canceled|success|error)\b`), regexp.MustCompile(`^gnt-job `)},
+	{"job", regexp.MustCompile(`(?m)^(\d+)$`), regexp.MustCompile(`--submit|--print-jobid`)},
+}
+
+// jobLists are texts with several job ids in a row.
+var jobLists = regexp.MustCompile(`(?m)^((?:Submitted jobs|Got job IDs) )(\d+(?:, \d+)*)$`)
+
+// sets are lists whose order Python leaves open, or that follow the order of UUIDs. The first group is sorted, item by item.
+var sets = []struct {
+	name, between string
+	at            *regexp.Regexp
+}{
+	{"choices", ", ", regexp.MustCompile(`\(choose from ([^()]*)\)`)},
+	{"one of", ", ", regexp.MustCompile(`must be one of:? ([^\n]*)`)},
+	{"nodes by UUID", "\n", regexp.MustCompile(`((?:  Node: [0-9a-f<][^\n]*\n)+)`)},
+	{"reserved addresses", "\n", regexp.MustCompile(`((?:[^\n]* - INFO: Reserved IP address of node [^\n]*\n)+)`)},
+}
+
+// masked applies the plain rules and those for tables and help to what a command printed.
+func masked(cmd, text string) string {
+	for _, r := range plainRules {
+		text = r.at.ReplaceAllString(text, r.by)
+	}
+	if machineTables.MatchString(cmd) {
+		text = maskColumns(text)
+	}
+	if jobTable.MatchString(cmd) {
+		text = squeeze(text)
+	}
+	return maskHelp(text)
+}
+
+// jobTable are commands whose first column is as wide as the job ids are long. Such tables lose their padding.
+var jobTable = regexp.MustCompile(`^gnt-job list\b`)
+
+func squeeze(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.Join(strings.Fields(line), " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maskColumns replaces the cells of machineColumns. The table loses its padding, which follows the widest cell; a row with
+// another number of cells than the header stays as it is.
+func maskColumns(text string) string {
+	lines := strings.Split(text, "\n")
+	titles := strings.Fields(lines[0])
+	if !slices.ContainsFunc(titles, func(t string) bool { return slices.Contains(machineColumns, t) }) {
+		return text
+	}
+	for i, line := range lines {
+		cells := strings.Fields(line)
+		if i > 0 && len(cells) == len(titles) {
+			for j, title := range titles {
+				if slices.Contains(machineColumns, title) && measured.MatchString(cells[j]) {
+					cells[j] = "<" + title + ">"
+				}
+			}
+		}
+		if len(cells) == len(titles) {
+			lines[i] = strings.Join(cells, " ")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// measured is a cell that holds a value, not one that says why there is none.
+var measured = regexp.MustCompile(`^\d+(\.\d+)?[MGT]?$`)
+
+// helpPage is what optparse prints; helpTable is what a command without subcommand prints. Their sentences are ours to word:
+// compared are the usage line, the options with the names of their values, and the subcommands.
+var (
+	helpPage  = regexp.MustCompile(`(?s)^Usage\n=====\n.*\nOptions\n=======\n`)
+	helpTable = regexp.MustCompile(`(?s)^Usage: \S+ \{command\}.*\nCommands:\n`)
+	option    = regexp.MustCompile(`^(--?\S+(?:, -\S+(?: \S+)?)*)(?:\s.*)?$`)
+	entry     = regexp.MustCompile(`^ (\S+) +- `)
+)
+
+func maskHelp(text string) string {
+	page, table := helpPage.MatchString(text), helpTable.MatchString(text)
+	if !page && !table {
+		return text
+	}
+	var kept []string
+	for i, line := range strings.Split(text, "\n") {
+		m := option.FindStringSubmatch(line)
+		n := entry.FindStringSubmatch(line)
+		switch {
+		case page && i < 3, table && i == 0:
+			kept = append(kept, line)
+		case page && m != nil:
+			kept = append(kept, m[1])
+		case table && n != nil:
+			kept = append(kept, n[1])
+		}
+	}
+	return strings.Join(kept, "\n") + "\n"
+}
+
+// sorted puts the items of every unordered set in order.
+func sorted(text string) string {
+	for _, set := range sets {
+		text = replaceGroup(set.at, text, func(list string) string {
+			list, end := strings.CutSuffix(list, "\n")
+			items := strings.Split(list, set.between)
+			slices.Sort(items)
+			list = strings.Join(items, set.between)
+			if end {
+				list += "\n"
+			}
+			return list
+		})
+	}
+	return text
+}
+
+// replaceGroup replaces what the first group matched.
+func replaceGroup(at *regexp.Regexp, text string, by func(string) string) string {
+	var b strings.Builder
+	last := 0
+	for _, m := range at.FindAllStringSubmatchIndex(text, -1) {
+		b.WriteString(text[last:m[2]])
+		b.WriteString(by(text[m[2]:m[3]]))
+		last = m[3]
+	}
+	return b.String() + text[last:]
+}
