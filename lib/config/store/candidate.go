@@ -1,0 +1,174 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"gantry/lib/remote"
+)
+
+var (
+	//go:embed ask.sh
+	askScript string
+	//go:embed stage.sh
+	stageScript string
+	//go:embed commit.sh
+	commitScript string
+)
+
+// Exit statuses of commit.sh and publish.sh.
+const (
+	statusDamaged  = 65
+	statusNewer    = 66
+	statusDiverged = 67
+)
+
+// How long a candidate may take. One that was slow a moment ago gets less, so that it does not cost its limit at every write.
+const (
+	askLimit    = 5 * time.Second
+	commitLimit = 15 * time.Second
+	slowLimit   = 500 * time.Millisecond
+)
+
+// answer is what a candidate says it has.
+type answer struct {
+	node   string
+	absent bool   // it has no configuration
+	header Header // if it has
+	err    error  // it did not answer, or its file is damaged
+}
+
+// knows says whether the answer tells what the candidate has: only such an answer is a vote.
+func (a answer) knows() bool { return a.err == nil && !a.absent }
+
+var errDamaged = errors.New("its configuration is damaged")
+
+// readAnswer reads the output of ask.sh.
+func readAnswer(node string, out []byte) answer {
+	if string(out) == "absent\n" {
+		return answer{node: node, absent: true}
+	}
+	h, err := parseHeader(out)
+	if err == nil && h.Digest == "" {
+		err = errors.New("its last line is not the digest")
+	}
+	if err != nil {
+		return answer{node: node, err: fmt.Errorf("node %s: %w: %w", node, errDamaged, err)}
+	}
+	return answer{node: node, header: h}
+}
+
+// run runs a script on a candidate. The limit holds on this side too: a frozen node cannot keep its own.
+func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.Cmd) (remote.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Limit+2*time.Second)
+	defer cancel()
+	return r.Run(ctx, node, c)
+}
+
+// ask returns what each of the nodes has.
+func (s *Store) ask(ctx context.Context, r remote.Runner, nodes []string) []answer {
+	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
+		c := remote.Script(askScript, s.dir)
+		c.Limit = askLimit
+		return s.answerOf(ctx, r, node, c)
+	})
+}
+
+// stage puts a version on the disk of each of the nodes and returns what they have.
+func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v *version) []answer {
+	sum := sha256.Sum256(v.text)
+	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
+		c := remote.Script(stageScript, s.dir, stagedName(v.header), hex.EncodeToString(sum[:]))
+		c.Stdin, c.Secret = v.text, true
+		c.Limit = 2*askLimit + time.Duration(len(v.text)>>20)*time.Second
+		return s.answerOf(ctx, r, node, c)
+	})
+}
+
+func stagedName(h Header) string {
+	return fmt.Sprintf("%s%d.%d.%.12s", stagedPrefix, h.Epoch, h.Serial, h.Digest)
+}
+
+func (s *Store) answerOf(ctx context.Context, r remote.Runner, node string, c remote.Cmd) answer {
+	if s.isSlow(node) {
+		c.Limit = min(c.Limit, slowLimit+time.Duration(len(c.Stdin)>>20)*100*time.Millisecond)
+	}
+	started := time.Now()
+	res, err := s.run(ctx, r, node, c)
+	if err != nil {
+		if time.Since(started) >= c.Limit {
+			s.markSlow(node)
+		}
+		return answer{node: node, err: err}
+	}
+	return readAnswer(node, res.Stdout)
+}
+
+// gather asks all nodes at once; answers come in the order of the nodes.
+func (s *Store) gather(ctx context.Context, nodes []string, ask func(context.Context, string) answer) []answer {
+	replies := remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (answer, error) {
+		return ask(ctx, node), nil
+	})
+	answers := make([]answer, len(replies))
+	for i, r := range replies {
+		answers[i] = r.Value
+		if r.Err != nil {
+			answers[i] = answer{node: r.Node, err: r.Err}
+		}
+	}
+	return answers
+}
+
+// commitReply is what became of a staged version on a candidate.
+type commitReply struct {
+	node    string
+	outcome remote.Outcome // Done: in place; Failed: certainly not; Unknown
+	refused int            // exit status of a refusal
+	theirs  Header         // of a refusal
+	err     error
+}
+
+// commitOn puts a staged version in place on each of the nodes.
+func (s *Store) commitOn(ctx context.Context, r remote.Runner, nodes []string, v *version, repair bool) []commitReply {
+	mode := "keep"
+	if repair {
+		mode = "repair"
+	}
+	h := v.header
+	replies := remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (commitReply, error) {
+		c := remote.Script(commitScript, s.dir, stagedName(h), strconv.FormatInt(h.Epoch, 10), strconv.FormatInt(h.Serial, 10), h.Digest, mode)
+		c.Limit, c.OK = commitLimit, []int{statusDamaged, statusNewer, statusDiverged}
+		res, err := s.run(ctx, r, node, c)
+		return readCommit(node, res, err), nil
+	})
+	out := make([]commitReply, len(replies))
+	for i, r := range replies {
+		out[i] = r.Value
+		if r.Err != nil { // not begun
+			out[i] = commitReply{node: r.Node, outcome: remote.Failed, err: r.Err}
+		}
+	}
+	return out
+}
+
+func readCommit(node string, res remote.Result, err error) commitReply {
+	if err != nil {
+		return commitReply{node: node, outcome: remote.OutcomeOf(err), err: err}
+	}
+	if res.Status == 0 {
+		return commitReply{node: node, outcome: remote.Done}
+	}
+	a := readAnswer(node, bytes.TrimLeft(res.Stdout, "\n"))
+	err = a.err
+	if err == nil {
+		err = fmt.Errorf("node %s refuses: it has %s", node, a.header)
+	}
+	return commitReply{node: node, outcome: remote.Failed, refused: res.Status, theirs: a.header, err: err}
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// slowFor is how long a candidate that did not answer in time is given less time. It is never taken as proof that it is down.
+const slowFor = 30 * time.Second
+
+// hints are what may be lost at any time: each entry only saves time.
+type hints struct {
+	Slow      map[string]int64  `json:"slow"`      // node to the end of its being slow, in seconds since 1970
+	Published map[string]string `json:"published"` // node to the digest of the ssconf files it was given
+}
+
+func (s *Store) hintsFile() string { return filepath.Join(s.RunDir, "hints.json") }
+
+// readHints returns empty hints when there are none or they cannot be read.
+func (s *Store) readHints() hints {
+	h := hints{}
+	if s.RunDir != "" {
+		if data, err := os.ReadFile(s.hintsFile()); err != nil || json.Unmarshal(data, &h) != nil {
+			h = hints{}
+		}
+	}
+	if h.Slow == nil {
+		h.Slow = map[string]int64{}
+	}
+	if h.Published == nil {
+		h.Published = map[string]string{}
+	}
+	return h
+}
+
+// changeHints writes the hints changed. Two processes may lose each other's change, and a full disk all of them: that costs time only.
+func (s *Store) changeHints(change func(*hints)) {
+	if s.RunDir == "" {
+		return
+	}
+	s.mu.Lock() // the fan-out marks several nodes at once
+	defer s.mu.Unlock()
+	h := s.readHints()
+	change(&h)
+	data, err := json.Marshal(h)
+	if err != nil || os.MkdirAll(s.RunDir, 0o755) != nil {
+		return
+	}
+	f, err := os.CreateTemp(s.RunDir, ".hints")
+	if err != nil {
+		return
+	}
+	_, err = f.Write(data)
+	if f.Close() != nil || err != nil || os.Rename(f.Name(), s.hintsFile()) != nil {
+		os.Remove(f.Name())
+	}
+}
+
+func (s *Store) isSlow(node string) bool {
+	return s.readHints().Slow[node] > s.Now().Unix()
+}
+
+func (s *Store) markSlow(node string) {
+	s.changeHints(func(h *hints) { h.Slow[node] = s.Now().Add(slowFor).Unix() })
+}

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"gantry/lib/remote"
+)
+
+// Settle finishes what an earlier transaction of this master left undecided, and returns the configuration that holds now.
+// After a Commit that is Unknown nothing may be undone before this.
+func (s *Store) Settle(ctx context.Context, nodes remote.Runner) (Commit, error) {
+	return s.change(ctx, nodes, needed, func(t *transaction) error {
+		return t.afterSettling(ctx, func() error {
+			v := judge(t.base.header, t.ask(ctx, nodes, voters(t.base.config, t.base.header.Master)))
+			if v.err == nil && v.successor != nil {
+				return &unfinished{v.successors[0], *v.successor}
+			}
+			return v.err
+		})
+	})
+}
+
+// afterSettling calls f once nothing is undecided any more. If f then meets an unfinished version of ours on a candidate, that
+// one is adopted, and f is called again.
+func (t *transaction) afterSettling(ctx context.Context, f func() error) error {
+	if err := t.settlePending(ctx); err != nil {
+		return err
+	}
+	err := f()
+	var u *unfinished
+	if !errors.As(err, &u) {
+		return err
+	}
+	if err := t.adopt(ctx, u); err != nil {
+		return err
+	}
+	if err := t.settlePending(ctx); err != nil {
+		return err
+	}
+	return f()
+}
+
+// settlePending commits the version that lies in the pending file, if it is the one after ours: some candidates may have it,
+// so that no other version may ever get its number.
+func (t *transaction) settlePending(ctx context.Context) error {
+	text, err := os.ReadFile(t.path(pendingName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	next, err := readVersion(t.path(pendingName), text)
+	if err != nil || !follows(next.header, t.base.header) {
+		return t.remove(pendingName) // overtaken, or damaged: then a candidate that has it will show it
+	}
+	r := newRound(t.base.config, next.config)
+	staged, err := t.prepare(ctx, r, next)
+	if err == nil {
+		err = t.decide(ctx, r, next, staged)
+	}
+	if err != nil {
+		t.state = NotCommitted // of this transaction
+		return fmt.Errorf("an earlier change of the configuration is not decided yet: %w", err)
+	}
+	t.state = NotCommitted
+	return nil
+}
+
+// follows says whether a version was made from another by the same master.
+func follows(next, base Header) bool {
+	return next.Epoch == base.Epoch && next.Serial == base.Serial+1 && next.Parent == base.Digest
+}
+
+// adopt makes a candidate's version the pending one here.
+func (t *transaction) adopt(ctx context.Context, u *unfinished) error {
+	c := remote.Command("cat", t.File())
+	c.Limit, c.Secret = 4*askLimit, true
+	res, err := t.run(ctx, t.nodes, u.node, c)
+	if err != nil {
+		return fmt.Errorf("fetching the version of %s: %w", u.node, err)
+	}
+	next, err := readVersion(u.node+":"+t.File(), res.Stdout)
+	if err != nil {
+		return err
+	}
+	if next.header != u.header {
+		return fmt.Errorf("%s had %s a moment ago and now has %s", u.node, u.header, next.header)
+	}
+	if err := t.writeNew(next.text); err != nil {
+		return err
+	}
+	t.warn(fmt.Sprintf("Took over the configuration of %s (%s), which this master had begun to write", u.node, u.header))
+	return t.rename(newName, pendingName)
+}
