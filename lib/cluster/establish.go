@@ -1,0 +1,41 @@
+package cluster
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+
+	"gantry/lib/config"
+	"gantry/lib/config/store"
+	"gantry/lib/remote"
+)
+
+//go:embed prepare.sh
+var prepareScript string
+
+// Establish makes the cluster that Init.Config described: the master's directories and key, the configuration, the cluster's
+// address. Before the configuration is written nothing says that there is a cluster; after it, every step can be done again
+// (redist-conf, activate-master-ip).
+func Establish(ctx context.Context, here Here, dataDir string, s *store.Store, cfg *config.Config) error {
+	if _, err := here.run(ctx, prepare(dataDir, &cfg.Cluster)); err != nil {
+		return fmt.Errorf("preparing the master: %w", err)
+	}
+	if err := s.Create(cfg); err != nil {
+		return fmt.Errorf("writing the first configuration: %w", err)
+	}
+	if _, err := here.run(ctx, MasterIP(&cfg.Cluster, "start")); err != nil {
+		return fmt.Errorf("starting the cluster's address: %w", err)
+	}
+	return nil
+}
+
+func prepare(dataDir string, c *config.Cluster) remote.Cmd {
+	ssh := "no"
+	if c.ModifySSHSetup {
+		ssh = "yes"
+	}
+	cmd := remote.Script(prepareScript, dataDir, c.ClusterName, c.SSHKeyType, strconv.Itoa(c.SSHKeyBits), ssh)
+	cmd.Changes = "make the master's directories and key"
+	return cmd
+}

@@ -1,0 +1,24 @@
+# Makes the directories of a master, its key and the cluster's known_hosts. Arguments: data directory, cluster name,
+# key type, key bits, "yes" to make and authorise root's key.
+set -eu
+data=$1 cluster=$2 type=$3 bits=$4 ssh=$5
+install -d -m 0755 "$data" /run/ganeti /etc/ganeti
+install -d -m 0750 "$data/queue" "$data/queue/archive" /var/log/ganeti/os /var/log/ganeti/kvm
+install -d -m 0770 /var/log/ganeti
+if [ "$ssh" = yes ]; then
+	install -d -m 0700 /root/.ssh
+	key=/root/.ssh/id_$type
+	[ -e "$key" ] || ssh-keygen -q -t "$type" -b "$bits" -N '' -f "$key"
+	touch /root/.ssh/authorized_keys
+	chmod 0600 /root/.ssh/authorized_keys
+	grep -qxF -- "$(cat "$key.pub")" /root/.ssh/authorized_keys || cat "$key.pub" >>/root/.ssh/authorized_keys
+fi
+new=$data/known_hosts.new
+: >"$new"
+for pub in /etc/ssh/ssh_host_*_key.pub; do
+	[ -e "$pub" ] || continue
+	read -r kind text _ <"$pub"
+	printf '%s %s %s\n' "$cluster" "$kind" "$text" >>"$new"
+done
+chmod 0644 "$new"
+mv "$new" "$data/known_hosts"

@@ -1,0 +1,24 @@
+package resolve
+
+import (
+	"testing"
+
+	"gantry/lib/fault"
+	"gantry/lib/remote/remotetest"
+)
+
+func TestAShortNameGetsItsFullName(t *testing.T) {
+	nodes := remotetest.New(t).Answer("node1: getent ahostsv4 -- node2", "192.0.2.12      STREAM node2.example.com\n192.0.2.12      DGRAM  \n")
+	host, err := Name(t.Context(), nodes, "node1", "node2", 2)
+	if err != nil || host != (Host{"node2.example.com", "192.0.2.12"}) {
+		t.Errorf("got %v, %v", host, err)
+	}
+}
+
+func TestAnUnknownNameIsRefused(t *testing.T) {
+	nodes := remotetest.New(t).Answer("node1: getent ahostsv4 -- nosuch", "")
+	_, err := Name(t.Context(), nodes, "node1", "nosuch", 2)
+	if fault.KindOf(err) != fault.Resolver || err.Error() != "The given name (nosuch) does not resolve: Name or service not known" {
+		t.Errorf("got %v", err)
+	}
+}
