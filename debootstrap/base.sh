@@ -23,10 +23,11 @@ mirror() {
   fi
 }
 
-# apt_archive SUITE: prints the archive that apt is configured to take it from.
+# apt_archive SUITE: prints the archive that apt is configured to take it from,
+# if debootstrap knows how to.
 apt_archive() {
   apt-get --print-uris update 2>/dev/null |
-    sed -n "s|^'\(.*\)/dists/$1/[^/ ]*Release' .*|\1|p" | head -n 1 | grep .
+    sed -nE "s#^'((https?|ftp|file):.*)/dists/$1/[^/ ]*Release' .*#\1#p" | head -n 1 | grep .
 }
 
 # cache_file prints the name of the cache, in which all stands that decides

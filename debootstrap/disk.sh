@@ -1,6 +1,6 @@
 # From the path Ganeti gives to the device of the root file system: loop
 # devices, partition tables, partitions. Sourced after run.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # FSYSDEV is for those who source it
 
 # open_disk PATH: sets BLOCKDEV, a loop device when PATH is a file.
 open_disk() {
@@ -72,6 +72,12 @@ write_table() {
   sfdisk --no-reread --wipe always --wipe-partitions always --quiet "$1"
 }
 
+# open_root DEVICE: sets FSYSDEV, the device of the root file system.
+open_root() {
+  [ "$PARTITION_STYLE" = none ] || push unmap_disk0 "$1"
+  FSYSDEV=$(map_disk0 "$1")
+}
+
 # map_disk0 DEVICE: prints the device of the root file system.
 map_disk0() {
   case $PARTITION_STYLE in
@@ -84,8 +90,8 @@ map_disk0() {
 # unmap_disk0 DEVICE undoes map_disk0, also half of it.
 unmap_disk0() {
   local try
-  if is_loop "$1" || [ "$PARTITION_STYLE" = none ]; then
-    return 0
+  if is_loop "$1"; then
+    return 0 # its partitions go when it goes
   fi
   if ! has_device_mapper; then
     release_loops "$1"
@@ -118,10 +124,11 @@ has_device_mapper() {
 }
 
 # partition_node LOOP: prints the node of its first partition, and makes one
-# where /dev is not the kernel's own.
+# where /dev is not the kernel's own. partx reads the table itself, for kernels
+# that cannot.
 partition_node() {
   local name=${1##*/}p1 numbers
-  blockdev --rereadpt "$1"
+  partx --update "$1"
   if [ -b "/dev/$name" ]; then
     echo "/dev/$name"
     return

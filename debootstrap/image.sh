@@ -5,7 +5,8 @@
 
 FETCH=/usr/lib/ganeti/debootstrap-fetch
 
-# image_format prints raw, qcow2 or tar, or nothing without an image.
+# image_format prints raw, qcow2 or tar: what IMAGE_FORMAT says or else the end
+# of the URL. Nothing without an image.
 image_format() {
   [ -n "$IMAGE_URL" ] || return 0
   case ${IMAGE_FORMAT:-${IMAGE_URL%%[?#]*}} in
@@ -18,7 +19,7 @@ image_format() {
 
 # is_disk_image: whether the image brings its own file systems.
 is_disk_image() {
-  [[ $(image_format) == @(raw|qcow2) ]]
+  [[ $IMAGE_FORMAT == @(raw|qcow2) ]]
 }
 
 # fetch URL SHA256 FILE: FILE appears only complete and checked.
@@ -30,22 +31,21 @@ fetch() {
 
 # image_file prints where the disk image is kept.
 image_file() {
-  echo "$CACHE_DIR/image-${IMAGE_SHA256,,}.$(image_format)"
+  echo "$CACHE_DIR/image-${IMAGE_SHA256,,}.$IMAGE_FORMAT"
 }
 
 # write_image DEVICE: puts the disk image there. What the image has no data for
 # becomes zeros, whatever was on the device.
 write_image() {
-  local file format size
+  local file size
   file=$(image_file)
-  format=$(image_format)
   [ -f "$file" ] || fetch "$IMAGE_URL" "$IMAGE_SHA256" "$file"
-  size=$(qemu-img info --output=json -f "$format" "$file" |
+  size=$(qemu-img info --output=json -f "$IMAGE_FORMAT" "$file" |
     sed -n 's/.*"virtual-size": \([0-9]*\).*/\1/p' | tail -n 1)
   if [ "$(blockdev --getsize64 "$1")" -lt "$size" ]; then
     fail "Device size is too small for the image ($((size / 1024 / 1024)) MB)"
   fi
-  qemu-img convert -n -f "$format" -O raw "$file" "$1"
+  qemu-img convert -n -f "$IMAGE_FORMAT" -O raw "$file" "$1"
 }
 
 # grow_table DEVICE: partition 1 gets the room behind it, if there is any.
@@ -66,8 +66,9 @@ grow_filesystem() {
   resize2fs "$1" >/dev/null 2>&1 || fail "The file system of the image cannot grow"
 }
 
+IMAGE_FORMAT=$(image_format)
 # A tar as the image is no different from one as the cache.
-if [ "$(image_format)" = tar ]; then
+if [ "$IMAGE_FORMAT" = tar ]; then
   CACHE_URL=$IMAGE_URL
   CACHE_SHA256=$IMAGE_SHA256
 fi

@@ -11,18 +11,18 @@ RUNS=/run/ganeti-instance-debootstrap
 
 # start_run cleans up after dead runs and makes the directory of this one, RUN.
 start_run() {
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   mkdir -p "$RUNS"
   local all
   exec {all}>"$RUNS/.lock"
-  flock "$all"
+  flock --timeout 300 "$all" || fail "Another run has been cleaning up for 5 minutes"
   undo_dead_runs
   RUN=$(mktemp -d "$RUNS/XXXXXXXX")
   exec {run_lock}<"$RUN"
   flock "$run_lock"
   exec {all}>&-
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
   push remove_run "$RUN"
 }
 

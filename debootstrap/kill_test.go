@@ -1,0 +1,116 @@
+package debootstrap
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// killed starts create and sends it that signal after that time, unless it has
+// ended before. It returns how it ended.
+func killed(t *testing.T, disk string, signal syscall.Signal, after time.Duration) *os.ProcessState {
+	t.Helper()
+	cmd := command(osDir, "create", disk, nil)
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(after)
+	if err := cmd.Process.Signal(signal); err != nil && err != os.ErrProcessDone {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the state tells more
+	return cmd.ProcessState
+}
+
+// settled runs the next create, on another disk: it removes what a killed one
+// could not.
+func settled(t *testing.T) {
+	t.Helper()
+	refused(t, "create", newDisk(t, 400), nil, "Device size is too small")
+}
+
+func TestKilledLeavesNothing(t *testing.T) {
+	needCache(t)
+	set(t, "PARTITION_STYLE=msdos\n", map[string]string{
+		"busy": "#!/bin/sh\ncd \"$TARGET\" && mount -t proc proc proc && sleep 1 & wait\n",
+	})
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for i := range 10 {
+		signal := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}[i%2]
+		after := time.Duration(random.Int64N(int64(2500 * time.Millisecond)))
+		disk := newDisk(t, 2048)
+		state := killed(t, disk, signal, after)
+		wantReleased(t, disk)
+		t.Logf("%s after %s: %s", signal, after, state)
+		if signal == syscall.SIGTERM {
+			// -1: bash had not come to the traps yet.
+			if status := state.ExitCode(); status != 143 && status != 0 && status != -1 {
+				t.Errorf("%s after %s: %s, want exit status 143", signal, after, state)
+			}
+			wantNothingLeft(t, disk)
+		} else {
+			settled(t)
+			wantNothingLeft(t, disk)
+		}
+	}
+}
+
+func TestNextRunUndoesWhatADeadOneNoted(t *testing.T) {
+	needLab(t)
+	set(t, "", nil)
+	disk, dead, started := newDisk(t, 1), filepath.Join(runs, "dead"), filepath.Join(cache, "new-dead.tar")
+	if err := os.MkdirAll(filepath.Join(dead, "target"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, started, "half")
+	write(t, filepath.Join(dead, "cleanup"), "remove_run "+dead+"\nrm -f "+started+"\nfalse\nrelease_loops "+disk+"\n")
+	tool(t, "losetup", "--find", disk)
+	refused(t, "create", newDisk(t, 400), nil, "Cleaning up after a run that was killed: dead\n")
+	wantNothingLeft(t, disk)
+}
+
+func TestARunThatLivesIsLeftAlone(t *testing.T) {
+	needCache(t)
+	set(t, "PARTITION_STYLE=none\n", map[string]string{"slow": "#!/bin/sh\nsleep 3\n"})
+	cmd := command(osDir, "create", newDisk(t, 2048), nil)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	out, _ := command(osDir, "create", newDisk(t, 400), nil).CombinedOutput() // too small
+	if want := "Device size is too small (400 MB)\nRequired size is at least 256MB\n"; string(out) != want {
+		t.Errorf("the second run printed %q, want %q", out, want)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the first run: %v", err)
+	}
+}
+
+func TestKilledBootstrapLeavesNothing(t *testing.T) {
+	needLab(t)
+	set(t, "PARTITION_STYLE=none\nEXTRA_PKGS=less\n", nil) // not what the cache has
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		disk := newDisk(t, 2048)
+		if state := killed(t, disk, signal, 4*time.Second); state.Success() {
+			t.Errorf("%s: debootstrap was faster than 4 s", signal)
+		}
+		wantReleased(t, disk)
+		settled(t)
+		wantNothingLeft(t, disk)
+	}
+	if out, err := exec.Command("pgrep", "-f", runs+"/").Output(); err == nil {
+		t.Errorf("processes stay: %s", out)
+	}
+}
