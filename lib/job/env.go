@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gantry/lib/config"
+	"gantry/lib/config/store"
 	"gantry/lib/remote"
 )
 
@@ -20,26 +21,39 @@ type Nodes interface {
 	Forget(ctx context.Context, node, id string) error
 }
 
-// Store is the configuration as a job uses it.
+// Store is the configuration as a job uses it; a Configuration does it.
 type Store interface {
-	// Load returns the newest configuration this node has: old itself while nothing has changed since.
-	Load(old *config.Config) (*config.Config, error)
-	// Update is one transaction. What it returns may be unknown (ErrUnknown in the error's chain).
-	Update(ctx context.Context, change func(cfg *config.Config) error) (Commit, error)
+	// Load returns the newest version this node has.
+	Load() (*config.Config, error)
+	// Update is one transaction.
+	Update(ctx context.Context, strength store.Strength, change func(cfg *config.Config) error) (store.Commit, error)
 	// Fence fails when this node may not be the master any more.
-	Fence(ctx context.Context) error
+	Fence(ctx context.Context, strength store.Strength) error
 }
 
-// Commit is what a transaction left: the configuration that is now in force, and what the user should know.
-type Commit struct {
-	Config   *config.Config
-	Warnings []string
+// Configuration is a store together with the way to the candidates.
+type Configuration struct {
+	*store.Store
+	Nodes remote.Runner
 }
+
+func (c Configuration) Update(ctx context.Context, strength store.Strength, change func(cfg *config.Config) error) (store.Commit, error) {
+	return c.Store.UpdateWith(ctx, c.Nodes, strength, change)
+}
+
+func (c Configuration) Fence(ctx context.Context, strength store.Strength) error {
+	return c.Store.Fence(ctx, c.Nodes, strength)
+}
+
+// Sworn is an Operation that a person answers for: marking a node as off, which must be possible when most candidates are
+// silent because they are off. Everything else needs the word of a majority.
+type Sworn interface{ PersonsWord() bool }
 
 // Env is what an operation works with.
 type Env struct {
 	Job      int
 	Op       string         // the operation's Ganeti name
+	Store    *store.Store   // for the few operations that do more with it than Update
 	Nodes    Nodes          // writes an intent for everything that changes something, and asks the fence
 	Config   *config.Config // as of the moment the locks were granted, or of this job's last commit
 	Priority int
@@ -47,11 +61,12 @@ type Env struct {
 	Debug    int
 	Clock    func() time.Time
 
-	runner *runner
-	index  int // of the opcode
-	locks  []Lock
-	input  common
-	writes int // commits made
+	runner   *runner
+	index    int // of the opcode
+	locks    []Lock
+	input    common
+	strength store.Strength
+	writes   int // commits made
 }
 
 // Say adds a message to the job's log, which the user follows.
@@ -74,7 +89,7 @@ func (e *Env) Step(n, total int, format string, args ...any) {
 // Update is one transaction on the configuration. change may be called more than once and works on a copy. A job should
 // need three at most.
 func (e *Env) Update(ctx context.Context, change func(cfg *config.Config) error) error {
-	commit, err := e.runner.Store.Update(ctx, func(cfg *config.Config) error {
+	commit, err := e.runner.Store.Update(ctx, e.strength, func(cfg *config.Config) error {
 		e.runner.sweep(cfg)
 		return change(cfg)
 	})
@@ -83,8 +98,13 @@ func (e *Env) Update(ctx context.Context, change func(cfg *config.Config) error)
 	}
 	if commit.Config != nil {
 		e.Config = commit.Config
-		e.runner.config = commit.Config
+	}
+	switch {
+	case err == nil:
 		e.writes++
+		e.runner.fenced = true // a transaction asks all candidates
+	case commit.State == store.Unknown:
+		return fmt.Errorf("%w (%w)", err, ErrUnknown)
 	}
 	return err
 }
@@ -94,7 +114,13 @@ func (e *Env) Commits() int { return e.writes }
 
 // Fenced fails when this node may not be the master any more. Commands that start or promote something and commits ask by
 // themselves; an operation asks before anything else that must not happen twice.
-func (e *Env) Fenced(ctx context.Context) error { return e.runner.fence(ctx) }
+func (e *Env) Fenced(ctx context.Context) error {
+	if err := e.runner.Store.Fence(ctx, e.strength); err != nil {
+		return err
+	}
+	e.runner.fenced = true
+	return nil
+}
 
 // Release gives locks back before the operation ends. There is no way to get them again.
 func (e *Env) Release(locks ...Lock) error {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gantry/lib/config"
+	"gantry/lib/config/store"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/remote"
@@ -242,7 +243,7 @@ type jsonStore struct{ dir string }
 
 func (s jsonStore) path() string { return filepath.Join(s.dir, "..", "config.json") }
 
-func (s jsonStore) Load(old *config.Config) (*config.Config, error) {
+func (s jsonStore) Load() (*config.Config, error) {
 	cfg := &config.Config{}
 	data, err := os.ReadFile(s.path())
 	if errors.Is(err, os.ErrNotExist) {
@@ -251,28 +252,28 @@ func (s jsonStore) Load(old *config.Config) (*config.Config, error) {
 	return cfg, errors.Join(err, json.Unmarshal(data, cfg))
 }
 
-func (s jsonStore) Update(_ context.Context, change func(*config.Config) error) (Commit, error) {
+func (s jsonStore) Update(_ context.Context, _ store.Strength, change func(*config.Config) error) (store.Commit, error) {
 	lock, err := lockPath(s.path() + ".lock")
 	if err != nil {
-		return Commit{}, err
+		return store.Commit{}, err
 	}
 	defer lock.Close()
-	cfg, err := s.Load(nil)
+	cfg, err := s.Load()
 	if err == nil {
 		err = change(cfg)
 	}
 	if err != nil {
-		return Commit{}, err
+		return store.Commit{}, err
 	}
 	cfg.Serial++
 	data, err := json.Marshal(cfg)
 	if err == nil {
 		err = replace(s.path(), data, false)
 	}
-	return Commit{Config: cfg}, err
+	return store.Commit{State: store.Committed, Config: cfg}, err
 }
 
-func (s jsonStore) Fence(context.Context) error {
+func (s jsonStore) Fence(context.Context, store.Strength) error {
 	_, err := os.Stat(filepath.Join(s.dir, "..", "fenced"))
 	if err == nil {
 		return fault.New(fault.Configuration, "node2 has a higher epoch")
@@ -297,6 +298,9 @@ func ended(t *testing.T, q *Queue, id int, want Status) *Job {
 	j, err := q.Wait(ctx, id)
 	if err != nil {
 		t.Fatalf("job %d: %v", id, err)
+	}
+	for owned(q.jobPath(id)) {
+		time.Sleep(time.Millisecond) // until its process has cleaned up and is gone
 	}
 	if j.Status() != want {
 		t.Fatalf("job %d ended as %s, want %s: %s", id, j.Status(), want, j.Ops[0].Result)

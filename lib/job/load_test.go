@@ -133,7 +133,7 @@ func TestTwentyTogether(t *testing.T) {
 	if took > 4*time.Second {
 		t.Errorf("20 jobs took %v", took)
 	}
-	if cfg, err := (jsonStore{q.Dir}).Load(nil); err != nil || len(cfg.Cluster.Tags) != 20 {
+	if cfg, err := (jsonStore{q.Dir}).Load(); err != nil || len(cfg.Cluster.Tags) != 20 {
 		t.Errorf("commits: %v, %v", cfg.Cluster.Tags, err)
 	}
 }

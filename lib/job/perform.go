@@ -60,7 +60,7 @@ func (r *runner) begin(i int) error {
 // lock gets what the work names. What it names may depend on the configuration, so it is asked again with the one that is
 // in force when the locks are held; if it then names something else, all goes back and the wait begins anew.
 func (r *runner) lock(ctx context.Context, env *Env, work Work) (err error) {
-	if env.Config, err = r.refresh(); err != nil {
+	if env.Config, err = r.Store.Load(); err != nil {
 		return err
 	}
 	want, err := work.Locks(env.Config)
@@ -73,7 +73,7 @@ func (r *runner) lock(ctx context.Context, env *Env, work Work) (err error) {
 		if err != nil {
 			return err
 		}
-		if env.Config, err = r.refresh(); err != nil {
+		if env.Config, err = r.Store.Load(); err != nil {
 			return err
 		}
 		again, err := work.Locks(env.Config)

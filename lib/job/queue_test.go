@@ -218,7 +218,7 @@ func TestADrainedQueueTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := q.Submit(t.Context(), []Operation{&delay{}}, Options{})
-	if e := fault.Of(err); e == nil || e.Class != "JobQueueDrainError" {
+	if e := fault.Of(err); e == nil || e.Class != fault.JobQueue {
 		t.Errorf("got %v", err)
 	}
 	if err := errors.Join(q.Drain(false), q.Drain(false)); err != nil || q.Drained() {

@@ -93,7 +93,7 @@ func (n recorded) change(ctx context.Context, in Intent, do func() error) error 
 func (n recorded) announce(ctx context.Context, in Intent) (int, error) {
 	r := n.env.runner
 	if !r.fenced || slices.Contains(urgent, in.Kind()) {
-		if err := r.fence(ctx); err != nil {
+		if err := n.env.Fenced(ctx); err != nil {
 			return 0, err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // somebody else committed meanwhile: it must only compute. What it takes is the job's until Convert gives it up, or until
 // the operation ends.
 func (e *Env) Reserve(ctx context.Context, choose func(cfg *config.Config) ([]config.Reservation, error)) error {
-	now, err := e.runner.Store.Load(e.Config)
+	now, err := e.runner.Store.Load()
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"syscall"
 
-	"gantry/lib/config"
+	"gantry/lib/config/store"
 	"gantry/lib/fault"
 )
 
@@ -44,8 +44,7 @@ type runner struct {
 	intent int        // number of the last intent
 	serial int        // of the last message
 
-	config *config.Config // the newest seen
-	fenced bool           // this job has asked the fence at least once
+	fenced bool // this job has asked the fence at least once
 }
 
 // RunJob is the life of a job's process. An error means that the job was not run; what happens to the job itself stands in
@@ -72,8 +71,7 @@ func RunJob(ctx context.Context, q *Queue, id int, rt Runtime) error {
 		return err
 	}
 	defer r.bell.file.Close()
-	host, boot := thisHost()
-	if err := w.record(event{Kind: evOwner, Time: w.stamp(), Owner: &Owner{Host: host, Boot: boot, PID: os.Getpid()}}); err != nil {
+	if err := w.record(event{Kind: evOwner, Time: w.stamp(), Owner: r.owner()}); err != nil {
 		return err
 	}
 	if err := r.all(ctx); err != nil {
@@ -81,6 +79,20 @@ func RunJob(ctx context.Context, q *Queue, id int, rt Runtime) error {
 	}
 	q.clean(id)
 	return q.Tend()
+}
+
+// owner is this process. Reading the configuration here costs nothing: the first opcode needs it anyway, and the store
+// keeps it.
+func (r *runner) owner() *Owner {
+	host, boot := thisHost()
+	o := &Owner{Host: host, Boot: boot, PID: os.Getpid()}
+	if cfg, err := r.Store.Load(); err == nil {
+		o.Epoch = cfg.Epoch
+		if err := r.queue.setMaxRunning(cfg.Cluster.MaxRunningJobs); err != nil {
+			r.queue.warn("job %d: %v", r.id, err)
+		}
+	}
+	return o
 }
 
 // inherit returns the job file with the flock that start handed over as descriptor 3. A runner started by hand takes the
@@ -175,9 +187,15 @@ func (r *runner) op(ctx context.Context, i int) (result json.RawMessage, err err
 	}()
 	env := &Env{
 		Job: r.id, Op: operation.OpID(), Priority: r.w.job.Ops[i].Priority, Debug: input.Debug, Clock: r.queue.Now,
-		DryRun: input.DryRun != nil && *input.DryRun, runner: r, index: i, input: input,
+		DryRun: input.DryRun != nil && *input.DryRun, runner: r, index: i, input: input, strength: store.Decide,
 	}
 	env.Nodes = recorded{env, r.Nodes}
+	if c, ok := r.Store.(Configuration); ok {
+		env.Store = c.Store
+	}
+	if s, ok := operation.(Sworn); ok && s.PersonsWord() {
+		env.strength = store.Look
+	}
 	value, err := r.perform(ctx, env, operation.Work(env))
 	if err != nil {
 		return nil, err
@@ -280,31 +298,7 @@ func (r *runner) message(i int, text string) {
 	}
 }
 
-// fence asks the other candidates whether this node is still the master.
-func (r *runner) fence(ctx context.Context) error {
-	if err := r.Store.Fence(ctx); err != nil {
-		return err
-	}
-	r.fenced = true
-	return nil
-}
-
 func (r *runner) hasOpen() bool { return slices.ContainsFunc(r.intents(), Intent.Open) }
-
-// refresh brings the configuration up to date.
-func (r *runner) refresh() (*config.Config, error) {
-	cfg, err := r.Store.Load(r.config)
-	if err != nil {
-		return nil, err
-	}
-	if r.config == nil {
-		if err := r.queue.setMaxRunning(cfg.Cluster.MaxRunningJobs); err != nil {
-			r.queue.warn("job %d: %v", r.id, err)
-		}
-	}
-	r.config = cfg
-	return cfg, nil
-}
 
 // failed is the result of an opcode that failed.
 func failed(err error) json.RawMessage {

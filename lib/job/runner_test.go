@@ -87,7 +87,7 @@ func TestSeveralOpcodesRunInOrder(t *testing.T) {
 	if c := child.Ops[0].common(); *c.Comment != "Submitted by OP_TEST_DELAY" || len(c.Reason) != 2 || c.Reason[1].Text != "job=2;index=0" {
 		t.Errorf("child: %s", child.Ops[0].Input)
 	}
-	cfg, err := jsonStore{q.Dir}.Load(nil)
+	cfg, err := jsonStore{q.Dir}.Load()
 	if err != nil || len(cfg.Cluster.Tags) != 1 {
 		t.Errorf("committed %v, %v", cfg.Cluster.Tags, err)
 	}
@@ -100,7 +100,7 @@ func TestDryRunStopsAfterTheChecks(t *testing.T) {
 	if string(j.Ops[0].Result) != `"rehearsed"` || text(j) != " - INFO: dry-run mode requested, not actually executing the operation" {
 		t.Errorf("result %s, log %q", j.Ops[0].Result, text(j))
 	}
-	if cfg, err := (jsonStore{q.Dir}).Load(nil); err != nil || len(cfg.Cluster.Tags) != 0 {
+	if cfg, err := (jsonStore{q.Dir}).Load(); err != nil || len(cfg.Cluster.Tags) != 0 {
 		t.Errorf("the configuration was changed: %v, %v", cfg.Cluster.Tags, err)
 	}
 }
@@ -200,7 +200,7 @@ func TestTheFenceStopsAJobBeforeItsFirstChange(t *testing.T) {
 func TestReservationsEndWithTheirJob(t *testing.T) {
 	q := newQueue(t)
 	reserved := func() []*config.Reservation {
-		cfg, err := jsonStore{q.Dir}.Load(nil)
+		cfg, err := jsonStore{q.Dir}.Load()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func (q *Queue) SubmitMany(ctx context.Context, requests []Request) ([]int, erro
 // enqueue writes the files of new jobs. The queue's flock is held.
 func (q *Queue) enqueue(requests []Request) ([]int, error) {
 	if q.Drained() {
-		return nil, fault.New("JobQueueDrainError", "Job queue is drained, refusing job")
+		return nil, fault.New(fault.JobQueue, "Queue drained")
 	}
 	first, err := q.takeIDs(len(requests))
 	if err != nil {

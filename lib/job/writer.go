@@ -8,9 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"gantry/lib/remote"
 )
 
 // writer appends events to the file of a job. Whoever has one holds the job's flock: there is one writer at a time.
@@ -55,13 +58,16 @@ func (w *writer) append(sync bool, events []event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var text bytes.Buffer
+	what := "job " + strconv.Itoa(w.job.ID)
 	for _, e := range events {
 		line, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("writing job %d: %w", w.job.ID, err)
 		}
 		text.Write(append(line, '\n'))
+		what += " " + e.Kind + " " + string(e.Status)
 	}
+	defer remote.Inject("job", what)()
 	if err := w.write(text.Bytes(), sync); err != nil {
 		return fmt.Errorf("writing job %d: %w", w.job.ID, err)
 	}
@@ -75,11 +81,8 @@ func (w *writer) append(sync bool, events []event) error {
 
 func (w *writer) write(text []byte, sync bool) error {
 	n, err := w.file.WriteAt(text, w.size)
-	if err != nil {
-		if n > 0 { // a full disk: no reader may see half a line followed by another one
-			err = errors.Join(err, w.file.Truncate(w.size))
-		}
-		return err
+	if err != nil { // a full disk: no reader may see half a line followed by another one
+		return errors.Join(err, w.file.Truncate(w.size))
 	}
 	if sync {
 		if err := w.file.Sync(); err != nil {
