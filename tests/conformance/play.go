@@ -46,7 +46,7 @@ type Stage interface {
 type Play struct {
 	Record string
 	Only   []int // steps to compare, from 0; nil is all. All are run.
-	Last   int   // the last step to run; -1 is the record's
+	Stop   int   // how many steps to run; 0 is all
 	Limit  time.Duration
 	Each   func(Outcome) // told of every step, if not nil
 }
@@ -61,19 +61,31 @@ func (p Play) Run(ctx context.Context, stage Stage) ([]Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range Preparation(p.Record) {
+	if err := p.prepare(ctx, stage, Preparation(p.Record)); err != nil {
+		return nil, err
+	}
+	return p.play(ctx, stage, steps, listed)
+}
+
+// prepare runs what must succeed before the record begins.
+func (p Play) prepare(ctx context.Context, stage Stage, steps []Step) error {
+	for _, s := range steps {
 		got, _, err := p.perform(ctx, stage, s)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if got.Exit != 0 {
-			return nil, fmt.Errorf("preparing: %s: status %d\n%s%s", s.Cmd, got.Exit, got.Stdout, got.Stderr)
+			return fmt.Errorf("preparing: %s: status %d\n%s%s", s.Cmd, got.Exit, got.Stdout, got.Stderr)
 		}
 	}
-	var list []Outcome
+	return nil
+}
+
+// play runs the steps in order and judges each.
+func (p Play) play(ctx context.Context, stage Stage, steps []Step, listed []Listed) (list []Outcome, err error) {
 	c := newComparison(steps)
 	for i, s := range steps {
-		if p.Last >= 0 && i > p.Last {
+		if p.Stop > 0 && i >= p.Stop {
 			break
 		}
 		o := Outcome{Step: s, Number: i}

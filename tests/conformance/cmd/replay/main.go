@@ -39,7 +39,7 @@ func run() error {
 	var s settings
 	record := flag.String("transcript", "", "the `record` to play, or several separated by commas; empty is all")
 	only := flag.String("only", "", "compare only these `steps`: numbers or ranges separated by commas")
-	flag.IntVar(&s.play.Last, "last", -1, "stop after this `step`")
+	flag.IntVar(&s.play.Stop, "stop", 0, "stop before this `step`")
 	flag.DurationVar(&s.play.Limit, "limit", lab.RunLimit, "how long one command may take")
 	flag.StringVar(&s.bin, "bin", "", "play against `DIR`, a tree made by make install or a directory of binaries; empty runs make install")
 	flag.StringVar(&s.session, "session", "", "play nothing: compare the record with this `file`, a session recorded in the same form")

@@ -1,0 +1,91 @@
+package conformance
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEveryListedDifferenceNamesARecordedStep(t *testing.T) {
+	list, err := ReadDifferences()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, l := range list {
+		key := l.Record + " " + itoa(l.Step)
+		if seen[key] {
+			t.Errorf("%s is listed twice", key)
+		}
+		seen[key] = true
+		if isLater(l.Cmd) {
+			t.Errorf("%s is listed, though its command is left to a later issue", key)
+		}
+	}
+}
+
+func TestListsAreRefusedWithTheirLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"04-network 1 stdout: gnt-x\n":                "has no reason",
+		"\tbecause\n":                                 "line 1: a reason without an entry",
+		"# c\n\n04-network stdout: gnt-x\n":           "line 3: want 'RECORD STEP WHAT...: COMMAND'",
+		"04-network x stdout: gnt-x\n\tbecause\n":     "line 1: expected integer",
+		"04-network 1 everything: gnt-x\n\tbecause\n": "unknown kind of difference",
+	} {
+		if _, err := parseDifferences(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	wrong := []Listed{{Record: "04-network", Step: 1, Cmd: "gnt-network add", Reason: "x"}}
+	if err := checkListed(wrong); err == nil {
+		t.Error("an entry with another command than the record's was taken")
+	}
+	right := []Listed{{Record: "04-network", Step: 1, Cmd: "gnt-network list", Reason: "x"}}
+	if err := checkListed(right); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLaterIsACommandOrASubcommandOfIt(t *testing.T) {
+	for cmd, want := range map[string]bool{
+		"gnt-group list": true, "gnt-instance move -f x": true, "gnt-instance modify x": false, "gnt-instance": false, "gnt-groups": false, "": false,
+	} {
+		if isLater(cmd) != want {
+			t.Errorf("isLater(%q) = %v", cmd, !want)
+		}
+	}
+}
+
+func TestListedStepsAreHeldToTheirList(t *testing.T) {
+	step := Step{Cmd: "gnt-x y", Stdout: "recorded\n", Stderr: "noise\n"}
+	for name, tt := range map[string]struct {
+		got  Answer
+		what []string
+		want Verdict
+	}{
+		"same":                         {Answer{"recorded\n", "noise\n", 0}, nil, Same},
+		"different":                    {Answer{"other\n", "noise\n", 0}, nil, Different},
+		"status":                       {Answer{"recorded\n", "noise\n", 1}, nil, Different},
+		"as listed":                    {Answer{"other\n", "noise\n", 0}, []string{"stdout"}, Expected},
+		"listed, and something else":   {Answer{"other\n", "more\n", 0}, []string{"stdout"}, Different},
+		"listed, yet the same":         {Answer{"recorded\n", "noise\n", 0}, []string{"stdout"}, Stale},
+		"listed, and half of it there": {Answer{"other\n", "noise\n", 0}, []string{"stdout", "stderr"}, Stale},
+	} {
+		o := Outcome{Step: step, Got: tt.got}
+		var entry *Listed
+		if tt.what != nil {
+			entry = &Listed{What: tt.what}
+		}
+		o.judge(newComparison(nil), entry)
+		if o.Verdict != tt.want {
+			t.Errorf("%s: %s, want %s", name, o.Verdict, tt.want)
+		}
+	}
+}
+
+func TestUnifiedShowsWhatChanged(t *testing.T) {
+	got := unified("a\nb\nc\nd\ne\nf\ng\nh\n", "a\nb\nc\nd\ne\nX\ng\nh")
+	want := "  ... 2 lines\n  c\n  d\n  e\n- f\n+ X\n  g\n- h\n+ h (no newline)\n"
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
