@@ -21,7 +21,7 @@ func Establish(ctx context.Context, here Here, dataDir string, s *store.Store, c
 	if _, err := here.run(ctx, prepare(dataDir, &cfg.Cluster)); err != nil {
 		return fmt.Errorf("preparing the master: %w", err)
 	}
-	if err := s.Create(cfg); err != nil {
+	if err := s.Create(ctx, cfg); err != nil {
 		return fmt.Errorf("writing the first configuration: %w", err)
 	}
 	if _, err := here.run(ctx, MasterIP(&cfg.Cluster, "start")); err != nil {

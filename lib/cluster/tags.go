@@ -32,6 +32,16 @@ type AddTags struct {
 // RemoveTags takes tags from an object that has all of them.
 type RemoveTags AddTags
 
+// Adding makes the operation that adds tags to an object of a kind.
+func Adding(kind string) func(name string, tags []string) job.Operation {
+	return func(name string, tags []string) job.Operation { return AddTags{Kind: kind, Name: name, Tags: tags} }
+}
+
+// Removing makes the operation that removes tags from an object of a kind.
+func Removing(kind string) func(name string, tags []string) job.Operation {
+	return func(name string, tags []string) job.Operation { return RemoveTags{Kind: kind, Name: name, Tags: tags} }
+}
+
 // OpID is the operation's name in job files.
 func (AddTags) OpID() string { return "OP_TAGS_SET" }
 
@@ -137,14 +147,16 @@ func tagged(cfg *config.Config, kind, name string) (object, error) {
 	return object{tags: &cfg.Cluster.Tags, stamp: &cfg.Cluster.Stamp}, nil
 }
 
-// TagsOf gives the tags of an object, sorted, for the list-tags commands; an unknown name is refused in the words of the lists.
-func TagsOf(cfg *config.Config, kind, name string) ([]string, error) {
-	o, err := tagged(cfg, kind, name)
-	if err != nil {
-		noun := map[string]string{TagsOfInstance: "Instance", TagsOfNode: "Node", TagsOfGroup: "NodeGroup", TagsOfNetwork: "Network"}[kind]
-		return nil, fault.Refuse(fault.NotFound, "%s name %s not found", noun, name)
+// TagsOf gives the tags of an object of a kind, sorted. An unknown name is refused in the words of the lists.
+func TagsOf(kind string) func(cfg *config.Config, name string) ([]string, error) {
+	noun := map[string]string{TagsOfInstance: "Instance", TagsOfNode: "Node", TagsOfGroup: "NodeGroup", TagsOfNetwork: "Network"}[kind]
+	return func(cfg *config.Config, name string) ([]string, error) {
+		o, err := tagged(cfg, kind, name)
+		if err != nil {
+			return nil, fault.Refuse(fault.NotFound, "%s name %s not found", noun, name)
+		}
+		return slices.Sorted(slices.Values(*o.tags)), nil
 	}
-	return slices.Sorted(slices.Values(*o.tags)), nil
 }
 
 // FoundTag is a tag and the path of the object that has it, "/instances/web1.example.com".

@@ -1,0 +1,23 @@
+// Command gnt-network manages networks: ranges of addresses for instances.
+package main
+
+import (
+	"gantry/lib/cli"
+	"gantry/lib/cluster"
+)
+
+var commands = cli.Commands{
+	"add":         add,
+	"add-tags":    cli.AddTags("network", cluster.Adding(cluster.TagsOfNetwork)),
+	"connect":     connect,
+	"disconnect":  disconnect,
+	"info":        info,
+	"list":        list,
+	"list-fields": listFields,
+	"list-tags":   cli.ListTags("network", cluster.TagsOf(cluster.TagsOfNetwork)),
+	"modify":      modify,
+	"remove":      remove,
+	"remove-tags": cli.RemoveTags("network", cluster.Removing(cluster.TagsOfNetwork)),
+}
+
+func main() { cli.Main(commands) }
