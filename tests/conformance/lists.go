@@ -24,15 +24,15 @@ type Listed struct {
 // Out says that the step is not run at all, because it only follows an earlier surprise of the recorded session.
 const Out = "out"
 
-// DifferencesFile is the list of deliberate differences, in the source tree.
-func DifferencesFile() string {
+// inSource is a path relative to this package's source.
+func inSource(path string) string {
 	_, here, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(here), "../differences.txt")
+	return filepath.Join(filepath.Dir(here), path)
 }
 
-// ReadDifferences reads the list from its file.
+// ReadDifferences reads tests/differences.txt.
 func ReadDifferences() ([]Listed, error) {
-	f, err := os.Open(DifferencesFile())
+	f, err := os.Open(inSource("../differences.txt"))
 	if err != nil {
 		return nil, err
 	}

@@ -261,8 +261,11 @@ func (o Outcome) Entry(record string) string {
 	return fmt.Sprintf("%s %d%s: %s\n\t", record, o.Number, what, firstLine(o.Cmd))
 }
 
-// Stand describes the lab that records are played in: four nodes that can log in to each other, with the host keys that the
-// recorded nodes had.
+// Stand describes the lab that records are played in: four nodes that can log in to each other, with the host keys and the OS
+// definitions that the recorded nodes had.
 func Stand(bin, dir string) lab.Options {
-	return lab.Options{Nodes: recordedNodes, Bin: bin, Dir: dir, Trust: lab.TrustKey, HostKeys: []string{"rsa", "ecdsa", "ed25519"}}
+	return lab.Options{
+		Nodes: recordedNodes, Bin: bin, Dir: dir, Files: []string{inSource("site")},
+		Trust: lab.TrustKey, HostKeys: []string{"rsa", "ecdsa", "ed25519"},
+	}
 }

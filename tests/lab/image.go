@@ -78,8 +78,8 @@ func (c config) makeDisk(n int, keys rootKeys) error {
 	d := disk(filepath.Join(dir, "upper"))
 	return errors.Join(err,
 		d.mask(),
-		d.putFiles(c.Files),
-		copyTree(c.path("tree"), string(d)),
+		d.putFiles(),
+		d.lay(append([]string{c.path("tree")}, c.Files...)),
 		d.put("/etc/hostname", FullName(n)+"\n", 0o644),
 		d.put("/etc/machine-id", fmt.Sprintf("%032x\n", 0xabc0000+n), 0o644),
 		keys.put(d, c.Trust))
@@ -164,8 +164,8 @@ func (d disk) put(name, text string, mode fs.FileMode) error {
 	return os.WriteFile(path, []byte(text), mode)
 }
 
-// putFiles lays the files of this package, what names and the network need, then the trees of the caller.
-func (d disk) putFiles(trees []string) error {
+// putFiles lays the files of this package, and what names and the network need.
+func (d disk) putFiles() error {
 	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -180,13 +180,17 @@ func (d disk) putFiles(trees []string) error {
 		}
 		return d.put(strings.TrimPrefix(path, "files"), string(text), mode)
 	})
-	err = errors.Join(err,
+	return errors.Join(err,
 		d.put("/etc/hosts", hosts(), 0o644),
 		d.put("/etc/resolv.conf", "search "+Domain+"\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n", 0o644),
 		d.put("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\nnetworks: files\nprotocols: files\nservices: files\n", 0o644),
 		d.put("/etc/ssh/ssh_config", "Include /etc/ssh/ssh_config.d/*.conf\n", 0o644),
 		d.put("/etc/ssh/sshd_config", sshdConfig, 0o644),
 	)
+}
+
+// lay puts whole trees over the disk, in order.
+func (d disk) lay(trees []string) (err error) {
 	for _, tree := range trees {
 		err = errors.Join(err, copyTree(tree, string(d)))
 	}
