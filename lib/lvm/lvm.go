@@ -1,0 +1,233 @@
+// Package lvm makes, changes and lists logical volumes with the commands that Ganeti uses.
+//
+// LVM rounds sizes up to whole extents; the size that the configuration has stays what was asked for. LVM prints sizes as
+// decimal fractions, so they are read as floating-point numbers and rounded where a whole number is wanted.
+package lvm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gantry/lib/fault"
+	"gantry/lib/remote"
+)
+
+// Volume is a logical volume by its names.
+type Volume struct{ VG, Name string }
+
+// Device is the volume's device file.
+func (v Volume) Device() string { return "/dev/" + v.VG + "/" + v.Name }
+
+func (v Volume) String() string { return v.VG + "/" + v.Name }
+
+var (
+	validName = regexp.MustCompile(`^[a-zA-Z0-9+_.-]*$`)
+	reserved  = []string{".", "..", "snapshot", "pvmove"}
+	infixes   = []string{"_mlog", "_mimage"}
+)
+
+// CheckName refuses names that LVM would not take, or would take for something of its own.
+func CheckName(name string) error {
+	bad := !validName.MatchString(name) || slices.Contains(reserved, name) ||
+		slices.ContainsFunc(infixes, func(s string) bool { return strings.Contains(name, s) })
+	if bad {
+		return broken("Invalid LVM name '%s'", name)
+	}
+	return nil
+}
+
+func broken(format string, args ...any) error { return fault.New(fault.BlockDevice, format, args...) }
+
+// Create makes a volume of mib MiB, over as many stripes as wanted or as the group's physical volumes allow. With
+// exclusive storage it takes so many empty physical volumes as spindles says, which is then also the number of stripes.
+func Create(ctx context.Context, r remote.Runner, node string, v Volume, mib, stripes int64, spindles *int64) error {
+	for _, name := range []string{v.VG, v.Name} {
+		if err := CheckName(name); err != nil {
+			return err
+		}
+	}
+	all, err := PVs(ctx, r, node, v.VG)
+	if err != nil {
+		return err
+	}
+	devices, most, err := choose(all, v.VG, mib, stripes, spindles)
+	if err != nil {
+		return err
+	}
+	for n := most; ; n-- {
+		_, err := r.Run(ctx, node, create(v, mib, n, devices))
+		if err == nil || n <= 1 || remote.OutcomeOf(err) == remote.Unknown {
+			return named(err, "LV create failed (%s): %s")
+		}
+	}
+}
+
+func create(v Volume, mib, stripes int64, devices []string) remote.Cmd {
+	argv := []string{"lvcreate", "-Wn", fmt.Sprintf("-L%dm", mib), "-n" + v.Name, fmt.Sprintf("-i%d", stripes), v.VG}
+	return changing("creates volume "+v.String(), append(argv, devices...)...)
+}
+
+func changing(what string, argv ...string) remote.Cmd {
+	c := remote.Command(argv...)
+	c.Changes = what
+	return c
+}
+
+// named gives a failure of a command Ganeti's words: a format with the reason and the output. One that is not known to
+// have failed stays what it is.
+func named(err error, format string) error {
+	e, is := errors.AsType[*remote.Error](err)
+	if !is || e.Outcome != remote.Failed || e.Err != nil {
+		return err
+	}
+	return broken(format, fmt.Sprintf("exited with exit code %d", e.Status), e.Stderr)
+}
+
+// choose picks the physical volumes for a new volume, those with most space first.
+func choose(all []PV, vg string, mib, stripes int64, spindles *int64) (devices []string, most int64, err error) {
+	if len(all) == 0 {
+		return nil, 0, broken("Can't compute PV info for vg %s", vg)
+	}
+	for _, pv := range all {
+		if strings.Contains(pv.Name, ":") {
+			return nil, 0, broken("Some of your PVs have the invalid character ':' in their name, this is not supported - please filter them out in lvm.conf using either 'filter' or 'exclude'")
+		}
+	}
+	if spindles != nil {
+		return chooseEmpty(all, mib, *spindles)
+	}
+	slices.SortStableFunc(all, func(a, b PV) int { return int(math.Ceil(b.Free)) - int(math.Ceil(a.Free)) })
+	var free float64
+	for _, pv := range all {
+		free += pv.Free
+		devices = append(devices, pv.Name)
+	}
+	if free < float64(mib) {
+		return nil, 0, broken("Not enough free space: required %d, available %d", mib, int64(free))
+	}
+	return devices, max(1, min(int64(len(all)), stripes)), nil
+}
+
+// chooseEmpty serves exclusive storage.
+func chooseEmpty(all []PV, mib, spindles int64) ([]string, int64, error) {
+	var empty []string
+	for _, pv := range all {
+		if pv.Empty() {
+			empty = append(empty, pv.Name)
+		}
+	}
+	needed := int64(math.Ceil(float64(mib) / StandardPVSize(all)))
+	switch {
+	case len(empty) == 0:
+		return nil, 0, broken("No (empty) PVs found")
+	case spindles < needed:
+		return nil, 0, broken("Not enough physical disks: required %d, specified %d", needed, spindles)
+	case int64(len(empty)) < spindles:
+		return nil, 0, broken("Not enough empty PVs (for %d spindles): available %d, needed %d", spindles, len(empty), spindles)
+	}
+	return empty[:spindles], spindles, nil
+}
+
+// Activate makes a volume's device appear. Ganeti does it at every assemble, and never the opposite.
+func Activate(ctx context.Context, r remote.Runner, node string, v Volume) error {
+	_, err := r.Run(ctx, node, changing("activates volume "+v.String(), "lvchange", "-ay", v.Device()))
+	if e, is := errors.AsType[*remote.Error](err); is && e.Outcome == remote.Failed && e.Err == nil {
+		return broken("Can't activate lv %s: %s", v.Device(), e.Stderr)
+	}
+	return err
+}
+
+// Remove removes a volume and its data.
+func Remove(ctx context.Context, r remote.Runner, node string, v Volume) error {
+	_, err := r.Run(ctx, node, remove(v))
+	return named(err, "Can't lvremove: %s - %s")
+}
+
+func remove(v Volume) remote.Cmd {
+	return changing("removes volume "+v.String(), "lvremove", "-f", v.String())
+}
+
+// Rename renames a volume in its group.
+func Rename(ctx context.Context, r remote.Runner, node string, v Volume, name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	_, err := r.Run(ctx, node, changing("renames volume "+v.String()+" to "+name, "lvrename", v.VG, v.Name, name))
+	return named(err, "Failed to rename the logical volume: %s: %s")
+}
+
+// Snapshot makes a snapshot of a volume, with space of its own for mib MiB of changes.
+func Snapshot(ctx context.Context, r remote.Runner, node string, v Volume, mib int64, name string) error {
+	_, err := r.Run(ctx, node, changing("makes snapshot "+v.VG+"/"+name, "lvcreate", fmt.Sprintf("-L%dm", mib), "-s", "-n"+name, v.Device()))
+	return named(err, "command error: %s - %s")
+}
+
+// policies of allocation in the order in which growing tries them.
+var policies = []string{"contiguous", "cling", "normal"}
+
+// Grow makes a volume larger by mib MiB, rounded up to whole extents of all its stripes. With dryRun LVM only says
+// whether it could. Exclusive storage names the physical volumes to take.
+func Grow(ctx context.Context, r remote.Runner, node string, v LV, mib int64, dryRun bool, devices ...string) error {
+	var err error
+	for _, policy := range policies {
+		if _, err = r.Run(ctx, node, grow(v, mib, policy, dryRun, devices)); err == nil || remote.OutcomeOf(err) == remote.Unknown {
+			return err
+		}
+	}
+	if e, is := errors.AsType[*remote.Error](err); is && e.Err == nil {
+		return broken("Can't grow LV %s: %s", v.Device(), e.Stderr)
+	}
+	return err
+}
+
+func grow(v LV, mib int64, policy string, dryRun bool, devices []string) remote.Cmd {
+	step := int64(v.ExtentKiB) * max(1, v.Stripes)
+	kib := mib << 10
+	if step > 0 && kib%step != 0 {
+		kib += step - kib%step
+	}
+	argv := []string{"lvextend", "-L", "+" + strconv.FormatInt(kib, 10) + "k"}
+	what := "grows volume " + v.String()
+	if dryRun {
+		argv, what = append(argv, "--test"), ""
+	}
+	return changing(what, append(append(argv, "--alloc", policy, v.Device()), devices...)...)
+}
+
+var notInTag = regexp.MustCompile(`[^0-9A-Za-z_+.-]`)
+
+// Tag is what every volume of an instance carries; people look for it with lvs -o+tags.
+func Tag(instance string) string {
+	tag := "originstname+" + notInTag.ReplaceAllString(instance, "_")
+	return tag[:min(len(tag), 128)]
+}
+
+// SetTag replaces all tags of a volume by its instance's.
+func SetTag(ctx context.Context, r remote.Runner, node string, v Volume, instance string) error {
+	out, err := r.Run(ctx, node, remote.Command("lvs", "-o", "tags", "--noheadings", "--nosuffix", v.Device()))
+	if err != nil {
+		return named(err, "Command error: %s - %s")
+	}
+	for _, c := range setTag(v, out.Stdout, instance) {
+		if _, err := r.Run(ctx, node, c); err != nil {
+			return named(err, "Command error: %s - %s")
+		}
+	}
+	return nil
+}
+
+func setTag(v Volume, tags []byte, instance string) []remote.Cmd {
+	var out []remote.Cmd
+	for tag := range strings.SplitSeq(strings.TrimSpace(string(tags)), ",") {
+		if tag != "" {
+			out = append(out, changing("untags volume "+v.String(), "lvchange", "--deltag", tag, v.Device()))
+		}
+	}
+	return append(out, changing("tags volume "+v.String(), "lvchange", "--addtag", Tag(instance), v.Device()))
+}

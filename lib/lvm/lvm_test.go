@@ -1,0 +1,155 @@
+package lvm
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"gantry/lib/remote"
+	"gantry/lib/remote/remotetest"
+)
+
+var (
+	data = Volume{"vg_ganeti", "0e4f.disk0_data"}
+	lv   = LV{Volume: data, ExtentKiB: 4096, Stripes: 1}
+)
+
+// The lines are those that Ganeti was recorded to run, with the limit in front.
+func TestCommands(t *testing.T) {
+	bare := func(c remote.Cmd) string { return remote.Quote(c.Argv...) }
+	tags := setTag(data, []byte("  originstname+old,other \n"), "inst1.lab.test")
+	for name, tt := range map[string]struct{ got, want string }{
+		"vgs":      {bare(vgs()), "vgs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -ovg_name,vg_free,vg_attr,vg_size"},
+		"pvs":      {bare(pvs()), "pvs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -opv_name,vg_name,pv_free,pv_attr,pv_size,pv_name"},
+		"lvs":      {bare(lvs()), "lvs --noheadings '--separator=|' --units=k --nosuffix -ovg_name,lv_name,lv_attr,lv_kernel_major,lv_kernel_minor,vg_extent_size,stripes,devices"},
+		"sizes":    {bare(sizes([]string{"vg_ganeti", "vg_ganeti_hdd"})), "lvs --noheadings --units=m --nosuffix '--separator=|' -ovg_name,lv_name,lv_size,lv_attr vg_ganeti vg_ganeti_hdd"},
+		"create":   {bare(create(data, 256, 1, []string{"/dev/vdb"})), "lvcreate -Wn -L256m -n0e4f.disk0_data -i1 vg_ganeti /dev/vdb"},
+		"remove":   {bare(remove(data)), "lvremove -f vg_ganeti/0e4f.disk0_data"},
+		"deltag":   {bare(tags[0]), "lvchange --deltag originstname+old /dev/vg_ganeti/0e4f.disk0_data"},
+		"deltag 2": {bare(tags[1]), "lvchange --deltag other /dev/vg_ganeti/0e4f.disk0_data"},
+		"addtag":   {bare(tags[2]), "lvchange --addtag originstname+inst1.lab.test /dev/vg_ganeti/0e4f.disk0_data"},
+		"test":     {bare(grow(lv, 32, "cling", true, nil)), "lvextend -L +32768k --test --alloc cling /dev/vg_ganeti/0e4f.disk0_data"},
+		"grow":     {bare(grow(lv, 33, "contiguous", false, nil)), "lvextend -L +36864k --alloc contiguous /dev/vg_ganeti/0e4f.disk0_data"},
+		"striped":  {bare(grow(LV{Volume: data, ExtentKiB: 4096, Stripes: 3}, 1, "normal", false, []string{"/dev/vdb"})), "lvextend -L +12288k --alloc normal /dev/vg_ganeti/0e4f.disk0_data /dev/vdb"},
+		"odd name": {bare(remove(Volume{"my vg", "d"})), "lvremove -f 'my vg/d'"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s\ngot  %s\nwant %s", name, tt.got, tt.want)
+		}
+	}
+	if grow(lv, 1, "cling", true, nil).Changes != "" {
+		t.Error("a test is said to change something")
+	}
+	if got := Tag("inst 1/é"); got != "originstname+inst_1__" {
+		t.Errorf("tag %s", got)
+	}
+}
+
+const pvsLine = "node1: pvs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -opv_name,vg_name,pv_free,pv_attr,pv_size,pv_name"
+
+func TestCreateTakesTheEmptiestAndFewerStripes(t *testing.T) {
+	nodes := remotetest.New(t).InOrder().
+		Answer(pvsLine, "  /dev/vdb|vg_ganeti|100.00|a--|4092.00|/dev/vdb\n  /dev/vdc|vg_ganeti|2000.00|a--|4092.00|/dev/vdc\n"+
+			"  /dev/vdd|vg_ganeti|4000.00|---|4092.00|/dev/vdd\n  /dev/vde|other|4000.00|a--|4092.00|/dev/vde\n").
+		Fail("node1: lvcreate -Wn -L1024m -n0e4f.disk0_data -i2 vg_ganeti /dev/vdc /dev/vdb", 5, "  Insufficient suitable allocatable extents\n").
+		Answer("node1: lvcreate -Wn -L1024m -n0e4f.disk0_data -i1 vg_ganeti /dev/vdc /dev/vdb", "")
+	if err := Create(t.Context(), nodes, "node1", data, 1024, 2, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCreateFailures(t *testing.T) {
+	const one = "  /dev/vdb|vg_ganeti|100.00|a--|4092.00|/dev/vdb\n"
+	for name, tt := range map[string]struct {
+		nodes *remotetest.Fake
+		v     Volume
+		mib   int64
+		want  string
+	}{
+		"no PV":    {remotetest.New(t).Answer(pvsLine, ""), data, 10, "Can't compute PV info for vg vg_ganeti"},
+		"no space": {remotetest.New(t).Answer(pvsLine, one), data, 1024, "Not enough free space: required 1024, available 100"},
+		"bad name": {remotetest.New(t), Volume{"vg_ganeti", "a b"}, 10, "Invalid LVM name 'a b'"},
+		"reserved": {remotetest.New(t), Volume{"vg_ganeti", "x_mlog"}, 10, "Invalid LVM name 'x_mlog'"},
+		"exists": {remotetest.New(t).Answer(pvsLine, one).Fail("node1: lvcreate -Wn -L10m -n0e4f.disk0_data -i1 vg_ganeti /dev/vdb", 5, "  Logical Volume \"0e4f.disk0_data\" already exists in volume group \"vg_ganeti\"\n"),
+			data, 10, "LV create failed (exited with exit code 5):   Logical Volume \"0e4f.disk0_data\" already exists in volume group \"vg_ganeti\"\n"},
+	} {
+		if err := Create(t.Context(), tt.nodes, "node1", tt.v, tt.mib, 1, nil); err == nil || err.Error() != tt.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A volume that may have been made is not tried again with fewer stripes.
+func TestCreateStopsWhenItDoesNotKnow(t *testing.T) {
+	nodes := remotetest.New(t).
+		Answer(pvsLine, "/dev/vdb|vg_ganeti|100.00|a--|4092.00|\n/dev/vdc|vg_ganeti|100.00|a--|4092.00|\n").
+		Unknown("node1: lvcreate -Wn -L10m -n0e4f.disk0_data -i2 vg_ganeti /dev/vdb /dev/vdc")
+	if err := Create(t.Context(), nodes, "node1", data, 10, 2, nil); remote.OutcomeOf(err) != remote.Unknown {
+		t.Errorf("Create = %v", err)
+	}
+}
+
+func TestExclusiveStorage(t *testing.T) {
+	all := []PV{{Name: "a", Free: 1030, Size: 1030}, {Name: "b", Free: 5, Size: 1030}, {Name: "c", Free: 1030, Size: 1030}}
+	two, four := int64(2), int64(4)
+	devices, stripes, err := choose(all, "vg", 2000, 1, &two)
+	if err != nil || stripes != 2 || !slices.Equal(devices, []string{"a", "c"}) {
+		t.Errorf("%v %d %v", devices, stripes, err)
+	}
+	for want, spindles := range map[string]*int64{
+		"Not enough physical disks: required 3, specified 2":           &two,
+		"Not enough empty PVs (for 4 spindles): available 2, needed 4": &four,
+	} {
+		if _, _, err := choose(all, "vg", 3000, 1, spindles); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func TestGrowTriesAllPolicies(t *testing.T) {
+	nodes := remotetest.New(t).InOrder().
+		Fail("node1: lvextend -L +32768k --alloc contiguous /dev/vg_ganeti/0e4f.disk0_data", 5, "no\n").
+		Fail("node1: lvextend -L +32768k --alloc cling /dev/vg_ganeti/0e4f.disk0_data", 5, "no\n").
+		Fail("node1: lvextend -L +32768k --alloc normal /dev/vg_ganeti/0e4f.disk0_data", 5, "  Insufficient free space\n")
+	err := Grow(t.Context(), nodes, "node1", lv, 32, false)
+	if err == nil || !strings.HasPrefix(err.Error(), "Can't grow LV /dev/vg_ganeti/0e4f.disk0_data:   Insufficient free space") {
+		t.Errorf("Grow = %v", err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	groups, err := ParseVGs([]byte("  vg_ganeti|3500.50|wz--n-|4092.00\n  old|1.00|rz--n-|2.00\n"))
+	if err != nil || !slices.Equal(groups, []VG{{"vg_ganeti", 3500.5, 4092}}) {
+		t.Errorf("%v %v", groups, err)
+	}
+	volumes, err := ParseLVs([]byte("  vg|a|-wi-ao----|253|3|4096.00|1|/dev/vdb(0)|\n  vg|a|-wi-ao----|253|3|4096.00|2|/dev/vdb(9),/dev/vdc(0)\n  vg|thin|Vwi-a-tz--|-1|-1|4096.00|0|\n"))
+	got := volumes[Volume{"vg", "a"}]
+	if err != nil || len(volumes) != 2 || got.Minor != 3 || got.Stripes != 2 || !slices.Equal(got.PVs, []string{"/dev/vdb", "/dev/vdc"}) {
+		t.Errorf("%+v %v", volumes, err)
+	}
+	list, err := ParseSizes([]byte("  vg|a|1024.00|-wi-ao----\n  vg|b|8.00|-wi-------\n vg|v|8.00|vwi---tz--\n"))
+	if err != nil || !slices.Equal(list, []Size{{Volume{"vg", "a"}, 1024, true, true}, {Volume{"vg", "b"}, 8, false, false}}) {
+		t.Errorf("%v %v", list, err)
+	}
+	for _, bad := range []string{"vg|a", "vg|x|wz--n-|y", "vg|NaN|wz--n-|1"} {
+		if _, err := ParseVGs([]byte(bad)); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("  vg|a|-wi-ao----|253|3|4096.00|1|/dev/vdb(0)|\n"))
+	f.Add([]byte("  vg_ganeti|3500.50|wz--n-|4092.00\n"))
+	f.Add([]byte("  /dev/vdb|vg_ganeti|100.00|a--|4092.00|/dev/vdb\n"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		if pvs, err := ParsePVs(out); err == nil && len(pvs) > len(out) {
+			t.Error("more physical volumes than bytes")
+		}
+		if _, err := ParseVGs(out); err == nil && len(out) > 0 && strings.TrimSpace(string(out)) != "" && !strings.Contains(string(out), "|") {
+			t.Error("no separator, no error")
+		}
+		ParseLVs(out)
+		ParseSizes(out)
+	})
+}
