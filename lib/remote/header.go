@@ -20,19 +20,26 @@ const mark = "\x01gantry\x01"
 // payload is what sshd is asked to execute; root's shell, whichever it is, starts sh with the preamble.
 var payload = "exec " + Quote("/bin/sh", "-c", preamble)
 
-// header is the text that the preamble evaluates, with its length in front. It must not end in a newline: $(…) drops that.
+// longestLine is where reading byte by byte, as sh's read must, costs more than starting head.
+const longestLine = 1500
+
+// header is the text that the preamble evaluates, with its form and length in front. It must not end in a newline: $(…)
+// drops that.
 func header(c Cmd, logFile string, now time.Time) []byte {
 	var sh strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
-		fmt.Fprintf(&sh, "export %s=%s\n", name, Quote(c.Env[name]))
+		fmt.Fprintf(&sh, "export %s=%s; ", name, Quote(c.Env[name]))
 	}
 	if c.Dir != "" {
-		fmt.Fprintf(&sh, "cd %s || exit 126\n", Quote(c.Dir))
+		fmt.Fprintf(&sh, "cd %s || exit 126; ", Quote(c.Dir))
 	}
 	if logFile != "" {
-		fmt.Fprintf(&sh, "{ printf '%%s pid=%%s INFO RunCmd %%s\\n' %s $$ %s >>%s; } 2>/dev/null\n",
+		fmt.Fprintf(&sh, `{ printf '%%s pid=%%s INFO RunCmd %%s\n' %s $$ %s >>%s; } 2>/dev/null; `,
 			Quote(stamp(now)+": gantry"), Quote(c.logLine()), Quote(logFile))
 	}
 	sh.WriteString("exec " + c.Line())
-	return fmt.Appendf(nil, "gantry1 %d\n%s", sh.Len(), sh.String())
+	if sh.Len() <= longestLine && !strings.Contains(sh.String(), "\n") {
+		return fmt.Appendf(nil, "gantry1 line %d\n%s\n", sh.Len(), sh.String())
+	}
+	return fmt.Appendf(nil, "gantry1 block %d\n%s", sh.Len(), sh.String())
 }

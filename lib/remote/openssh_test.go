@@ -50,6 +50,7 @@ func startSSHD(t testing.TB, settings ...string) *sshd {
 	}
 	s := &sshd{port: listener.Addr().(*net.TCPAddr).Port, dir: t.TempDir(), keys: map[string]ssh.PublicKey{}, log: &bytes.Buffer{}}
 	listener.Close()
+	settings = append(settings, "SetEnv HOME="+s.dir) // not the .bashrc of whoever runs the test
 	id, public := newKey(t)
 	lines := append([]string{
 		"Port " + strconv.Itoa(s.port), "ListenAddress 127.0.0.1", "PidFile none", "UsePAM no", "StrictModes no",

@@ -8,8 +8,11 @@ export PATH LC_ALL
 unset LANG LANGUAGE SSH_CLIENT SSH_CONNECTION SSH_TTY MAIL XDG_SESSION_ID XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS SHLVL OLDPWD ENV BASH_ENV
 umask 077
 cd / || exit 125
-read -r mark size
-header=$(head -c "$size")
+read -r mark form size
+case $form in
+line) IFS= read -r header ;; # a short one: without another process
+*) header=$(head -c "$size") ;;
+esac
 # A header that was cut on its way could name another object than it meant.
 if [ "$mark" != gantry1 ] || [ "${#header}" != "$size" ]; then
 	echo "the header of the command did not arrive whole" >&2
