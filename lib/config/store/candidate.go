@@ -35,6 +35,7 @@ const (
 	askLimit    = 5 * time.Second
 	commitLimit = 15 * time.Second
 	slowLimit   = 500 * time.Millisecond
+	grace       = 500 * time.Millisecond // for the way there and back
 )
 
 // answer is what a candidate says it has.
@@ -65,11 +66,19 @@ func readAnswer(node string, out []byte) answer {
 	return answer{node: node, header: h}
 }
 
-// run runs a script on a candidate. The limit holds on this side too: a frozen node cannot keep its own.
+// run runs a script on a node. The limit holds on this side too: a frozen node cannot keep its own.
 func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.Cmd) (remote.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Limit+2*time.Second)
+	if s.isSlow(node) {
+		c.Limit = min(c.Limit, slowLimit+time.Duration(len(c.Stdin)>>20)*100*time.Millisecond)
+	}
+	bounded, cancel := context.WithTimeout(ctx, c.Limit+grace)
 	defer cancel()
-	return r.Run(ctx, node, c)
+	started := time.Now()
+	res, err := r.Run(bounded, node, c)
+	if err != nil && time.Since(started) >= c.Limit {
+		s.markSlow(node)
+	}
+	return res, err
 }
 
 // ask returns what each of the nodes has.
@@ -97,15 +106,8 @@ func stagedName(h Header) string {
 }
 
 func (s *Store) answerOf(ctx context.Context, r remote.Runner, node string, c remote.Cmd) answer {
-	if s.isSlow(node) {
-		c.Limit = min(c.Limit, slowLimit+time.Duration(len(c.Stdin)>>20)*100*time.Millisecond)
-	}
-	started := time.Now()
 	res, err := s.run(ctx, r, node, c)
 	if err != nil {
-		if time.Since(started) >= c.Limit {
-			s.markSlow(node)
-		}
 		return answer{node: node, err: err}
 	}
 	return readAnswer(node, res.Stdout)

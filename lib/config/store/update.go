@@ -119,5 +119,9 @@ func newErrors(before, next *config.Config) []error {
 	for _, err := range before.Validate() {
 		known[err.Error()] = true
 	}
-	return slices.DeleteFunc(errs, func(err error) bool { return known[err.Error()] })
+	errs = slices.DeleteFunc(errs, func(err error) bool { return known[err.Error()] })
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
 }
