@@ -120,8 +120,7 @@ func TestLockNames(t *testing.T) {
 
 func TestLocksAreGrantedByPriority(t *testing.T) {
 	q := newQueue(t)
-	first := submit(t, q, &delay{Duration: 0.3, Want: exclusive("web")}, Options{})
-	until(t, q, first, Running)
+	_, letGo := hold(t, q, exclusive("web")...)
 	var ids []int
 	for _, p := range []int{PriorityLow, PriorityNormal, PriorityHigh} {
 		id := submit(t, q, &delay{Want: exclusive("web")}, Options{Priority: p})
@@ -131,6 +130,10 @@ func TestLocksAreGrantedByPriority(t *testing.T) {
 	if done, said, err := q.ChangePriority(ids[0], PriorityHighest); !done || said != "Job 2 signaled" || err != nil {
 		t.Error(done, said, err)
 	}
+	for j, _ := q.Load(2); j.Priority() != PriorityHighest; j, _ = q.Load(2) {
+		time.Sleep(time.Millisecond) // until its runner has heard
+	}
+	letGo()
 	begun := map[int]time.Time{}
 	for _, id := range ids {
 		begun[id] = ended(t, q, id, Success).Ops[0].Exec.Time()
@@ -146,11 +149,14 @@ func TestLocksAreGrantedByPriority(t *testing.T) {
 
 func TestTheTicketOfAKilledJobIsVoid(t *testing.T) {
 	q := newQueue(t)
-	holder := submit(t, q, &delay{Duration: 30, Want: exclusive("web")}, Options{})
-	pid := until(t, q, holder, Running).Owner.PID
+	holder, _ := hold(t, q, exclusive("web")...)
+	j, err := q.Load(holder)
+	if err != nil {
+		t.Fatal(err)
+	}
 	waiter := submit(t, q, &delay{Want: exclusive("web")}, Options{})
 	until(t, q, waiter, Waiting)
-	kill(t, pid)
+	kill(t, j.Owner.PID)
 	started := time.Now()
 	ended(t, q, waiter, Success)
 	if took := time.Since(started); took > 3*time.Second {
@@ -161,7 +167,7 @@ func TestTheTicketOfAKilledJobIsVoid(t *testing.T) {
 func TestEarlyRelease(t *testing.T) {
 	q := newQueue(t)
 	want := append(exclusive("web"), Lock{LevelNode, "node1", false})
-	first := submit(t, q, &delay{Duration: 0.5, Want: want, Let: want[1:]}, Options{})
+	first := submit(t, q, &delay{Duration: 2, Want: want, Let: want[1:]}, Options{})
 	until(t, q, first, Running)
 	second := ended(t, q, submit(t, q, &delay{Want: want[1:]}, Options{}), Success)
 	if j := ended(t, q, first, Success); second.End.Time().After(j.End.Time()) {
@@ -226,7 +232,7 @@ func BenchmarkGrant(b *testing.B) {
 // A flock that was handed over survives the one who took it first.
 func TestTheFlockIsNeverWithoutOwner(t *testing.T) {
 	q := newQueue(t)
-	path := q.jobPath(1)
+	path := q.path("other")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

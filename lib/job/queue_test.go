@@ -23,12 +23,17 @@ func only(t *testing.T, q *Queue, n int) {
 	}
 }
 
-// hold starts a job that runs until the test is done with the queue.
-func hold(t *testing.T, q *Queue, seconds float64) int {
+// hold starts a job that runs until the test lets it go.
+func hold(t *testing.T, q *Queue, locks ...Lock) (id int, letGo func()) {
 	t.Helper()
-	id := submit(t, q, &delay{Duration: seconds}, Options{})
+	id = submit(t, q, &delay{Duration: 60, Want: locks}, Options{})
 	until(t, q, id, Running)
-	return id
+	return id, func() {
+		t.Helper()
+		if done, said, err := q.Cancel(t.Context(), id, true); !done || err != nil {
+			t.Fatal(said, err)
+		}
+	}
 }
 
 func startOrder(t *testing.T, q *Queue, ids []int) []int {
@@ -45,7 +50,7 @@ func startOrder(t *testing.T, q *Queue, ids []int) []int {
 func TestJobsStartByPriorityThenID(t *testing.T) {
 	q := newQueue(t)
 	only(t, q, 1)
-	hold(t, q, 0.3)
+	_, letGo := hold(t, q)
 	var ids []int
 	for _, p := range []int{PriorityLow, PriorityNormal, PriorityHigh, PriorityNormal} {
 		ids = append(ids, submit(t, q, &delay{}, Options{Priority: p}))
@@ -53,6 +58,7 @@ func TestJobsStartByPriorityThenID(t *testing.T) {
 	if done, said, err := q.ChangePriority(2, PriorityHighest); !done || err != nil || said != "Priorities of pending opcodes for job 2 have been changed to -20" {
 		t.Error(done, said, err)
 	}
+	letGo()
 	if got, want := startOrder(t, q, ids), []int{2, 4, 3, 5}; !slices.Equal(got, want) {
 		t.Errorf("started %v, want %v", got, want)
 	}
@@ -119,12 +125,13 @@ func TestDependencies(t *testing.T) {
 func TestACanceledDependencyCancels(t *testing.T) {
 	q := newQueue(t)
 	only(t, q, 1)
-	hold(t, q, 0.5)
+	_, letGo := hold(t, q)
 	a := submit(t, q, &delay{}, Options{})
 	b := submit(t, q, &delay{}, Options{Depends: []Dependency{{Job: a, Status: []Status{Success}}}})
 	if done, said, err := q.Cancel(t.Context(), a, false); !done || said != "Dequeued job 2" || err != nil {
 		t.Error(done, said, err)
 	}
+	letGo()
 	for _, id := range []int{a, b} {
 		j := ended(t, q, id, Canceled)
 		if string(j.Ops[0].Result) != `"Job canceled by request"` || j.End.IsZero() {
@@ -135,7 +142,7 @@ func TestACanceledDependencyCancels(t *testing.T) {
 
 func TestCancelInEachState(t *testing.T) {
 	q := newQueue(t)
-	running := submit(t, q, &delay{Duration: 0.6, Want: exclusive("web")}, Options{})
+	running := submit(t, q, &delay{Duration: 2, Want: exclusive("web")}, Options{})
 	until(t, q, running, Running)
 	waiting := submit(t, q, &delay{Want: exclusive("web")}, Options{})
 	until(t, q, waiting, Waiting)
@@ -178,7 +185,7 @@ func TestArchive(t *testing.T) {
 	q := newQueue(t)
 	done := submit(t, q, &delay{}, Options{})
 	ended(t, q, done, Success)
-	running := hold(t, q, 0.5)
+	running, letGo := hold(t, q)
 	for id, want := range map[int]bool{done: true, running: false, 4711: false} {
 		if moved, err := q.Archive(id); moved != want || err != nil {
 			t.Errorf("job %d: %v, %v", id, moved, err)
@@ -193,7 +200,7 @@ func TestArchive(t *testing.T) {
 	if j, err := q.Load(done); err != nil || !j.Archived || j.Status() != Success {
 		t.Errorf("loaded from the archive: %+v, %v", j, err)
 	}
-	ended(t, q, running, Success)
+	letGo()
 	ended(t, q, submit(t, q, &delay{Fail: "x"}, Options{}), Error)
 	if moved, left, err := q.AutoArchive(time.Hour, time.Minute); moved != 0 || left != 0 || err != nil {
 		t.Errorf("young jobs: %d, %d, %v", moved, left, err)
@@ -270,7 +277,7 @@ func hostname(t *testing.T) string {
 func TestTheListOfUnfinishedJobsIsOnlyAShortcut(t *testing.T) {
 	q := newQueue(t)
 	only(t, q, 1)
-	holder := hold(t, q, 0.3)
+	holder, letGo := hold(t, q)
 	id := submit(t, q, &delay{}, Options{})
 	for _, damage := range []string{"", "another-boot\n", "garbage"} {
 		if err := os.WriteFile(q.path("unfinished"), []byte(damage), 0o600); err != nil {
@@ -284,7 +291,7 @@ func TestTheListOfUnfinishedJobsIsOnlyAShortcut(t *testing.T) {
 	if err := os.WriteFile(q.path("unfinished"), []byte(boot+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ended(t, q, holder, Success)
+	letGo()
 	if err := q.Recover(); err != nil {
 		t.Fatal(err)
 	}
