@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -118,16 +119,23 @@ func firstLine(text string) string {
 	return line
 }
 
-// later.txt names the commands that a later issue brings.
+// later.txt names the commands that a later issue brings, and steps that show what such a command left.
 //
 //go:embed later.txt
 var laterText string
 
-// isLater tells whether a step's command is one of those. A list entry is a command, or a command and a subcommand.
-func isLater(cmd string) bool {
+// isLater tells whether a step is one of those. An entry is a command, or a command and a subcommand, or a record with the
+// number of a step or of the first and the last.
+func isLater(record string, step int, cmd string) bool {
 	for line := range strings.Lines(laterText) {
 		entry := strings.Fields(line)
 		if len(entry) == 0 || entry[0] == "#" {
+			continue
+		}
+		if first, last, ok := stepRange(entry); ok {
+			if entry[0] == record && first <= step && step <= last {
+				return true
+			}
 			continue
 		}
 		if used := strings.Fields(cmd); len(used) >= len(entry) && slices.Equal(used[:len(entry)], entry) {
@@ -135,4 +143,16 @@ func isLater(cmd string) bool {
 		}
 	}
 	return false
+}
+
+// stepRange reads the second word of an entry "03d-file-instance 34-37".
+func stepRange(entry []string) (first, last int, ok bool) {
+	if len(entry) < 2 {
+		return 0, 0, false
+	}
+	if n, err := fmt.Sscanf(entry[1], "%d-%d", &first, &last); err == nil && n == 2 {
+		return first, last, true
+	}
+	n, err := strconv.Atoi(entry[1])
+	return n, n, err == nil
 }

@@ -17,7 +17,7 @@ func TestEveryListedDifferenceNamesARecordedStep(t *testing.T) {
 			t.Errorf("%s is listed twice", key)
 		}
 		seen[key] = true
-		if isLater(l.Cmd) {
+		if isLater(l.Record, l.Step, l.Cmd) {
 			t.Errorf("%s is listed, though its command is left to a later issue", key)
 		}
 	}
@@ -49,8 +49,28 @@ func TestLaterIsACommandOrASubcommandOfIt(t *testing.T) {
 	for cmd, want := range map[string]bool{
 		"gnt-group list": true, "gnt-instance move -f x": true, "gnt-instance modify x": false, "gnt-instance": false, "gnt-groups": false, "": false,
 	} {
-		if isLater(cmd) != want {
+		if isLater("04-network", 3, cmd) != want {
 			t.Errorf("isLater(%q) = %v", cmd, !want)
+		}
+	}
+}
+
+func TestLaterMayBeAStepOfARecord(t *testing.T) {
+	for text, want := range map[string][3]int{"x 5": {5, 5, 1}, "x 5-12": {5, 12, 1}, "gnt-group": {}, "gnt-group list": {}} {
+		first, last, ok := stepRange(strings.Fields(text))
+		if ok != (want[2] == 1) || ok && (first != want[0] || last != want[1]) {
+			t.Errorf("%q: %d to %d, %v", text, first, last, ok)
+		}
+	}
+	for line := range strings.Lines(laterText) {
+		entry := strings.Fields(line)
+		_, last, ok := stepRange(entry)
+		if !ok || entry[0] == "#" {
+			continue
+		}
+		steps, err := Load(entry[0])
+		if err != nil || last >= len(steps) {
+			t.Errorf("later.txt: %q names no step of a record", strings.TrimSpace(line))
 		}
 	}
 }
@@ -75,7 +95,7 @@ func TestListedStepsAreHeldToTheirList(t *testing.T) {
 		if tt.what != nil {
 			entry = &Listed{What: tt.what}
 		}
-		o.judge(newComparison(nil), entry)
+		o.judge(newComparison(nil), "", entry)
 		if o.Verdict != tt.want {
 			t.Errorf("%s: %s, want %s", name, o.Verdict, tt.want)
 		}

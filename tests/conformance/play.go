@@ -95,7 +95,7 @@ func (p Play) play(ctx context.Context, stage Stage, steps []Step, listed []List
 		} else if o.Got, o.Seconds, err = p.perform(ctx, stage, s); err != nil {
 			return list, err
 		} else {
-			o.judge(c, entry)
+			o.judge(c, p.Record, entry)
 		}
 		if s.Directive != "" || p.Only != nil && !slices.Contains(p.Only, i) {
 			o.Verdict = Helped
@@ -124,7 +124,7 @@ func CompareRecord(record string, session []Step) ([]Outcome, error) {
 			return nil, fmt.Errorf("step %d is %q, in the record %q", i, s.Cmd, steps[i].Cmd)
 		}
 		o := Outcome{Step: steps[i], Number: i, Got: Answer{s.Stdout, s.Stderr, s.Exit}}
-		o.judge(c, nil)
+		o.judge(c, record, nil)
 		list = append(list, o)
 	}
 	return list, nil
@@ -140,12 +140,12 @@ func entryFor(listed []Listed, record string, step int) *Listed {
 }
 
 // judge compares what came with what was recorded.
-func (o *Outcome) judge(c *comparison, entry *Listed) {
+func (o *Outcome) judge(c *comparison, record string, entry *Listed) {
 	switch {
 	case o.Helper || o.Directive != "":
 		o.Verdict = Helped
 		return
-	case isLater(o.Cmd):
+	case isLater(record, o.Number, o.Cmd):
 		o.Verdict = Later
 		return
 	}
