@@ -58,23 +58,30 @@ func (env *Env) onMaster() error {
 	if err != nil {
 		return fault.Refuse(fault.WrongInput, "Cluster not initialized or this machine is not part of a cluster")
 	}
-	myself, err := env.hostname()
+	here, err := env.here(master)
 	if err != nil {
-		return fmt.Errorf("finding the name of this machine: %w", err)
+		return err
 	}
-	if master != myself && !strings.HasPrefix(master, myself+".") {
+	if !here {
 		return fault.Refuse(fault.WrongInput, "This is not the master node, please connect to node '%s' and rerun the command", master)
 	}
 	return nil
 }
 
-// Store is the configuration of the cluster of which this machine is the master.
-func (env *Env) Store() (*store.Store, error) {
+// here says whether a node is this machine, which may know itself by its full name or by the first label.
+func (env *Env) here(node string) (bool, error) {
+	myself, err := env.hostname()
+	if err != nil {
+		return false, fmt.Errorf("finding the name of this machine: %w", err)
+	}
+	return node == myself || strings.HasPrefix(node, myself+"."), nil
+}
+
+// LocalStore is the configuration that lies on this machine, whether it is the
+// master, another candidate, or nothing yet.
+func (env *Env) LocalStore() (*store.Store, error) {
 	if env.cluster.store != nil {
 		return env.cluster.store, nil
-	}
-	if err := env.onMaster(); err != nil {
-		return nil, err
 	}
 	s, err := store.Open(env.paths.data)
 	if err != nil {
@@ -82,6 +89,14 @@ func (env *Env) Store() (*store.Store, error) {
 	}
 	env.cluster.store = s
 	return s, nil
+}
+
+// Store is the configuration of the cluster of which this machine is the master.
+func (env *Env) Store() (*store.Store, error) {
+	if err := env.onMaster(); err != nil {
+		return nil, err
+	}
+	return env.LocalStore()
 }
 
 // Config is the configuration as it is now. It is read once, and nobody may change it.
@@ -106,27 +121,36 @@ func (env *Env) Nodes() (*remote.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	env.cluster.nodes = remote.NewPool(env.reach(c))
-	return env.cluster.nodes, nil
+	return env.NodesOf(c), nil
 }
 
-// reach says how the nodes of the configuration are reached from its master. A
-// node that was added after the configuration was read is looked for again.
+// NodesOf is Nodes for a command that has a configuration without being on the
+// master. All of a process's commands share one pool.
+func (env *Env) NodesOf(c *config.Config) *remote.Pool {
+	if env.cluster.nodes == nil {
+		env.cluster.nodes = remote.NewPool(env.reach(c))
+	}
+	return env.cluster.nodes
+}
+
+// reach says how the nodes of the configuration are reached. A node that was
+// added after the configuration was read is looked for again.
 func (env *Env) reach(c *config.Config) remote.Options {
 	options := remote.Options{
 		Hosts: func(name string) (remote.Host, error) {
 			if node := c.NodeByName(name); node != nil {
-				return host(c, node), nil
+				return env.host(c, node)
 			}
 			newer, err := env.Config()
 			if err != nil {
 				return remote.Host{}, err
 			}
 			if node := newer.NodeByName(name); node != nil {
-				return host(newer, node), nil
+				return env.host(newer, node)
 			}
 			return remote.Host{}, fmt.Errorf("node %s is not in the configuration", name)
 		},
+		Agent:      env.getenv("SSH_AUTH_SOCK"),
 		KnownHosts: remote.KnownHosts{Cluster: filepath.Join(env.paths.data, "known_hosts"), Alias: c.Cluster.ClusterName},
 		MasterLog:  remote.DefaultMasterLog,
 		NodeLog:    remote.DefaultNodeLog,
@@ -137,10 +161,9 @@ func (env *Env) reach(c *config.Config) remote.Options {
 	return options
 }
 
-func host(c *config.Config, node *config.Node) remote.Host {
-	return remote.Host{
-		Name: node.Name, Address: node.PrimaryIP, Port: int(c.FilledND(node).Int("ssh_port")), Local: node.UUID == c.Cluster.MasterNode,
-	}
+func (env *Env) host(c *config.Config, node *config.Node) (remote.Host, error) {
+	local, err := env.here(node.Name)
+	return remote.Host{Name: node.Name, Address: node.PrimaryIP, Port: int(c.FilledND(node).Int("ssh_port")), Local: local}, err
 }
 
 // Queue is the job queue of the cluster. It is opened without reading the configuration.

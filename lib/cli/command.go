@@ -15,7 +15,8 @@ type Command struct {
 	help              *Flag
 	permute           bool // options and arguments may be mixed: htools
 	environment       bool
-	min, max          int // how many arguments; max < 0 is any number
+	kind              string // what the arguments are: instance, node …
+	min, max          int    // how many arguments; max < 0 is any number
 	take              func(args []string)
 	run               func(context.Context, *Env) error
 	common            common
@@ -58,16 +59,23 @@ func (c *Command) Flag(name, help string) *Flag {
 // Run sets what the command does. It is called once all words have been read and found good.
 func (c *Command) Run(run func(context.Context, *Env) error) { c.run = run }
 
-// One declares that there is exactly one argument. The name is for the reader.
-func (c *Command) One(name string, p *string) {
+// One declares that there is exactly one argument. The kind (instance, node, file …) is for shell completion.
+func (c *Command) One(kind string, p *string) {
+	c.kind = kind
 	c.Words(1, 1, func(args []string) { *p = args[0] })
 }
 
 // Any declares that there may be any number of arguments.
-func (c *Command) Any(name string, p *[]string) { c.Words(0, -1, into(p)) }
+func (c *Command) Any(kind string, p *[]string) {
+	c.kind = kind
+	c.Words(0, -1, into(p))
+}
 
 // Some declares that there is at least one argument.
-func (c *Command) Some(name string, p *[]string) { c.Words(1, -1, into(p)) }
+func (c *Command) Some(kind string, p *[]string) {
+	c.kind = kind
+	c.Words(1, -1, into(p))
+}
 
 // Exactly declares that there are as many arguments as places for them.
 func (c *Command) Exactly(places ...*string) {
@@ -91,11 +99,7 @@ func (c *Command) Environment() { c.environment = true }
 
 // parse reads the words after the command's name.
 func (c *Command) parse(words []string) error {
-	scan := c.scan
-	if c.permute {
-		scan = c.scanPermuted
-	}
-	options, args, wrong := scan(words)
+	options, args, wrong := c.scan(words)
 	c.shown = append(shownOptions(options), args...)
 	if err := c.give(options); err != nil {
 		return err
@@ -117,10 +121,6 @@ func (c *Command) checkArgs(n int) error {
 		return fault.Say("Error: Command " + c.name + " expects " + fmt.Sprintf(format, args...))
 	}
 	switch {
-	case c.permute && c.max == 0 && n > 0:
-		return fault.Say("Error: This program doesn't take any arguments.")
-	case c.permute:
-		return nil // each tool has words of its own for its arguments
 	case c.max == 0 && n > 0:
 		return refuse("no arguments")
 	case c.min == c.max && n != c.min:

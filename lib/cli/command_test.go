@@ -188,6 +188,20 @@ func TestFirstMistakeIsReported(t *testing.T) {
 	}
 }
 
+func TestDescribe(t *testing.T) {
+	d := Describe("failover", sample(new(string))["failover"])
+	if d.Name != "failover" || d.Arguments != "instance" || d.MinArgs != 1 || d.MaxArgs != 1 || len(d.Options) != 9 {
+		t.Fatalf("got %+v", d)
+	}
+	if o := d.Options[2]; o.Long[0] != "--shutdown-timeout" || !o.TakesValue || o.Meta != "TIMEOUT" || o.Own || !d.Options[3].Own {
+		t.Errorf("got %+v", d.Options)
+	}
+	var read []string
+	if d := DescribeTool("hbal", tool(&read)); len(d.Options) != 11 || d.MaxArgs != -1 || d.Options[10].Long[0] != "--help-completion" {
+		t.Errorf("got %+v", d)
+	}
+}
+
 func TestFailuresAreSilentWhenTheReaderIsGone(t *testing.T) {
 	for _, tt := range []struct {
 		err    error
@@ -244,6 +258,17 @@ func TestLogHasFailuresAndNoSecrets(t *testing.T) {
 	if !strings.HasPrefix(errs.String(), head+"DEBUG") || strings.Contains(errs.String(), "ERROR") {
 		t.Errorf("stderr %s", errs)
 	}
+}
+
+func FuzzToolWords(f *testing.F) {
+	f.Add("-pname\x00--luxi=x\x00-v\x00--\x00-I")
+	f.Fuzz(func(t *testing.T, words string) {
+		var read []string
+		env, _, _ := testEnv(t)
+		if status := env.tool(tool(&read), append([]string{"hbal"}, strings.Split(words, "\x00")...)); status < 0 || status > 2 {
+			t.Errorf("status %d", status)
+		}
+	})
 }
 
 func FuzzWords(f *testing.F) {

@@ -57,7 +57,7 @@ func (f *Flag) Gone() *Flag { f.notice = gone[f.name]; return f }
 // Private keeps the value out of logs.
 func (f *Flag) Private() *Flag { f.private = true; return f }
 
-// Complete names what a shell may complete the value with, for --help-completion of htools.
+// Complete names what a shell may complete the value with: file, node, instance ….
 func (f *Flag) Complete(kind string) *Flag { f.complete = kind; return f }
 
 // Given tells whether the option was used, once the words have been read.

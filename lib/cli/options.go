@@ -20,6 +20,11 @@ func Priority(c *Command) {
 	c.common.priority.declare(c.Flag("priority", "Priority of the job in the queue"))
 }
 
+// Roman adds --roman, which makes no difference: Ganeti prints Roman numerals only where an extra Python module is installed.
+func Roman(c *Command) {
+	c.Flag("roman", "Accepted for compatibility; numbers stay Arabic").Bool()
+}
+
 // Submitting tells whether --submit was given.
 func (env *Env) Submitting() bool { return env.cmd.common.submit }
 

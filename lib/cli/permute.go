@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // scanPermuted splits words as GetOpt does for htools: options and arguments may
@@ -65,8 +66,8 @@ func (g *getOpt) long(word string, rest []string) []string {
 }
 
 func (g *getOpt) letters(letters string, rest []string) []string {
-	letter := []rune(letters)[0]
-	flag, spelled, after := g.c.letter(letter), "-"+string(letter), letters[len(string(letter)):]
+	letter, size := utf8.DecodeRuneInString(letters)
+	flag, spelled, after := g.c.letter(letter), "-"+letters[:size], letters[size:]
 	if flag == nil {
 		g.unknown = append(g.unknown, fmt.Sprintf("unrecognized option `%s'\n", spelled))
 		return restOf(after, rest)

@@ -102,6 +102,7 @@ func TestToolReportsMistakesAsGetOpt(t *testing.T) {
 		"--exclu a":          {2, "Command line error: option `--exclu' is ambiguous; could be one of:\n    --exclude-instances=INSTS  leave out\n    --exclusion-tags=TAG,...   tags\n\nhbal"},
 		"--machine":          {2, "Command line error: unrecognized option `--machine'\n\n"},
 		"-l x --help":        {1, "Error while parsing command line arguments:\nmax intra-node: cannot parse string 'x'\n"},
+		"--help -l x":        {1, "Error while parsing command line arguments:\nmax intra-node: cannot parse string 'x'\n"},
 		"-Pv":                {2, "Command line error: unrecognized option `-P'\n\n"},
 		"--ialloc-src":       {2, "Command line error: option `--ialloc-src' requires an argument FILE\n\n"},
 		"--help --nosuch -p": {2, "Command line error: unrecognized option `--nosuch'\n\n"},

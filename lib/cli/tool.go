@@ -12,35 +12,52 @@ import (
 )
 
 // Tool runs a program of htools: no subcommands, options and arguments in any
-// order, and GetOpt's words for mistakes.
+// order, and GetOpt's words for mistakes. A tool that takes arguments declares
+// them with Any and refuses a wrong number in its own words, as each of them does.
 func Tool(declare func(*Command)) {
 	exit(func(env *Env, words []string) int { return env.tool(declare, words) })
 }
 
-func (env *Env) tool(declare func(*Command), words []string) int {
-	env.binary = filepath.Base(words[0])
-	var version, completion bool
-	var helped bool
-	c := newCommand(env.binary, "", func(c *Command) {
+// toolFlags are the options of every tool.
+type toolFlags struct{ help, version, completion bool }
+
+func newTool(binary string, declare func(*Command), flags *toolFlags) *Command {
+	c := newCommand(binary, "", func(c *Command) {
 		c.permute = true
 		declare(c)
-		c.Flag("version", "show the version of the program").Short('V').BoolVar(&version)
+		c.Flag("version", "show the version of the program").Short('V').BoolVar(&flags.version)
 	})
-	c.help.BoolVar(&helped)
-	c.Flag("help-completion", "show completion info").BoolVar(&completion)
-	err := c.parse(words[1:])
+	c.help.BoolVar(&flags.help)
+	c.Flag("help-completion", "show completion info").BoolVar(&flags.completion)
+	return c
+}
+
+func (env *Env) tool(declare func(*Command), words []string) int {
+	env.binary = filepath.Base(words[0])
+	var flags toolFlags
+	c := newTool(env.binary, declare, &flags)
+	options, args, wrong := c.scanPermuted(words[1:])
+	if wrong == nil {
+		wrong = c.give(options)
+	}
 	switch {
-	case helped:
+	case wrong != nil:
+	case flags.help:
 		fmt.Fprint(env.Out, c.page())
 		return 0
-	case version:
+	case flags.version:
 		fmt.Fprintf(env.Out, "%s (ganeti) version %s\ncompiled with %s\nrunning on %s %s\n", env.binary, packaged, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return 0
-	case completion:
+	case flags.completion:
 		fmt.Fprint(env.Out, c.completion())
 		return 0
+	case c.max == 0 && len(args) > 0:
+		return env.fail(fault.Say("Error: This program doesn't take any arguments."))
 	}
-	return env.toolEnd(c, err)
+	if wrong == nil {
+		c.take(args)
+	}
+	return env.toolEnd(c, wrong)
 }
 
 // toolEnd runs the tool, unless its words were wrong, and prints what went wrong.
@@ -51,10 +68,6 @@ func (env *Env) toolEnd(c *Command, err error) int {
 		fmt.Fprintf(env.Err, "Command line error: %s\n%s", wrong.message, c.page())
 		return 2
 	case err != nil:
-		var said fault.Plain
-		if errors.As(err, &said) {
-			return env.fail(err)
-		}
 		fmt.Fprintf(env.Err, "Error while parsing command line arguments:\n%v\n", err)
 		return 1
 	}

@@ -25,7 +25,7 @@ func listCommands(w io.Writer, binary string, commands Commands) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		lines := wrap(newCommand(binary, name, commands[name]).summary, 79-3-width)
+		lines := Wrap(newCommand(binary, name, commands[name]).summary, 79-3-width)
 		fmt.Fprintf(w, " %-*s - %s\n", width, name, lines[0])
 		for _, line := range lines[1:] {
 			fmt.Fprintf(w, " %-*s   %s\n", width, "", line)
@@ -48,7 +48,7 @@ func (c *Command) page() string {
 	var b strings.Builder
 	b.WriteString(c.usage() + "\n")
 	if c.summary != "" {
-		b.WriteString(strings.Join(wrap(c.summary, width), "\n") + "\n\n")
+		b.WriteString(strings.Join(Wrap(c.summary, width), "\n") + "\n\n")
 	}
 	b.WriteString(heading("Options"))
 	column := 0
@@ -65,7 +65,7 @@ func (c *Command) page() string {
 // entry is one option in the help page; its text begins at column.
 func (f *Flag) entry(column, width int) string {
 	forms := f.forms()
-	lines := wrap(f.help, width)
+	lines := Wrap(f.help, width)
 	var b strings.Builder
 	if len(forms) > column-2 {
 		fmt.Fprintf(&b, "%s\n%*s", forms, column, "")

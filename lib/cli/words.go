@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kingpin/v2"
 )
@@ -108,8 +109,10 @@ func (c *Command) match(name string) (flag *Flag, full string, err error) {
 
 // cluster reads letters: -vo name, -oname.
 func (c *Command) cluster(letters string, rest []string) (options []option, _ []string, err error) {
-	for i, letter := range letters {
-		flag, spelled := c.letter(letter), "-"+string(letter)
+	for len(letters) > 0 {
+		letter, size := utf8.DecodeRuneInString(letters)
+		flag, spelled := c.letter(letter), "-"+letters[:size]
+		letters = letters[size:]
 		switch {
 		case flag == nil:
 			return options, nil, misuse("no such option: %s", spelled)
@@ -119,7 +122,7 @@ func (c *Command) cluster(letters string, rest []string) (options []option, _ []
 			options = append(options, option{flag, spelled, ""})
 			continue
 		}
-		value := letters[i+len(string(letter)):]
+		value := letters
 		if value == "" {
 			if len(rest) == 0 {
 				return options, nil, misuse("%s option requires 1 argument", spelled)

@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// wrap breaks text into lines of at most width characters, between words or
+// Wrap breaks text into lines of at most width characters, between words or
 // after the hyphen of a compound; there is always one line. These are the rules
 // of Python's textwrap, on which the look of questions and help pages rests.
-func wrap(text string, width int) []string {
+func Wrap(text string, width int) []string {
 	lines := []string{""}
 	used := 0
 	for _, word := range strings.Fields(text) {
@@ -54,7 +54,7 @@ func wrapLines(text string, width int) string {
 	for i, line := range lines {
 		if utf8.RuneCountInString(line) > width {
 			indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
-			lines[i] = indent + strings.Join(wrap(line, width-len(indent)), "\n")
+			lines[i] = indent + strings.Join(Wrap(line, width-len(indent)), "\n")
 		}
 	}
 	return strings.Join(lines, "\n")
