@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"gantry/lib/cli"
 	"gantry/lib/fault"
 	"gantry/lib/network"
-	"gantry/lib/unit"
 )
 
 func add(c *cli.Command) {
@@ -30,8 +30,16 @@ func add(c *cli.Command) {
 		if op.Network == "" {
 			return fault.Refuse(fault.WrongInput, "The --network option must be given")
 		}
-		op.AddReservedIPs = unit.SplitList(*ips)
-		op.Tags = unit.SplitList(*tags)
+		op.AddReservedIPs = commas(*ips)
+		op.Tags = commas(*tags)
 		return env.Submit(ctx, op)
 	})
+}
+
+// commas splits a list; nothing is no list.
+func commas(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
 }

@@ -6,7 +6,6 @@ import (
 	"gantry/lib/cli"
 	"gantry/lib/fault"
 	"gantry/lib/network"
-	"gantry/lib/unit"
 )
 
 func modify(c *cli.Command) {
@@ -24,7 +23,7 @@ func modify(c *cli.Command) {
 	c.One("network", &op.Name)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		op.AddReservedIPs, op.RemoveReservedIPs = unit.SplitList(*ips), unit.SplitList(*free)
+		op.AddReservedIPs, op.RemoveReservedIPs = commas(*ips), commas(*free)
 		if op.Gateway+op.MACPrefix+op.Network6+op.Gateway6+*ips+*free == "" {
 			return fault.Say("Please give at least one of the parameters.")
 		}

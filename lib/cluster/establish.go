@@ -24,6 +24,9 @@ func Establish(ctx context.Context, here Here, dataDir string, s *store.Store, c
 	if err := s.Create(ctx, cfg); err != nil {
 		return fmt.Errorf("writing the first configuration: %w", err)
 	}
+	if _, err := s.Redistribute(ctx, here.Nodes); err != nil {
+		return fmt.Errorf("writing the files that scripts read: %w", err)
+	}
 	if _, err := here.run(ctx, MasterIP(&cfg.Cluster, "start")); err != nil {
 		return fmt.Errorf("starting the cluster's address: %w", err)
 	}

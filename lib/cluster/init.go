@@ -193,19 +193,8 @@ func (w *initialising) owns(ctx context.Context, ip string) (bool, error) {
 	return len(bytes.TrimSpace(result.Stdout)) > 0, err
 }
 
-// pingable says whether somebody has an address.
-func (w *initialising) pingable(ctx context.Context, ip string) (bool, error) {
-	c := remote.Command("ping", "-c", "1", "-W", "1", ip)
-	c.OK = []int{1, 2} // nobody answers, or no way there
-	result, err := w.here.run(ctx, c)
-	return err == nil && result.Status == 0, err
-}
-
 func (w *initialising) addresses(ctx context.Context) error {
-	if active, err := w.pingable(ctx, w.cluster.IP); err != nil || active {
-		if err != nil {
-			return err
-		}
+	if resolve.Answers(ctx, w.cluster.IP, nodePort) {
 		return fault.Refuse(fault.NotUnique, "Cluster IP already active")
 	}
 	if err := w.secondary(ctx); err != nil {
@@ -233,6 +222,9 @@ func (w *initialising) addresses(ctx context.Context) error {
 	w.MACPrefix = prefix
 	return nil
 }
+
+// nodePort is where Ganeti's nodes listen, and where Ganeti looks whether an address is in use.
+const nodePort = 1811
 
 const defaultMACPrefix = "aa:00:00"
 
@@ -318,7 +310,7 @@ func (w *initialising) validate() error {
 	group := &config.NodeGroup{UUID: config.NewUUID(), Name: config.Default, AllocPolicy: "preferred", Stamp: config.NewStamp(w.here.Now)}
 	node.Group = group.UUID
 	w.cfg.Nodes, w.cfg.NodeGroups = []*config.Node{node}, []*config.NodeGroup{group}
-	w.cfg.Master, w.cfg.Epoch, w.cfg.Serial = node.Name, 1, 1
+	w.cfg.Master = node.Name
 
 	c.ClusterName, c.MasterNode = w.cluster.Name, node.UUID
 	c.MasterIP, c.MasterNetdev, c.MasterNetmask, c.PrimaryIPFamily = w.cluster.IP, w.MasterNetdev, w.netmask, w.family

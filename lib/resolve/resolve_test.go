@@ -22,3 +22,9 @@ func TestAnUnknownNameIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAnAddressInUseAnswersAlsoOnAClosedPort(t *testing.T) {
+	if !Answers(t.Context(), "127.0.0.1", 1) {
+		t.Error("127.0.0.1 does not answer")
+	}
+}

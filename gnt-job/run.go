@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+
+	"gantry/lib/cli"
+	"gantry/lib/fault"
+	"gantry/lib/job"
+	"gantry/lib/ops"
+	"gantry/lib/unit"
+)
+
+// run declares "gnt-job run", which the queue starts for every job. It is not for people.
+func run(c *cli.Command) {
+	c.Usage("<job-id>", "Runs a job of the queue; the queue starts this by itself")
+	var id string
+	c.One("job", &id)
+
+	c.Run(func(ctx context.Context, env *cli.Env) error {
+		n, err := unit.ParseInt(id)
+		if err != nil {
+			return fault.Refuse(fault.WrongInput, "Invalid job ID passed: %v", err)
+		}
+		queue, err := env.JobQueue()
+		if err != nil {
+			return err
+		}
+		s, err := env.Store()
+		if err != nil {
+			return err
+		}
+		nodes, err := env.Nodes()
+		if err != nil {
+			return err
+		}
+		return job.RunJob(ctx, queue, n, job.Runtime{Table: ops.Table(), Nodes: nodes, Store: job.Configuration{Store: s, Nodes: nodes}})
+	})
+}

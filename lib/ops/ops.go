@@ -1,0 +1,27 @@
+// Package ops is the one table from Ganeti's names of operations to the operations themselves, for the runner.
+package ops
+
+import (
+	"gantry/lib/cluster"
+	"gantry/lib/job"
+	"gantry/lib/network"
+)
+
+// Table has every operation a job can hold.
+func Table() job.Table {
+	table := job.Table{}
+	for _, make := range []func() job.Operation{
+		func() job.Operation { return &cluster.AddTags{} },
+		func() job.Operation { return &cluster.PostInit{} },
+		func() job.Operation { return &cluster.RemoveTags{} },
+
+		func() job.Operation { return &network.Add{} },
+		func() job.Operation { return &network.Connect{} },
+		func() job.Operation { return &network.Disconnect{} },
+		func() job.Operation { return &network.Modify{} },
+		func() job.Operation { return &network.Remove{} },
+	} {
+		table[make().OpID()] = make
+	}
+	return table
+}
