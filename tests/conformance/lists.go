@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -138,12 +139,25 @@ func isLater(record string, step int, cmd string) bool {
 			}
 			continue
 		}
-		if used := strings.Fields(cmd); len(used) >= len(entry) && slices.Equal(used[:len(entry)], entry) {
+		if runs(cmd, entry) {
 			return true
 		}
 	}
 	return false
 }
+
+// runs tells whether a shell text runs a command, given as its first words.
+func runs(text string, command []string) bool {
+	for _, part := range parts.Split(text, -1) {
+		if used := strings.Fields(part); len(used) >= len(command) && slices.Equal(used[:len(command)], command) {
+			return true
+		}
+	}
+	return false
+}
+
+// parts are where a new command may begin in a shell text.
+var parts = regexp.MustCompile("[;|&(`\n]|\\b(?:do|then|xargs) ")
 
 // stepRange reads the second word of an entry "03d-file-instance 34-37".
 func stepRange(entry []string) (first, last int, ok bool) {

@@ -48,6 +48,8 @@ func TestListsAreRefusedWithTheirLine(t *testing.T) {
 func TestLaterIsACommandOrASubcommandOfIt(t *testing.T) {
 	for cmd, want := range map[string]bool{
 		"gnt-group list": true, "gnt-instance move -f x": true, "gnt-instance modify x": false, "gnt-instance": false, "gnt-groups": false, "": false,
+		"F=$(gnt-filter list); echo $F": true, "true && gnt-group list": true, "for x in a; do gnt-group remove $x; done": true,
+		"echo gnt-group list": false, "gnt-instance add-tags inst1 gnt-group": false,
 	} {
 		if isLater("04-network", 3, cmd) != want {
 			t.Errorf("isLater(%q) = %v", cmd, !want)

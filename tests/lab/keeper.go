@@ -95,6 +95,11 @@ func keeper() error {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
+	if !isLab(o.Dir) { // what is not a lab's is not touched: in the end the directory is removed
+		if list, err := os.ReadDir(o.Dir); err != nil || len(list) > 0 {
+			return fmt.Errorf("%s is not empty", o.Dir)
+		}
+	}
 	lock, err := lockDir(o.Dir)
 	if err != nil {
 		return err
@@ -205,7 +210,7 @@ func clear(dir string) error {
 func sweep() {
 	list, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
 	for _, dir := range list {
-		if _, err := os.Stat(filepath.Join(dir, "lab.json")); err != nil {
+		if !isLab(dir) {
 			continue
 		}
 		if lock, err := lockDir(dir); err == nil {
@@ -233,11 +238,12 @@ func Down(id, dir string) error {
 	if err != nil {
 		return err
 	}
+	if !isLab(dir) {
+		return ErrNotUp
+	}
 	if lock, err := lockDir(dir); err == nil {
 		defer lock.Close()
 		return clearDead(dir)
-	} else if errors.Is(err, os.ErrNotExist) {
-		return ErrNotUp
 	}
 	var c config
 	if err := c.read(dir); err != nil {

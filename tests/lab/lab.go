@@ -122,6 +122,12 @@ func readState(dir string) (s state, err error) {
 	return s, err
 }
 
+// isLab tells whether a directory is one that a lab made.
+func isLab(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "lab.json"))
+	return err == nil
+}
+
 // ErrNotUp is what a command gets that needs a lab where there is none.
 var ErrNotUp = errors.New("the lab is not up")
 
@@ -131,7 +137,7 @@ func Attach(id, dir string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(dir); err != nil {
+	if !isLab(dir) {
 		return nil, ErrNotUp
 	}
 	lock, err := lockDir(dir)

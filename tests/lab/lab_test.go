@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -241,6 +242,27 @@ func TestNothingIsLeft(t *testing.T) {
 				t.Errorf("left on the machine:\n%s", left)
 			}
 		})
+	}
+}
+
+func TestOtherDirectoriesAreLeftAlone(t *testing.T) {
+	Need(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "precious")
+	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Up(Options{Nodes: 1, Dir: dir}, true); err == nil || !strings.Contains(err.Error(), "is not empty") {
+		t.Errorf("Up in a directory with files: %v", err)
+	}
+	if err := Down("", dir); !errors.Is(err, ErrNotUp) {
+		t.Errorf("Down of a directory that is no lab: %v", err)
+	}
+	if _, err := Attach("", dir); !errors.Is(err, ErrNotUp) {
+		t.Errorf("Attach to a directory that is no lab: %v", err)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
+		t.Errorf("left of the directory: %v, %v", list, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -167,6 +168,7 @@ func (c command) playground(args []string) error {
 		return err
 	}
 	defer lab.Down(c.id, c.dir)
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt) // meant for what runs in the shell
 	fmt.Printf(`%d nodes, node1 to node%[1]d. This is node1; the cluster's name may be %s, instances inst1 to inst99.
 From another terminal: lab shell node2, lab cut node2, lab kill node3 ... (go run ./tests/lab/cmd/lab)
 The Debian mirror, for nodes and guests: %s
