@@ -11,7 +11,7 @@ export PATH
 
 make() {
 	[ -z "$vhost" ] || [ -c /dev/vhost-net ] || exit 11
-	mkdir -p /var/run/ganeti
+	(umask 022 && mkdir -p /var/run/ganeti)
 	exec 9>/var/run/ganeti/tap.lock
 	flock 9 || exit 12
 	case $INTERFACE_NAME in
