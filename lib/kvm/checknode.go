@@ -57,7 +57,7 @@ func checkNode(hv config.Params) remote.Cmd {
 }
 
 func judge(hv config.Params, out []byte) error {
-	parts := sections(out)
+	parts := remote.Sections(out)
 	paths := pathsOf(hv)
 	for line := range strings.Lines(parts["missing"]) {
 		n, err := strconv.Atoi(strings.TrimSpace(line))

@@ -1,8 +1,6 @@
 package kvm
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -49,7 +47,7 @@ var (
 func parseEmulator(out []byte) (Emulator, error) {
 	e := Emulator{DefaultMachine: "pc", Machines: map[string]string{}, Devices: map[string]bool{},
 		Addresses: map[string][]string{}, ReachableISO: map[string]bool{}}
-	parts := sections(out)
+	parts := remote.Sections(out)
 	help := parts["help"]
 	v := versionLine.FindStringSubmatch(help)
 	if v == nil {
@@ -94,25 +92,4 @@ func (e *Emulator) machines(text string) {
 			e.DefaultMachine = name
 		}
 	}
-}
-
-// sections splits a probe's output at lines of the form "=== name".
-func sections(out []byte) map[string]string {
-	parts := map[string]string{}
-	var name string
-	var text strings.Builder
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	lines.Buffer(nil, len(out)+1)
-	for lines.Scan() {
-		if next, found := strings.CutPrefix(lines.Text(), "=== "); found {
-			parts[name] += text.String()
-			text.Reset()
-			name = next
-			continue
-		}
-		text.Write(lines.Bytes())
-		text.WriteByte('\n')
-	}
-	parts[name] += text.String()
-	return parts
 }

@@ -46,7 +46,7 @@ func StateProbe(asked ...string) remote.Cmd { return remote.Script(guestScript+s
 // powered them off.
 func ParseStates(out []byte) ([]State, error) {
 	text, commands, _ := bytes.Cut(out, []byte("=== commands\n"))
-	parts := sections(text)
+	parts := remote.Sections(text)
 	argv := commandLines(commands)
 	var list []State
 	for line := range strings.Lines(parts["pids"]) {

@@ -19,10 +19,10 @@ func TestCommands(t *testing.T) {
 	bare := func(c remote.Cmd) string { return remote.Quote(c.Argv...) }
 	tags := setTag(data, []byte("  originstname+old,other \n"), "inst1.lab.test")
 	for name, tt := range map[string]struct{ got, want string }{
-		"vgs":      {bare(vgs()), "vgs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -ovg_name,vg_free,vg_attr,vg_size"},
-		"pvs":      {bare(pvs()), "pvs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -opv_name,vg_name,pv_free,pv_attr,pv_size,pv_name"},
-		"lvs":      {bare(lvs()), "lvs --noheadings '--separator=|' --units=k --nosuffix -ovg_name,lv_name,lv_attr,lv_kernel_major,lv_kernel_minor,vg_extent_size,stripes,devices"},
-		"sizes":    {bare(sizes([]string{"vg_ganeti", "vg_ganeti_hdd"})), "lvs --noheadings --units=m --nosuffix '--separator=|' -ovg_name,lv_name,lv_size,lv_attr vg_ganeti vg_ganeti_hdd"},
+		"vgs":      {bare(VGProbe()), "vgs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -ovg_name,vg_free,vg_attr,vg_size"},
+		"pvs":      {bare(PVProbe()), "pvs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -opv_name,vg_name,pv_free,pv_attr,pv_size,pv_name"},
+		"lvs":      {bare(LVProbe()), "lvs --noheadings '--separator=|' --units=k --nosuffix -ovg_name,lv_name,lv_attr,lv_kernel_major,lv_kernel_minor,vg_extent_size,stripes,devices"},
+		"sizes":    {bare(SizeProbe("vg_ganeti", "vg_ganeti_hdd")), "lvs --noheadings --units=m --nosuffix '--separator=|' -ovg_name,lv_name,lv_size,lv_attr vg_ganeti vg_ganeti_hdd"},
 		"create":   {bare(create(data, 256, 1, []string{"/dev/vdb"})), "lvcreate -Wn -L256m -n0e4f.disk0_data -i1 vg_ganeti /dev/vdb"},
 		"remove":   {bare(remove(data)), "lvremove -f vg_ganeti/0e4f.disk0_data"},
 		"deltag":   {bare(tags[0]), "lvchange --deltag originstname+old /dev/vg_ganeti/0e4f.disk0_data"},

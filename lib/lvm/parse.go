@@ -60,19 +60,21 @@ const (
 	sizeFields = "-ovg_name,lv_name,lv_size,lv_attr"
 )
 
-func vgs() remote.Cmd {
+// VGProbe, PVProbe, LVProbe and SizeProbe are the commands behind the lists below, for who wants to gather several probes
+// of a node. ParseVGs and so on read their output.
+func VGProbe() remote.Cmd {
 	return remote.Command("vgs", "--noheadings", "--nosuffix", "--units=m", "--unbuffered", "--separator=|", vgFields)
 }
 
-func pvs() remote.Cmd {
+func PVProbe() remote.Cmd {
 	return remote.Command("pvs", "--noheadings", "--nosuffix", "--units=m", "--unbuffered", "--separator=|", pvFields)
 }
 
-func lvs() remote.Cmd {
+func LVProbe() remote.Cmd {
 	return remote.Command("lvs", "--noheadings", "--separator=|", "--units=k", "--nosuffix", lvFields)
 }
 
-func sizes(groups []string) remote.Cmd {
+func SizeProbe(groups ...string) remote.Cmd {
 	return remote.Command(append([]string{"lvs", "--noheadings", "--units=m", "--nosuffix", "--separator=|", sizeFields}, groups...)...)
 }
 
@@ -112,7 +114,7 @@ func decimals(texts ...string) ([]float64, error) {
 
 // VGs lists the volume groups of a node that can be written to.
 func VGs(ctx context.Context, r remote.Runner, node string) ([]VG, error) {
-	out, err := r.Run(ctx, node, vgs())
+	out, err := r.Run(ctx, node, VGProbe())
 	if err != nil {
 		return nil, fmt.Errorf("listing volume groups: %w", err)
 	}
@@ -134,7 +136,7 @@ func ParseVGs(out []byte) ([]VG, error) {
 
 // PVs lists the physical volumes of a group from which space can be taken; of all groups if vg is "".
 func PVs(ctx context.Context, r remote.Runner, node, vg string) ([]PV, error) {
-	out, err := r.Run(ctx, node, pvs())
+	out, err := r.Run(ctx, node, PVProbe())
 	if err != nil {
 		return nil, fmt.Errorf("listing physical volumes: %w", err)
 	}
@@ -163,7 +165,7 @@ func ParsePVs(out []byte) ([]PV, error) {
 
 // LVs lists the logical volumes of a node.
 func LVs(ctx context.Context, r remote.Runner, node string) (map[Volume]LV, error) {
-	out, err := r.Run(ctx, node, lvs())
+	out, err := r.Run(ctx, node, LVProbe())
 	if err != nil {
 		return nil, fmt.Errorf("listing logical volumes: %w", err)
 	}
@@ -195,7 +197,7 @@ func ParseLVs(out []byte) (map[Volume]LV, error) {
 
 // Sizes lists the logical volumes of some groups, of all if none are given, with their sizes.
 func Sizes(ctx context.Context, r remote.Runner, node string, groups ...string) ([]Size, error) {
-	out, err := r.Run(ctx, node, sizes(groups))
+	out, err := r.Run(ctx, node, SizeProbe(groups...))
 	if err != nil {
 		return nil, fmt.Errorf("listing logical volumes: %w", err)
 	}
