@@ -71,11 +71,7 @@ type Env struct {
 
 // Say adds a message to the job's log, which the user follows.
 func (e *Env) Say(format string, args ...any) {
-	text := format
-	if len(args) > 0 {
-		text = fmt.Sprintf(format, args...)
-	}
-	e.runner.message(e.index, text)
+	e.runner.message(e.index, fmt.Sprintf(format, args...))
 }
 
 // Info is a remark, Warn a problem that stops nobody, Hint advice on the problem before it, Step a phase of long work.

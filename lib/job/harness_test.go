@@ -120,6 +120,7 @@ type delay struct {
 	Panic      bool     `json:"panic,omitempty"`
 	Grow       bool     `json:"grow,omitempty"`       // names another lock each time it is asked
 	Background bool     `json:"background,omitempty"` // leave a process behind, its id in the first of Make with .bg
+	Hooked     bool     `json:"hooked,omitempty"`
 	Secret     secret   `json:"secret"`
 }
 
@@ -160,7 +161,12 @@ func (d *delaying) Check(context.Context) error {
 	return nil
 }
 
-func (d *delaying) Hooks() *hooks.Plan { return nil }
+func (d *delaying) Hooks() *hooks.Plan {
+	if !d.Hooked {
+		return nil
+	}
+	return &hooks.Plan{Path: "test-delay", Env: map[string]string{"COMMITS": strconv.Itoa(d.env.Commits())}, Pre: []string{"node1"}, Post: []string{"node1", "gone"}}
+}
 
 func (d *delaying) DryRunResult() any { return "rehearsed" }
 
@@ -227,8 +233,11 @@ func (d *delaying) Run(ctx context.Context) (any, error) {
 type local struct{ Nodes }
 
 func (local) Run(ctx context.Context, node string, c remote.Cmd) (remote.Result, error) {
-	after := remote.Inject("command", c.Line())
-	defer after()
+	defer remote.Inject("command", c.Line())()
+	c.Argv = slices.Clone(c.Argv)
+	if last := len(c.Argv) - 1; strings.HasPrefix(c.Argv[last], hooks.Dir) {
+		c.Argv[last] = filepath.Join(os.Getenv("GANTRY_TEST_QUEUE"), "..", "hooks", strings.TrimPrefix(c.Argv[last], hooks.Dir))
+	}
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Stdin = bytes.NewReader(c.Stdin)
 	out, err := cmd.Output()

@@ -232,3 +232,40 @@ func TestReservationsEndWithTheirJob(t *testing.T) {
 		t.Errorf("left by the dead job: %+v", left[0])
 	}
 }
+
+func TestHooksGoAroundTheWork(t *testing.T) {
+	q := newQueue(t)
+	base := filepath.Join(q.Dir, "..", "hooks")
+	script := func(dir, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Join(base, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(base, dir, "hook"), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := `{"Nodes":[{"uuid":"u-1","name":"node1"},{"uuid":"u-2","name":"gone","offline":true}],"Cluster":{"cluster_name":"c","master_node":"u-1"}}`
+	if err := os.WriteFile(filepath.Join(q.Dir, "..", "config.json"), []byte(cfg), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	seen := filepath.Join(base, "seen")
+	note := `echo "$GANETI_HOOKS_PATH $GANETI_HOOKS_PHASE $GANETI_COMMITS $GANETI_POST_COMMITS $GANETI_MASTER" >>` + seen
+	script("test-delay-pre.d", note)
+	script("test-delay-post.d", note+"; echo hook says no; exit 4")
+	script("config-update-post.d", note)
+	j := ended(t, q, submit(t, q, &delay{Hooked: true, Commit: true}, Options{}), Success)
+	if want := " - INFO: Test delay of job 1\n - WARNING: On u-1 script test-delay-post.d/hook failed, output: hook says no"; text(j) != want {
+		t.Errorf("log  %q\nwant %q", text(j), want)
+	}
+	data, _ := os.ReadFile(seen)
+	if want := "test-delay pre 0  node1\ntest-delay post 0 1 node1\nconfig-update post 0  node1\n"; string(data) != want {
+		t.Errorf("hooks saw %q\nwant      %q", data, want)
+	}
+
+	script("test-delay-pre.d", "echo not today; exit 1")
+	j = ended(t, q, submit(t, q, &delay{Hooked: true, Commit: true}, Options{}), Error)
+	if want := `["HooksAbort",[[["u-1","test-delay-pre.d/hook","not today"]]]]`; string(j.Ops[0].Result) != want || text(j) != "" {
+		t.Errorf("result %s, log %q", j.Ops[0].Result, text(j))
+	}
+}
