@@ -129,11 +129,8 @@ func withColon(list []string) []string {
 
 // setTags finds the tags that matter, on instances and nodes.
 func (c *Cluster) setTags(prefixes []string) {
-	exclusion := append(withColon(prefixes), remainders(c.Tags, tagExclusion)...)
-	desired := remainders(c.Tags, tagDesiredLocation)
 	for _, i := range c.Instances {
-		i.ExclTags = withPrefix(i.Tags, exclusion)
-		i.Desired = sortedSet(withPrefix(i.Tags, desired))
+		c.tagged(i, prefixes)
 	}
 	location := withColon(remainders(c.Tags, tagNodeLocation))
 	migration := withColon(remainders(c.Tags, tagMigration))
@@ -146,6 +143,15 @@ func (c *Cluster) setTags(prefixes []string) {
 	for _, i := range c.Instances {
 		i.LocationScore = c.locationScore(i)
 	}
+}
+
+// Tagged finds the tags that matter on an instance that is not on the cluster yet.
+func (c *Cluster) Tagged(i *Instance) { c.tagged(i, nil) }
+
+func (c *Cluster) tagged(i *Instance, prefixes []string) {
+	exclusion := append(withColon(prefixes), remainders(c.Tags, tagExclusion)...)
+	i.ExclTags = withPrefix(i.Tags, exclusion)
+	i.Desired = sortedSet(withPrefix(i.Tags, remainders(c.Tags, tagDesiredLocation)))
 }
 
 func (c *Cluster) locationScore(i *Instance) int {

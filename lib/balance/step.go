@@ -191,7 +191,7 @@ func newScorer(nodes NodeList) *scorer {
 
 // with returns the score with the given nodes in place of their older versions.
 func (s *scorer) with(changed []*Node) float64 {
-	var old [3]*Node
+	var old [5]*Node
 	for k, n := range changed {
 		old[k] = s.exchange(n)
 	}
@@ -210,4 +210,15 @@ func (s *scorer) exchange(n *Node) *Node {
 	old := list[s.at[n.Index]]
 	list[s.at[n.Index]] = n
 	return old
+}
+
+// withGroup is like with for the nodes of one group only; changes of other nodes do not count.
+func (s *scorer) withGroup(changed []*Node, group int) float64 {
+	inside := make([]*Node, 0, len(changed))
+	for _, n := range changed {
+		if n.Group == group {
+			inside = append(inside, n)
+		}
+	}
+	return s.with(inside)
 }

@@ -84,3 +84,11 @@ func (t Template) movable() bool {
 	}
 	return false
 }
+
+// nodeCount is how many nodes an instance of the template is on.
+func (t Template) nodeCount() int {
+	if t == DRBD {
+		return 2
+	}
+	return 1
+}

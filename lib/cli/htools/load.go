@@ -111,7 +111,9 @@ func readIAlloc(name string) (*balance.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return request.Cluster, nil
+	// The reference merges this source once more below, which counts all instances twice; so it has to be done here too.
+	_, err = balance.Merge{}.Apply(request.Cluster)
+	return request.Cluster, err
 }
 
 // ReadFile reads a whole text file. Bytes that are no UTF-8 are an error.

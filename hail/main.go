@@ -1,0 +1,118 @@
+// Command hail answers the requests of the iallocator protocol.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"gantry/lib/balance"
+	"gantry/lib/balance/iallocator"
+	"gantry/lib/cli"
+	"gantry/lib/cli/htools"
+	"gantry/lib/fault"
+)
+
+func main() { cli.Tool(declare) }
+
+func declare(c *cli.Command) {
+	h := &hail{Options: htools.New(c)}
+	h.PrintNodes()
+	h.SaveCluster()
+	h.TextData()
+	h.SimulateSpec()
+	h.Verbosity()
+	h.IgnoreUtil()
+	h.IgnoreSoftErrors()
+	h.NoCapacityChecks()
+	h.List("restrict-allocation-to", "NODE,...", "manynodes", "Restrict allocations to the given set of nodes", &h.restrict)
+	h.QueryMonD()
+	h.MonDXen()
+	h.StaticKVMMemory()
+	c.Any("file", &h.files)
+	c.Run(func(_ context.Context, env *cli.Env) error {
+		h.env = env
+		return h.run()
+	})
+}
+
+// hail is one run of the command.
+type hail struct {
+	*htools.Options
+	env      *cli.Env
+	files    []string
+	restrict []string
+}
+
+func (h *hail) run() error {
+	switch {
+	case len(h.files) == 0:
+		return htools.Fail("This program needs an input file.")
+	case len(h.files) > 1:
+		return htools.Fail("Only one argument is accepted (the input file)")
+	}
+	request, err := h.readRequest(h.files[0])
+	if err != nil {
+		return err
+	}
+	cluster := request.Cluster
+	if h.TextFile != "" || len(h.Simulate) > 0 {
+		if cluster, err = h.Load(h.env); err != nil {
+			return err
+		}
+	}
+	if h.Level() > 1 {
+		h.env.Warn("Received request: %s", request.Kind)
+	}
+	return h.answer(request, cluster)
+}
+
+func (h *hail) readRequest(name string) (*iallocator.Resolved, error) {
+	text, err := h.read(name)
+	if err != nil {
+		return nil, fault.Say(err.Error())
+	}
+	request, err := iallocator.Read(text)
+	if err != nil {
+		return nil, htools.Fail("%v", err)
+	}
+	warnings, err := balance.Merge{KVMNodeMem: h.KVMNodeMem}.Apply(request.Cluster)
+	if err != nil {
+		return nil, htools.Fail("%v", err)
+	}
+	resolved, err := request.Resolve()
+	if err != nil {
+		return nil, htools.Fail("%v", err)
+	}
+	htools.Warn(h.env, warnings)
+	return resolved, nil
+}
+
+func (h *hail) read(name string) (string, error) {
+	if name == "-" {
+		return htools.ReadAll("<stdin>", h.env.In)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return htools.ReadAll(name, f)
+}
+
+func (h *hail) answer(request *iallocator.Resolved, c *balance.Cluster) error {
+	h.TableNodes(h.env, "Initial cluster", c.Nodes)
+	if err := h.SaveState(h.env, "pre-ialloc", "before iallocator run", c, c.Whole()); err != nil {
+		return err
+	}
+	answer := request.Answer(c, balance.AllocOptions{
+		IgnoreSoftErrors: h.Balance.IgnoreSoftErrors, Capacity: h.CapacityChecks, RestrictTo: h.restrict,
+	})
+	if answer.Nodes == nil {
+		answer.Nodes, answer.Instances = c.Nodes, c.Instances
+	}
+	fmt.Fprintln(h.env.Out, answer.Text)
+	h.TableNodes(h.env, "Final cluster", answer.Nodes)
+	after := balance.Part{Nodes: answer.Nodes, Instances: answer.Instances}
+	return h.SaveState(h.env, "post-ialloc", "after iallocator run", c, after)
+}

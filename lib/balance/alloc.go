@@ -1,0 +1,247 @@
+package balance
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gantry/lib/balance/number"
+)
+
+// AllocOptions say how new instances are placed.
+type AllocOptions struct {
+	IgnoreSoftErrors bool
+	Capacity         bool     // keep the cluster able to lose any one node
+	AcceptExisting   bool     // offline nodes need not be replaceable
+	RestrictTo       []string // names of the only nodes to consider; nil means all
+	ignoredGroups    map[int]bool
+	dedicated        bool // rate places by what else would still fit
+}
+
+// Allocated is an instance on its new nodes.
+type Allocated struct {
+	Instance *Instance
+	Nodes    []*Node // the nodes with the instance on them, the primary first
+	Score    float64
+	metric   *lostMetric // instead of the score where nodes are dedicated to few instances
+}
+
+// Names lists the names of the nodes.
+func (a *Allocated) Names() []string {
+	names := make([]string, len(a.Nodes))
+	for k, n := range a.Nodes {
+		names[k] = n.Name
+	}
+	return names
+}
+
+// Search is the outcome of looking for nodes.
+type Search struct {
+	Best      *Allocated // nil if there is no place
+	Log       []string
+	failures  failures
+	successes int
+}
+
+// Describe says in one line how the search went.
+func (s *Search) Describe() string {
+	var reasons []string
+	for _, why := range s.failures.seen() {
+		reasons = append(reasons, fmt.Sprintf("%s: %d", why, s.failures[why]))
+	}
+	if s.Best == nil {
+		if len(reasons) == 0 {
+			reasons = []string{"unknown reasons"}
+		}
+		return "No valid allocation solutions, failure reasons: " + strings.Join(reasons, ", ")
+	}
+	score := number.Fixed(s.Best.Score, 8)
+	if s.Best.metric != nil {
+		score = s.Best.metric.String()
+	}
+	return fmt.Sprintf("score: %s, successes %d, failures %d (%s) for node(s) %s", score, s.successes, s.failures.total(),
+		strings.Join(reasons, ", "), strings.Join(s.Best.Names(), "/"))
+}
+
+// places are the nodes to try: single ones, or pairs as a primary with its possible secondaries.
+type places struct {
+	single []*Node
+	pairs  []placePair
+}
+
+type placePair struct {
+	primary     *Node
+	secondaries []*Node
+}
+
+// places lists the nodes to try for an instance that needs count nodes.
+func (o AllocOptions) places(nodes NodeList, count int) (p places, err error) {
+	candidates := slices.DeleteFunc(nodes.Present(), func(n *Node) bool {
+		return n.Offline || (o.RestrictTo != nil && !slices.Contains(o.RestrictTo, n.Name))
+	})
+	switch count {
+	case 1:
+		p.single = candidates
+		if len(candidates) == 0 {
+			err = errors.New("No online nodes")
+		}
+	case 2:
+		p.pairs = pairUp(candidates, candidates)
+		if len(p.pairs) == 0 {
+			err = errors.New("Not enough online nodes")
+		}
+	default:
+		err = errors.New("Unsupported number of nodes, only one or two  supported")
+	}
+	return p, err
+}
+
+func pairUp(primaries, candidates []*Node) []placePair {
+	var pairs []placePair
+	for _, p := range primaries {
+		pair := placePair{primary: p}
+		for _, s := range candidates {
+			if s.Index != p.Index && s.Group == p.Group {
+				pair.secondaries = append(pair.secondaries, s)
+			}
+		}
+		if len(pair.secondaries) > 0 {
+			pairs = append(pairs, pair)
+		}
+	}
+	return pairs
+}
+
+// search tries all places and returns the best one. The instance has the index it will have on the list.
+func (o AllocOptions) search(nodes NodeList, instances InstanceList, i *Instance, p places) *Search {
+	best := &Search{}
+	if p.pairs == nil {
+		o.collectSingles(best, nodes, instances, i, p.single)
+	} else {
+		o.collectPairs(best, nodes, instances, i, p.pairs)
+	}
+	best.Log = []string{best.Describe()}
+	return best
+}
+
+func (o AllocOptions) collectSingles(best *Search, nodes NodeList, instances InstanceList, i *Instance, candidates []*Node) {
+	scorer := newScorer(nodes)
+	var found []*Allocated
+	for _, p := range candidates {
+		placed, why := o.single(p, i)
+		if why != OK {
+			best.failures[why]++
+			continue
+		}
+		if o.dedicated {
+			placed.metric = loss(p, placed.Nodes[0])
+		} else {
+			placed.Score = scorer.with(placed.Nodes)
+		}
+		found = append(found, placed)
+	}
+	o.settle(best, nodes, instances, found)
+}
+
+func (o AllocOptions) single(p *Node, i *Instance) (*Allocated, Failure) {
+	placed := i.placed(p.Index, None)
+	if why := p.Policy.check(placed, p.Exclusive); why != OK {
+		return nil, why
+	}
+	after, why := p.addPri(i, o.IgnoreSoftErrors)
+	if why != OK {
+		return nil, why
+	}
+	return &Allocated{Instance: placed, Nodes: []*Node{after}}, OK
+}
+
+func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances InstanceList, i *Instance, pairs []placePair) {
+	stats := newStatistics(nodes)
+	for _, pair := range pairs {
+		one := &Search{}
+		var found []*Allocated
+		for _, s := range pair.secondaries {
+			placed, why := o.pair(stats, pair.primary, s, i)
+			if why != OK {
+				one.failures[why]++
+				continue
+			}
+			found = append(found, placed)
+		}
+		o.settle(one, nodes, instances, found)
+		best.merge(one)
+	}
+}
+
+// merge adds the outcome of further places; of equal ones the later wins.
+func (s *Search) merge(other *Search) {
+	s.failures.add(other.failures)
+	s.successes += other.successes
+	if other.Best == nil {
+		return
+	}
+	if s.Best == nil || !s.Best.less(other.Best) {
+		s.Best = other.Best
+	}
+}
+
+func (a *Allocated) less(b *Allocated) bool {
+	if a.metric != nil {
+		return a.metric.compare(b.metric) < 0
+	}
+	return a.Score < b.Score
+}
+
+func (o AllocOptions) pair(stats *statistics, p, s *Node, i *Instance) (*Allocated, Failure) {
+	placed := i.placed(p.Index, s.Index)
+	placed.LocationScore = commonTags(p, s)
+	if why := p.Policy.check(placed, p.Exclusive); why != OK {
+		return nil, why
+	}
+	newP, why := p.addPri(placed, o.IgnoreSoftErrors)
+	if why != OK {
+		return nil, why
+	}
+	newS, why := s.addSec(placed, p.Index, false, false)
+	if why != OK {
+		return nil, why
+	}
+	nodes := []*Node{newP, newS}
+	if o.dedicated {
+		return &Allocated{Instance: placed, Nodes: nodes, metric: loss(p, newP).plus(loss(s, newS))}, OK
+	}
+	changed := *stats
+	changed.replaced(p, newP)
+	changed.replaced(s, newS)
+	score := changed.score(stats.pairExcess([]*Node{p, s}, nodes))
+	return &Allocated{Instance: placed, Nodes: nodes, Score: score}, OK
+}
+
+// settle picks the best of the places found, of equal ones the last, that leaves the cluster able to lose a node.
+func (o AllocOptions) settle(s *Search, nodes NodeList, instances InstanceList, found []*Allocated) {
+	slices.Reverse(found)
+	slices.SortStableFunc(found, func(a, b *Allocated) int {
+		return compareAllocated(a, b)
+	})
+	s.successes = len(found)
+	for _, a := range found {
+		if o.redundantWith(nodes, instances, a) {
+			s.Best = a
+			return
+		}
+		s.failures[FailN1]++
+		s.successes--
+	}
+}
+
+// redundantWith tells whether the cluster could lose any node once the instance is placed.
+func (o AllocOptions) redundantWith(nodes NodeList, instances InstanceList, a *Allocated) bool {
+	if !o.Capacity || o.dedicated {
+		return true
+	}
+	if a.Instance.Index >= len(instances) || instances[a.Instance.Index] == nil {
+		instances = instances.with(a.Instance.Index, a.Instance)
+	}
+	return o.redundant(nodes.with(a.Nodes...), instances)
+}
