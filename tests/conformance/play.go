@@ -49,6 +49,7 @@ type Play struct {
 	Stop   int   // how many steps to run; 0 is all
 	Limit  time.Duration
 	Each   func(Outcome) // told of every step, if not nil
+	GoOn   func(error)   // told when a step of the preparation fails, and the record is played all the same; nil stops there
 }
 
 // Run prepares the stage and plays the record on it.
@@ -74,9 +75,14 @@ func (p Play) prepare(ctx context.Context, stage Stage, steps []Step) error {
 		if err != nil {
 			return err
 		}
-		if got.Exit != 0 {
-			return fmt.Errorf("preparing: %s: status %d\n%s%s", s.Cmd, got.Exit, got.Stdout, got.Stderr)
+		if got.Exit == 0 {
+			continue
 		}
+		err = fmt.Errorf("preparing: %s: status %d\n%s%s", s.Cmd, got.Exit, got.Stdout, got.Stderr)
+		if p.GoOn == nil {
+			return err
+		}
+		p.GoOn(err)
 	}
 	return nil
 }
@@ -244,6 +250,10 @@ func (o Outcome) String() string {
 	}
 	fmt.Fprintf(&b, "%4d %-9s %5.1fs %s%s\n", o.Number, o.Verdict, o.Seconds, node, cmd)
 	for _, d := range o.Diffs {
+		if d.What == "status" {
+			fmt.Fprintf(&b, "     status: recorded %s, ours %s\n", d.Want, d.Got)
+			continue
+		}
 		fmt.Fprintf(&b, "     %s, - recorded, + ours\n", d.What)
 		for line := range strings.Lines(unified(d.Want, d.Got)) {
 			b.WriteString("       " + line)

@@ -33,6 +33,7 @@ type settings struct {
 	verbose bool
 	suggest bool
 	summary bool
+	shell   bool
 }
 
 func run() error {
@@ -46,7 +47,12 @@ func run() error {
 	flag.BoolVar(&s.verbose, "v", false, "print every step as it is played")
 	flag.BoolVar(&s.suggest, "suggest", false, "print each difference as an entry for tests/differences.txt, reason left open")
 	flag.BoolVar(&s.summary, "summary", false, "print the counts only")
+	flag.BoolVar(&s.shell, "shell", false, "then open a shell on node1 before the lab ends")
+	goOn := flag.Bool("go-on", false, "play the record even if a command that prepares it fails")
 	flag.Parse()
+	if *goOn {
+		s.play.GoOn = func(err error) { fmt.Println(err) }
+	}
 	var err error
 	if s.play.Only, err = numbers(*only); err != nil {
 		return err
@@ -112,7 +118,21 @@ func (s settings) one() ([]conformance.Outcome, error) {
 	if s.verbose {
 		p.Each = func(o conformance.Outcome) { fmt.Print(o) }
 	}
-	return p.Run(ctx, l)
+	list, err := p.Run(ctx, l)
+	if s.shell {
+		openShell(l)
+	}
+	return list, err
+}
+
+func openShell(l *lab.Lab) {
+	cmd, err := l.Command("node1", "env", "TERM="+os.Getenv("TERM"), "bash", "-l")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "replay:", err)
+		return
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Run() // a person's last status says nothing about the replay
 }
 
 func (s settings) show(name string, list []conformance.Outcome) {
