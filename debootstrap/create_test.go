@@ -384,7 +384,7 @@ func TestImages(t *testing.T) {
 func TestSameAsDebiansScripts(t *testing.T) {
 	base := needCache(t)
 	if debians == "" {
-		t.Skip("ganeti-instance-debootstrap is not installed")
+		t.Skip("ganeti-instance-debootstrap cannot be had")
 	}
 	suite := sh(t, nil, `. /etc/os-release; printf %s "$VERSION_CODENAME"`)
 	arch := strings.TrimSpace(tool(t, "dpkg", "--print-architecture"))
@@ -416,7 +416,7 @@ func TestSameAsDebiansScripts(t *testing.T) {
 func TestSamePartitionTableAsDebiansScripts(t *testing.T) {
 	needCache(t)
 	if debians == "" {
-		t.Skip("ganeti-instance-debootstrap is not installed")
+		t.Skip("ganeti-instance-debootstrap cannot be had")
 	}
 	set(t, "PARTITION_STYLE=msdos\n", nil)
 	ours, theirs := newDisk(t, 2048), newDisk(t, 2048)

@@ -31,7 +31,8 @@ const (
 // inside is set in the process that runs in the namespace.
 const inside = "DEBOOTSTRAP_TEST_INSIDE"
 
-// debians is where Debian's own scripts are, for comparing; empty without them.
+// debians is where the scripts of Debian's package are, for comparing; empty when
+// it cannot be had.
 var debians string
 
 func TestMain(m *testing.M) {
@@ -100,13 +101,10 @@ func furnish(dir string) error {
 }
 
 func installOS(dir string) error {
-	if _, err := os.Stat(osDir + "/create"); err == nil {
-		debians = filepath.Join(dir, "debians")
-		if err := os.Rename(osDir, debians); err != nil {
-			if err := os.CopyFS(debians, os.DirFS(osDir)); err != nil {
-				return err
-			}
-		}
+	fetch := exec.Command("sh", "-c", "apt-get -q download ganeti-instance-debootstrap && dpkg-deb -x *.deb .")
+	fetch.Dir = dir
+	if err := fetch.Run(); err == nil {
+		debians = filepath.Join(dir, osDir)
 	}
 	for _, d := range []string{osDir, config, defaults} {
 		if err := os.RemoveAll(d); err != nil {
