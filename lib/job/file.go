@@ -34,7 +34,8 @@ type event struct {
 	Intent   *Intent         `json:"intent,omitempty"`
 	N        int             `json:"n,omitempty"` // number of the intent that an outcome is about
 	Outcome  string          `json:"outcome,omitempty"`
-	By       int             `json:"by,omitempty"` // job that resolved the intent
+	By       int             `json:"by,omitempty"`   // job that resolved the intent
+	Last     bool            `json:"last,omitempty"` // the job has ended: what endedAt looks for
 }
 
 // Kinds of events.
@@ -187,6 +188,28 @@ func (j *Job) NewMessages(since int) []LogEntry {
 		}
 	}
 	return entries
+}
+
+// endedAt says whether the last line of a job file ends the job. It reads only the end of the file; false may also mean that
+// the answer is not to be had that way.
+func endedAt(path string) bool {
+	const enough = 64 << 10
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	tail := make([]byte, min(info.Size(), enough))
+	if _, err := file.ReadAt(tail, info.Size()-int64(len(tail))); err != nil {
+		return false
+	}
+	tail = bytes.TrimSuffix(tail[:wholeLines(tail)], []byte("\n"))
+	var e event
+	return json.Unmarshal(tail[wholeLines(tail):], &e) == nil && e.Last
 }
 
 // read loads a job file.

@@ -340,10 +340,13 @@ func TestNoIDIsGivenTwiceWhenTheMasterIsLost(t *testing.T) {
 	q := newQueue(t)
 	c := &candidates{files: map[string]string{}}
 	q.Copy = CopyTo(c, func() ([]string, error) { return []string{"node2"}, nil })
-	only(t, q, 1)
-	for range 70 {
-		if id := submit(t, q, &delay{}, Options{}); strconv.Itoa(id) > c.files["node2"] && len(strconv.Itoa(id)) >= len(c.files["node2"]) {
-			t.Fatalf("job %d is beyond the bound %s that node2 keeps", id, c.files["node2"])
+	for range 14 {
+		ids, err := q.SubmitMany(t.Context(), slices.Repeat([]Request{{Ops: []Operation{&delay{}}}}, 5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := strconv.Atoi(c.files["node2"]); err != nil || ids[4] > kept {
+			t.Fatalf("job %d is beyond the bound %d that node2 keeps (%v)", ids[4], kept, err)
 		}
 	}
 	if c.asked > 2 {
@@ -359,13 +362,55 @@ func TestNoIDIsGivenTwiceWhenTheMasterIsLost(t *testing.T) {
 	if first, err := heir.takeIDs(1); err != nil || first <= 70 {
 		t.Errorf("the new master begins with %d, %v", first, err)
 	}
-	if err := q.Drain(true); err != nil {
+}
+
+func TestANewReignEndsWhatTheLastOneLeft(t *testing.T) {
+	q := newQueue(t)
+	only(t, q, 1)
+	dead, _ := hold(t, q)
+	queued := submit(t, q, &delay{}, Options{})
+	j, err := q.Load(dead)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range q.unfinished() {
-		if _, _, err := q.Cancel(t.Context(), id, false); err != nil {
+	kill(t, j.Owner.PID)
+	for owned(q.jobPath(dead)) {
+		time.Sleep(time.Millisecond)
+	}
+	if err := q.JumpAhead(t.Context(), &candidates{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, q, dead, Error)
+	ended(t, q, queued, Canceled)
+	if id := submit(t, q, &delay{}, Options{}); id != queued+idAhead+1 {
+		t.Errorf("the first job has id %d", id)
+	}
+}
+
+func TestRecoverRemovesWhatCrashesLeft(t *testing.T) {
+	q := newQueue(t)
+	old := time.Now().Add(-2 * time.Hour)
+	running, _ := hold(t, q)
+	for name, stays := range map[string]bool{"live/4711.request": false, "live/1.wake": true, "locks.99.new": false, "serial.98.new": true} {
+		if !strings.HasSuffix(name, "wake") {
+			if err := os.WriteFile(q.path(name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if name == "locks.99.new" {
+			if err := os.Chtimes(q.path(name), old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := q.Recover(); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := os.Stat(q.path(name)); (err == nil) != stays {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if j, err := q.Load(running); err != nil || j.Status() != Running {
+		t.Errorf("the running job is %v, %v", j.Status(), err)
 	}
 }
 

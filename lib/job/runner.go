@@ -71,7 +71,7 @@ func RunJob(ctx context.Context, q *Queue, id int, rt Runtime) error {
 		return err
 	}
 	defer r.bell.file.Close()
-	if err := w.record(event{Kind: evOwner, Time: w.stamp(), Owner: r.owner()}); err != nil {
+	if err := w.note(event{Kind: evOwner, Time: w.stamp(), Owner: r.owner()}); err != nil {
 		return err
 	}
 	if err := r.all(ctx); err != nil {
@@ -159,7 +159,7 @@ func (r *runner) finish(i int, result json.RawMessage, failure error) error {
 		return r.w.record(r.w.endings(failure)...)
 	}
 	e := r.w.status(i, Success)
-	e.Result = result
+	e.Result, e.Last = result, last
 	return r.w.record(e)
 }
 

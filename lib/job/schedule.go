@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"gantry/lib/fault"
 )
@@ -34,20 +36,22 @@ func (q *Queue) tend() error {
 	var ready []*Job
 	running := 0
 	for _, id := range listed {
-		j, err := read(q.jobPath(id))
+		path := q.jobPath(id)
+		if owned(path) {
+			if !endedAt(path) { // else it has only not quite gone
+				running++
+				left = append(left, id)
+			}
+			continue
+		}
+		j, err := read(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // archived, or its submission failed
 			continue
 		case err != nil:
 			q.warn("%v", err)
-			left = append(left, id)
-			continue
 		case j.Status().Final():
 			continue
-		}
-		switch {
-		case owned(q.jobPath(id)):
-			running++
 		case j.Status() == Queued && j.Starts < maxStarts:
 			ready = append(ready, j)
 		default:
@@ -181,6 +185,9 @@ func (w *writer) endings(failure error) []event {
 		}
 		events = append(events, e)
 	}
+	if len(events) > 0 {
+		events[len(events)-1].Last = true
+	}
 	return events
 }
 
@@ -233,15 +240,42 @@ func (q *Queue) setUnfinished(ids []int) error {
 	return replace(q.path("unfinished"), []byte(text), false)
 }
 
-// Recover makes the list of unfinished jobs anew and then tends the queue. The watcher does it, so that nothing is forgotten
-// for longer than its interval.
+// Recover makes the list of unfinished jobs anew, tends the queue, and removes what crashes left lying about. The watcher
+// does it, so that nothing is forgotten for longer than its interval.
 func (q *Queue) Recover() error {
 	return q.locked(func() error {
-		if err := q.setUnfinished(q.scan()); err != nil {
+		unfinished := q.scan()
+		if err := q.setUnfinished(unfinished); err != nil {
 			return err
 		}
+		live, err := filepath.Glob(q.path("live/*"))
+		if err != nil {
+			return err
+		}
+		for _, path := range live {
+			number, _, _ := strings.Cut(filepath.Base(path), ".")
+			if id, err := strconv.Atoi(number); err == nil && !slices.Contains(unfinished, id) {
+				q.clean(id)
+			}
+		}
+		q.removeHalfWritten()
 		return q.tend()
 	})
+}
+
+// removeHalfWritten removes files that were never renamed to what they were meant to be, and are older than any write takes.
+func (q *Queue) removeHalfWritten() {
+	found, err := filepath.Glob(q.path("*.new"))
+	if err != nil {
+		return
+	}
+	for _, path := range found {
+		if info, err := os.Stat(path); err == nil && q.Now().Sub(info.ModTime()) > time.Hour {
+			if err := os.Remove(path); err != nil {
+				q.warn("%v", err)
+			}
+		}
+	}
 }
 
 // thisHost is how an owner is recognised: the name of the machine and what is new with every boot.

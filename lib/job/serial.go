@@ -124,8 +124,9 @@ func (q *Queue) takeIDs(n int) (first int, err error) {
 	return serial + 1, nil
 }
 
-// JumpAhead makes this node the one that gives ids: after all that others may have given. peers are the other candidates;
-// those that do not answer may know of more.
+// JumpAhead makes this node the one that gives ids, when it becomes the master: after all that others may have given. peers
+// are the other candidates; those that do not answer may know of more. What an earlier reign of this node left in its
+// queue is ended: the cluster has gone on without it.
 func (q *Queue) JumpAhead(ctx context.Context, files Files, peers []string) error {
 	highest, err := readNumber(q.path("serial"))
 	if err != nil {
@@ -148,6 +149,9 @@ func (q *Queue) JumpAhead(ctx context.Context, files Files, peers []string) erro
 		}
 	}
 	return q.locked(func() error {
+		if err := q.endReign(); err != nil {
+			return err
+		}
 		if err := q.writeBound(bound{}); err != nil {
 			return err
 		}
@@ -156,4 +160,29 @@ func (q *Queue) JumpAhead(ctx context.Context, files Files, peers []string) erro
 		}
 		return syncDir(filepath.Clean(q.Dir))
 	})
+}
+
+// endReign cancels what is queued and buries what ran. The queue's flock is held.
+func (q *Queue) endReign() error {
+	_, boot := thisHost()
+	for _, id := range q.scan() {
+		w, err := take(q.jobPath(id), q.Now)
+		if errors.Is(err, errBusy) {
+			continue // a process of it is alive; its fence will stop it
+		}
+		if err != nil {
+			q.warn("%v", err)
+			continue
+		}
+		var failure error
+		if w.job.Status() != Queued {
+			failure = lastWords(w.job, boot)
+		}
+		err = q.end(w, failure)
+		w.close()
+		if err != nil {
+			return err
+		}
+	}
+	return q.setUnfinished(q.scan())
 }
