@@ -70,6 +70,8 @@ var sets = []struct {
 }{
 	{"choices", ", ", regexp.MustCompile(`\(choose from ([^()]*)\)`)},
 	{"one of", ", ", regexp.MustCompile(`must be one of:? ([^\n]*)`)},
+	{"templates", ", ", regexp.MustCompile(`but not enabled on the cluster: ([^\n]*)`)},
+	{"findings of one check", "\n", regexp.MustCompile(`((?:<date>   - (?:ERROR|WARNING|NOTICE)[^\n]*\n)+)`)},
 	{"nodes by UUID", "\n", regexp.MustCompile(`((?:  Node: [0-9a-f<][^\n]*\n)+)`)},
 	{"reserved addresses", "\n", regexp.MustCompile(`((?:[^\n]* - INFO: Reserved IP address of node [^\n]*\n)+)`)},
 }
