@@ -33,6 +33,7 @@ func Up(o Options, tied bool) (*Lab, error) {
 	defer told.Close()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{keeperName}
+	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.ExtraFiles = []*os.File{tell}
 	if tied {

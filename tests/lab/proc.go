@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 )
 
@@ -40,13 +41,16 @@ const statusPipe = 3
 
 const ready = "ready"
 
-// report speaks to the parent, once.
+// report speaks to the parent, once: after that the descriptor may be another file's.
 func report(text string) {
-	f := os.NewFile(statusPipe, "status")
-	if _, err := f.WriteString(text); err == nil {
+	reported.Do(func() {
+		f := os.NewFile(statusPipe, "status")
+		f.WriteString(text) // whoever listened may be gone
 		f.Close()
-	}
+	})
 }
+
+var reported sync.Once
 
 // lockDir takes the lock that whoever runs a lab holds, and fails if somebody does.
 func lockDir(dir string) (*os.File, error) {
