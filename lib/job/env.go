@@ -98,7 +98,7 @@ func (e *Env) Update(ctx context.Context, change func(cfg *config.Config) error)
 	switch {
 	case err == nil:
 		e.writes++
-		e.runner.fenced = true // a transaction asks all candidates
+		e.runner.fenced.Store(true) // a transaction asks all candidates
 	case commit.State == store.Unknown:
 		return fmt.Errorf("%w (%w)", err, ErrUnknown)
 	}
@@ -114,7 +114,7 @@ func (e *Env) Fenced(ctx context.Context) error {
 	if err := e.runner.Store.Fence(ctx, e.strength); err != nil {
 		return err
 	}
-	e.runner.fenced = true
+	e.runner.fenced.Store(true)
 	return nil
 }
 

@@ -108,6 +108,22 @@ func TestGrantNeverCollidesOrSleeps(t *testing.T) {
 	}
 }
 
+func TestResources(t *testing.T) {
+	table := line(ticketOf(14, 0, Lock{LevelNode, "d5", false}), ticketOf(15, 0, Lock{LevelNode, "d5", true}), ticketOf(16, 0, Lock{LevelNode, "d5", false}), ticketOf(17, 0, Lock{LevelNode, "d5", true}))
+	table.grant(epoch)
+	var got []string
+	for _, r := range table.Resources() {
+		got = append(got, fmt.Sprint(r))
+	}
+	want := []string{
+		"{cluster/BGL shared [14] [{shared [15 16 17]}]}", "{cluster/[lockset]  [] []}", "{node/[lockset]  [] []}",
+		"{node/d5 exclusive [14] [{exclusive [16]} {shared [15 17]}]}",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestLockNames(t *testing.T) {
 	var got []string
 	for l := LevelCluster; l <= LevelNetwork; l++ {

@@ -92,7 +92,7 @@ func (n recorded) change(ctx context.Context, in Intent, do func() error) error 
 // announce asks the fence if it must be asked, and writes the intent.
 func (n recorded) announce(ctx context.Context, in Intent) (int, error) {
 	r := n.env.runner
-	if !r.fenced || slices.Contains(urgent, in.Kind()) {
+	if !r.fenced.Load() || slices.Contains(urgent, in.Kind()) {
 		if err := n.env.Fenced(ctx); err != nil {
 			return 0, err
 		}

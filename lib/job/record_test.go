@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 
 // scripted is nodes that write down what reaches them and fail as told, by the first word of the command.
 type scripted struct {
+	mu   sync.Mutex
 	log  []string
 	fail map[string]error
 	// seen is called whenever something reaches a node
@@ -23,6 +26,8 @@ type scripted struct {
 }
 
 func (s *scripted) act(what string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.log = append(s.log, what)
 	if s.seen != nil {
 		s.seen(what)
@@ -49,12 +54,15 @@ func (s *scripted) Forget(context.Context, string, string) error { return s.act(
 
 // gate is a store that only says how often, and how strongly, the fence was asked.
 type gate struct {
+	mu     sync.Mutex
 	asked  []store.Strength
 	closed error
 }
 
 func (g *gate) Load() (*config.Config, error) { return &config.Config{}, nil }
 func (g *gate) Fence(_ context.Context, s store.Strength) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.asked = append(g.asked, s)
 	return g.closed
 }
@@ -203,5 +211,33 @@ func TestMessagesHaveGanetisForms(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// Commands go to many nodes at once; their intents and the messages in between must not get mixed up.
+func TestManyCommandsAtOnce(t *testing.T) {
+	env, file := bench(t, &scripted{}, &gate{})
+	var nodes []string
+	for i := range 40 {
+		nodes = append(nodes, "node"+strconv.Itoa(i))
+	}
+	for _, r := range remote.Each(t.Context(), nodes, 0, func(ctx context.Context, node string) (remote.Result, error) {
+		env.Info("asking %s", node)
+		return env.Nodes.Run(ctx, node, changing("make "+node, "touch", node))
+	}) {
+		if r.Err != nil {
+			t.Error(r.Err)
+		}
+	}
+	j := file()
+	seen := map[int]bool{}
+	for _, in := range j.Intents[1:] {
+		if in.Object() != in.Node || in.Outcome != "done" || seen[in.N] {
+			t.Errorf("%+v", in)
+		}
+		seen[in.N] = true
+	}
+	if messages := j.NewMessages(0); len(seen) != 40 || len(messages) != 41 || messages[40].Serial != 41 {
+		t.Errorf("%d intents, %d messages", len(seen), len(messages))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"gantry/lib/config/store"
@@ -44,7 +45,7 @@ type runner struct {
 	intent int        // number of the last intent
 	serial int        // of the last message
 
-	fenced bool // this job has asked the fence at least once
+	fenced atomic.Bool // this job has asked the fence at least once
 }
 
 // RunJob is the life of a job's process. An error means that the job was not run; what happens to the job itself stands in
