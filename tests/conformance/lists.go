@@ -23,6 +23,13 @@ type Listed struct {
 	Reason string
 }
 
+// allows tells whether the entry lists a difference of that kind, and demands whether it has to be there.
+func (l *Listed) allows(what string) bool {
+	return l != nil && (slices.Contains(l.What, what) || slices.Contains(l.What, what+"?"))
+}
+
+func (l *Listed) demands(what string) bool { return l != nil && slices.Contains(l.What, what) }
+
 // Out says that the step is not run at all, because it only follows an earlier surprise of the recorded session.
 const Out = "out"
 
@@ -51,7 +58,8 @@ func ReadDifferences() ([]Listed, error) {
 //	04-network 12 stderr: gnt-network add --network=192.0.2.0/33 net1
 //		why it is to differ
 //
-// The words before the colon say what differs: stdout, stderr, status, or out.
+// The words before the colon say what differs: stdout, stderr, status, or out. With a question mark it differs or not, as the
+// moment will have it: such steps differed when real Ganeti was played against its own record.
 func parseDifferences(r io.Reader) (list []Listed, err error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, 1<<20)
@@ -88,7 +96,7 @@ func parseListed(line string) (l Listed, err error) {
 	}
 	l.Record, l.Cmd, l.What = fields[0], cmd, fields[2:]
 	for _, what := range l.What {
-		if !slices.Contains([]string{"stdout", "stderr", "status", Out}, what) {
+		if !slices.Contains([]string{"stdout", "stderr", "status", Out}, strings.TrimSuffix(what, "?")) {
 			return l, fmt.Errorf("unknown kind of difference %q", what)
 		}
 	}

@@ -91,6 +91,9 @@ func TestListedStepsAreHeldToTheirList(t *testing.T) {
 		"listed, and something else":   {Answer{"other\n", "more\n", 0}, []string{"stdout"}, Different},
 		"listed, yet the same":         {Answer{"recorded\n", "noise\n", 0}, []string{"stdout"}, Stale},
 		"listed, and half of it there": {Answer{"other\n", "noise\n", 0}, []string{"stdout", "stderr"}, Stale},
+		"may differ, and does":         {Answer{"other\n", "noise\n", 0}, []string{"stdout?"}, Expected},
+		"may differ, and does not":     {Answer{"recorded\n", "noise\n", 0}, []string{"stdout?"}, Same},
+		"may differ, but not so":       {Answer{"recorded\n", "noise\n", 1}, []string{"stdout?"}, Different},
 	} {
 		o := Outcome{Step: step, Got: tt.got}
 		var entry *Listed

@@ -157,20 +157,17 @@ func (o *Outcome) judge(c *comparison, record string, entry *Listed) {
 	}
 	o.Diffs = c.differs(o.Step, o.Got)
 	var unlisted, missing bool
-	for _, d := range o.Diffs {
-		unlisted = unlisted || entry == nil || !slices.Contains(entry.What, d.What)
-	}
-	if entry != nil {
-		for _, what := range entry.What {
-			missing = missing || !slices.ContainsFunc(o.Diffs, func(d Difference) bool { return d.What == what })
-		}
+	for _, what := range []string{"stdout", "stderr", "status"} {
+		differs := slices.ContainsFunc(o.Diffs, func(d Difference) bool { return d.What == what })
+		unlisted = unlisted || differs && !entry.allows(what)
+		missing = missing || !differs && entry.demands(what)
 	}
 	switch {
 	case unlisted:
 		o.Verdict = Different
 	case missing:
 		o.Verdict = Stale
-	case entry != nil:
+	case len(o.Diffs) > 0:
 		o.Verdict = Expected
 	default:
 		o.Verdict = Same
