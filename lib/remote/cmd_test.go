@@ -62,6 +62,10 @@ func TestErrorNamesTheNodeOnce(t *testing.T) {
 	if got, want := err.Error(), "node node2: connection lost"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	probe := &Error{Node: "n", Line: Script("# Looks at volumes.\nlvs\nvgs '$1'\n", "x y").Line(), Status: 1}
+	if got, want := probe.Error(), "node n: sh -c '# Looks at volumes.…' sh 'x y': exit status 1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	long := &Error{Node: "n", Line: Command("sh", "-c", strings.Repeat("ü\n", 5000)).Line(), Stderr: []byte(strings.Repeat("x", 1e6))}
 	if got := long.Error(); len(got) > 800 || strings.Contains(got, "\n") {
 		t.Errorf("%d bytes: %q", len(got), got)

@@ -170,7 +170,10 @@ func (f *follower) follow(ctx context.Context) (Result, error) {
 func (f *follower) look(ctx context.Context) (workNews, error) {
 	c := Script(workFollow, f.pool.opts.WorkDir, f.id, fmt.Sprint(f.out), fmt.Sprint(f.err), seconds(f.wait), fmt.Sprint(followChunk))
 	c.Limit = f.wait + 20*time.Second
-	r, err := f.pool.Run(ctx, f.node, c)
+	// Looking is no action: it is not logged, or a long installation would fill the logs.
+	x := &execution{cmd: c, quiet: true}
+	x.stdout.max = 2*followChunk + 1<<10
+	r, err := f.pool.run(ctx, f.node, x)
 	if err != nil {
 		return workNews{}, err
 	}
@@ -183,8 +186,12 @@ func (f *follower) look(ctx context.Context) (workNews, error) {
 
 // worthAnotherLook says whether the way to the node, and not the node, was what failed.
 func worthAnotherLook(err error) bool {
-	_, refused := errors.AsType[*HostKeyError](err)
-	return !refused && (OutcomeOf(err) == Unknown || errors.Is(err, ErrUnreachable))
+	for _, cause := range []error{errLost, errLimit, errTimeout, ErrUnreachable} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 // digest takes the news in; done when there is nothing more to come.

@@ -17,7 +17,8 @@ var ErrNoForwarding = errors.New("sshd on the node forbids agent forwarding")
 
 var errOneKey = errors.New("the agent only signs with its one key")
 
-// oneKey is an agent that signs with the master's key and does nothing else.
+// oneKey is an agent that signs with the master's key. Asked to change what it holds it does nothing; refusing would make
+// the library print to our stderr.
 type oneKey struct{ key ssh.AlgorithmSigner }
 
 func (a oneKey) List() ([]*agent.Key, error) {
@@ -44,11 +45,11 @@ func (a oneKey) SignWithFlags(key ssh.PublicKey, data []byte, flags agent.Signat
 }
 
 func (a oneKey) Signers() ([]ssh.Signer, error)           { return []ssh.Signer{a.key}, nil }
-func (a oneKey) Add(agent.AddedKey) error                 { return errOneKey }
-func (a oneKey) Remove(ssh.PublicKey) error               { return errOneKey }
-func (a oneKey) RemoveAll() error                         { return errOneKey }
-func (a oneKey) Lock([]byte) error                        { return errOneKey }
-func (a oneKey) Unlock([]byte) error                      { return errOneKey }
+func (a oneKey) Add(agent.AddedKey) error                 { return nil }
+func (a oneKey) Remove(ssh.PublicKey) error               { return nil }
+func (a oneKey) RemoveAll() error                         { return nil }
+func (a oneKey) Lock([]byte) error                        { return nil }
+func (a oneKey) Unlock([]byte) error                      { return nil }
 func (a oneKey) Extension(string, []byte) ([]byte, error) { return nil, agent.ErrExtensionUnsupported }
 
 // lendingSession opens a session with the agent forwarded, on a connection of its own: sshd forwards once a connection

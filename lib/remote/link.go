@@ -121,29 +121,24 @@ func (c *connection) keepAlive(interval time.Duration) {
 		case <-c.gone:
 			return
 		case <-time.After(interval):
+			c.prove(3 * interval)
 		}
-		answered := make(chan error, 1)
-		go func() {
-			_, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil)
-			answered <- err
-		}()
-		select {
-		case err := <-answered:
-			if err == nil {
-				continue
-			}
-		case <-time.After(3 * interval):
-		}
-		c.client.Close()
-		return
 	}
 }
 
-// session waits for a place and opens a channel in it. A server that takes fewer channels than we have places for loses
-// the place for good; the command then waits for one that is in use.
+// prove closes the connection unless the node answers in time. The answer costs no channel and no process.
+func (c *connection) prove(within time.Duration) {
+	late := time.AfterFunc(within, func() { c.client.Close() })
+	defer late.Stop()
+	if _, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+		c.client.Close()
+		<-c.gone
+	}
+}
+
+// session waits for a place, for as long as ctx lets it, and opens a channel in it. A server that takes fewer channels than
+// we have places for loses the place for good; the command then waits for one that is in use.
 func (c *connection) session(ctx context.Context, limit time.Duration) (*session, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no channel within %v", limit))
-	defer cancel()
 	for alone := 1; ; {
 		select {
 		case <-c.places:
@@ -152,7 +147,7 @@ func (c *connection) session(ctx context.Context, limit time.Duration) (*session
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		s, err := c.openSession(ctx)
+		s, err := c.openSession(ctx, limit)
 		if err == nil {
 			c.active.Add(1)
 			return s, nil
@@ -170,8 +165,10 @@ func (c *connection) session(ctx context.Context, limit time.Duration) (*session
 	}
 }
 
-// openSession opens the channel; one that opens after ctx has ended is closed again.
-func (c *connection) openSession(ctx context.Context) (*session, error) {
+// openSession opens the channel; one that opens too late is closed again, and a connection on which none opens is proved.
+func (c *connection) openSession(ctx context.Context, limit time.Duration) (*session, error) {
+	late := time.NewTimer(limit)
+	defer late.Stop()
 	type opened struct {
 		channel  ssh.Channel
 		requests <-chan *ssh.Request
@@ -182,20 +179,30 @@ func (c *connection) openSession(ctx context.Context) (*session, error) {
 		channel, requests, err := c.client.OpenChannel("session", nil)
 		reply <- opened{channel, requests, err}
 	}()
+	closeLate := func() {
+		if o := <-reply; o.err == nil {
+			go ssh.DiscardRequests(o.requests)
+			o.channel.Close()
+		}
+	}
 	select {
 	case o := <-reply:
+		if _, refused := errors.AsType[*ssh.OpenChannelError](o.err); o.err != nil && !refused {
+			c.client.Close()
+			<-c.gone
+			return nil, errLost
+		}
 		if o.err != nil {
 			return nil, o.err
 		}
 		return &session{c, o.channel, o.requests}, nil
 	case <-ctx.Done():
-		go func() {
-			if o := <-reply; o.err == nil {
-				go ssh.DiscardRequests(o.requests)
-				o.channel.Close()
-			}
-		}()
+		go closeLate()
 		return nil, context.Cause(ctx)
+	case <-late.C:
+		go closeLate()
+		c.prove(limit / 4)
+		return nil, fmt.Errorf("no channel within %v", limit)
 	}
 }
 

@@ -36,7 +36,7 @@ type Options struct {
 type Deadlines struct {
 	Connect   time.Duration // TCP connect
 	Handshake time.Duration // from there until logged in
-	Open      time.Duration // a new channel on an open connection
+	Open      time.Duration // the answer to a new channel on an open connection
 	Grace     time.Duration // what the node gets beyond a command's limit before the answer is given up
 	Drain     time.Duration // how long a child of an ended command may hold its output
 	Keepalive time.Duration // between two; the connection is given up when three went unanswered
@@ -141,14 +141,28 @@ func (p *Pool) run(ctx context.Context, node string, x *execution) (Result, erro
 	defer after()
 
 	started := time.Now()
-	x.in = input(header(c, p.opts.NodeLog, started), c.Stdin, x.more)
-	x.stdout.max, x.stderr.max, x.stderr.drop = p.opts.MaxOutput, maxStderr, true
-	x.drain = p.opts.Deadlines.Drain
+	p.prepare(x, started)
 	err = p.execute(ctx, host, x)
 	result := x.result(time.Since(started))
 	err = p.judge(node, x, result, err)
-	p.log.write(node, c.logLine(), result, err)
+	if !x.quiet {
+		p.log.write(node, c.logLine(), result, err)
+	}
 	return result, err
+}
+
+// prepare sets what all commands have in common.
+func (p *Pool) prepare(x *execution, now time.Time) {
+	nodeLog := p.opts.NodeLog
+	if x.quiet {
+		nodeLog = ""
+	}
+	x.in = input(header(x.cmd, nodeLog, now), x.cmd.Stdin, x.more)
+	if x.stdout.max == 0 {
+		x.stdout.max = p.opts.MaxOutput
+	}
+	x.stderr.max, x.stderr.drop = maxStderr, true
+	x.drain = p.opts.Deadlines.Drain
 }
 
 // execute hands x to the transport. The error is nil when the command's status came.
@@ -208,6 +222,7 @@ type execution struct {
 	in             io.Reader // header and all input
 	stdout, stderr output
 	drain          time.Duration
+	quiet          bool              // not for the logs
 	keepLent       func(*connection) // takes the connection over which the key is lent, instead of closing it
 	status         int
 	signal         string // that ended the command, without SIG

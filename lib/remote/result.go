@@ -54,7 +54,7 @@ type Error struct {
 // Error is one line; it shows the first words of the command and of its stderr.
 func (e *Error) Error() string {
 	parts := []string{"node " + e.Node}
-	if line := shorten(withoutTimeout(e.Line), 200); line != "" {
+	if line := shorten(withoutScript(withoutTimeout(e.Line)), 200); line != "" {
 		parts = append(parts, line)
 	}
 	switch {
@@ -90,6 +90,17 @@ func withoutTimeout(line string) string {
 	}
 	_, command, _ := strings.Cut(rest, " ")
 	return command
+}
+
+// withoutScript leaves of a probe's text the first line, which says what it is for.
+func withoutScript(line string) string {
+	text, isScript := strings.CutPrefix(line, "sh -c '")
+	first, _, long := strings.Cut(text, "\n")
+	end := strings.LastIndex(line, "\n' sh")
+	if !isScript || !long || end < 0 {
+		return line
+	}
+	return "sh -c '" + shorten(first, 80) + "…" + line[end+1:]
 }
 
 // shorten makes text one line of at most about n bytes.

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"time"
 
@@ -36,7 +37,12 @@ func (s *session) run(ctx context.Context, x *execution) error {
 	copied := make(chan error, 2)
 	go copyTo(&x.stdout, s.channel, copied)
 	go copyTo(&x.stderr, s.channel.Stderr(), copied)
-	return x.await(ctx, status, copied)
+	err := x.await(ctx, status, copied)
+	if errors.Is(err, errLimit) {
+		// The node itself should have ended the command long before: is it still there?
+		go s.connection.prove(5 * time.Second)
+	}
+	return err
 }
 
 // start asks for the preamble. While it has no header it does nothing, so that a failure here proves that nothing ran.

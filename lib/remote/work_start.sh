@@ -13,7 +13,7 @@ if [ "$(wc -c <"$new")" -ne "$size" ]; then
 fi
 # The lock file is also the mark that this id was started: a second start, after a lost answer, does nothing.
 set -C
-if ! { : >"$base.lock"; } 2>/dev/null; then
+if ! (: >"$base.lock") 2>/dev/null; then
 	rm -f "$new"
 	[ -e "$base.lock" ] && exit 0
 	echo "cannot write to $dir" >&2

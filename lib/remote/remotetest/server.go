@@ -87,6 +87,9 @@ func (s *Server) Cut() {
 	s.conns = nil
 }
 
+// Close takes no new connections; those that are open stay.
+func (s *Server) Close() { s.listener.Close() }
+
 func (s *Server) listen() {
 	for n := 1; ; n++ {
 		conn, err := s.listener.Accept()
