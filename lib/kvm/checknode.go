@@ -15,13 +15,7 @@ import (
 //go:embed checknode.sh
 var checkNodeScript string
 
-var missing = map[rune]string{
-	'f': "not found or not a file",
-	'd': "not found or not a directory",
-	'u': "not found or not a file or URL",
-}
-
-// CheckNode checks on a node what CheckSyntax cannot know: files, users, interfaces and what its qemu can do. The error is
+// CheckNode checks on a node what config.CheckHV cannot know: files, users, interfaces and what its qemu can do. The error is
 // Ganeti's text without the words "Hypervisor parameter validation failed on node N: ", which the caller adds.
 func CheckNode(ctx context.Context, r remote.Runner, node string, hv config.Params) error {
 	out, err := r.Run(ctx, node, checkNode(hv))
@@ -32,15 +26,25 @@ func CheckNode(ctx context.Context, r remote.Runner, node string, hv config.Para
 }
 
 // pathsOf are the parameters that name something on the node.
-func pathsOf(hv config.Params) []rule {
-	var out []rule
-	for _, r := range rules {
-		value := hv.String(r.name)
-		if r.onNode != 0 && value != "" && (r.onNode != 'u' || !isURL(value)) {
-			out = append(out, r)
+func pathsOf(hv config.Params) []config.Param {
+	var out []config.Param
+	for _, p := range config.HVTable(config.HVKVM) {
+		if value := hv.String(p.Name); p.OnNode != "" && value != "" && !isURL(value) {
+			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// missing says in Ganeti's words what is wrong with a path.
+func missing(p config.Param) string {
+	switch {
+	case p.OnNode == config.IsDir:
+		return "not found or not a directory"
+	case strings.HasPrefix(p.Name, "cdrom"):
+		return "not found or not a file or URL"
+	}
+	return "not found or not a file"
 }
 
 // checkNode asks for all of it in one go; qemu itself only if an answer depends on it.
@@ -50,8 +54,8 @@ func checkNode(hv config.Params) remote.Cmd {
 		emulator = hv.String("kvm_path")
 	}
 	args := []string{emulator, hv.String("security_domain")}
-	for _, r := range pathsOf(hv) {
-		args = append(args, onOff(r.onNode == 'd', "d", "f"), hv.String(r.name))
+	for _, p := range pathsOf(hv) {
+		args = append(args, onOff(p.OnNode == config.IsDir, "d", "f"), hv.String(p.Name))
 	}
 	return remote.Script(checkNodeScript, args...)
 }
@@ -64,14 +68,14 @@ func judge(hv config.Params, out []byte) error {
 		if err != nil || n < 0 || n >= len(paths) {
 			return fmt.Errorf("checking hypervisor parameters: unexpected answer %q", line)
 		}
-		r := paths[n]
-		return fail("Parameter '%s' fails validation: %s (current value: '%s')", r.name, missing[r.onNode], hv.String(r.name))
+		p := paths[n]
+		return fail("Parameter '%s' fails validation: %s (current value: '%s')", p.Name, missing(p), hv.String(p.Name))
 	}
 	if user := hv.String("security_domain"); user != "" && strings.TrimSpace(parts["user"]) == "" {
 		return fail("Unknown security domain user %s", user)
 	}
 	interfaces := strings.Fields(parts["interfaces"])
-	if where := hv.String("vnc_bind_address"); where != "" && !normalized(where) && !bindable(where, interfaces) {
+	if where := hv.String("vnc_bind_address"); where != "" && !config.IsNormAbsPath(where) && !bindable(where, interfaces) {
 		return fail("VNC: The vnc_bind_address parameter must be either a valid IP address, an interface name, or an absolute path")
 	}
 	if err := judgeSpice(hv, parts["help"], interfaces); err != nil {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"gantry/lib/config"
 	"gantry/lib/remote"
 )
 
@@ -25,13 +26,24 @@ type Emulator struct {
 	ReachableISO   map[string]bool     // CD-ROM URLs that were asked for and answer
 }
 
-// ProbeEmulator asks the qemu at kvmPath of a node. urls are CD-ROM images to be tried.
+// ProbeEmulator asks the qemu at kvmPath of a node. urls are CD-ROM images to be tried, see ImageURLs.
 func ProbeEmulator(ctx context.Context, r remote.Runner, node, kvmPath string, urls ...string) (Emulator, error) {
 	out, err := r.Run(ctx, node, probeEmulator(kvmPath, urls))
 	if err != nil {
 		return Emulator{}, fmt.Errorf("asking %s for its version: %w", kvmPath, err)
 	}
 	return parseEmulator(out.Stdout)
+}
+
+// ImageURLs are the CD-ROM images that a guest loads over the network; they must be tried before it starts.
+func ImageURLs(hv config.Params) []string {
+	var urls []string
+	for _, name := range []string{"cdrom_image_path", "cdrom2_image_path"} {
+		if isURL(hv.String(name)) {
+			urls = append(urls, hv.String(name))
+		}
+	}
+	return urls
 }
 
 func probeEmulator(kvmPath string, urls []string) remote.Cmd {

@@ -173,8 +173,13 @@ func TestLifeOfAGuest(t *testing.T) {
 	l.softReboot(ctx, g, e)
 	l.migrate(ctx, g, e)
 
+	// The second QMP socket is free for a listener, as Ganeti's kvmd was one.
+	l.sh("node2", "(echo '{\"execute\":\"qmp_capabilities\"}'; sleep 8) | socat STDIO UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/web.kvmd >/run/events 2>&1 & sleep 0.5")
 	begin := time.Now()
 	l.must("stop", Stop(ctx, l, "node2", "web", time.Second, true))
+	if events := l.sh("node2", "cat /run/events"); !strings.Contains(events, `"event": "POWERDOWN"`) {
+		t.Errorf("the guest was not asked to power off: %s", events)
+	}
 	if took := time.Since(begin); took < time.Second || took > 15*time.Second {
 		t.Errorf("stop took %v", took)
 	}
@@ -277,6 +282,76 @@ func TestFailedMigration(t *testing.T) {
 	}
 	if err := CleanUp(ctx, l, "node1", "web"); err == nil || err.Error() != "Cannot cleanup a live instance" {
 		t.Errorf("CleanUp = %v", err)
+	}
+}
+
+// A guest that ends while it is waited for is not waited for any longer, and one whose qemu stays behind is noticed too.
+func TestStopNoticesTheEnd(t *testing.T) {
+	l := newLab(t, "node1")
+	e, err := ProbeEmulator(t.Context(), l, "node1", "/usr/bin/qemu-system-x86_64")
+	l.must("probe", err)
+	g := Guest{Name: "web", UUID: "0865fa6d-5175-4247-adfd-d0f702a76448", HV: defaults(), VCPUs: 1, MaxMem: 64}
+	rt, err := Prepare(g, e)
+	l.must("prepare", err)
+	l.must("start", Start(t.Context(), l, "node1", rt, LaunchOf(g), e, nil))
+	ended := make(chan error)
+	go func() {
+		time.Sleep(time.Second)
+		ended <- change(t.Context(), l, "node1", "web", "ends", request{Execute: "quit"})
+	}()
+	begin := time.Now()
+	l.must("stop", Stop(t.Context(), l, "node1", "web", 50*time.Second, true))
+	l.must("quit", <-ended)
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("stop took %v", took)
+	}
+
+	launch := LaunchOf(g)
+	launch.UserShutdown = true
+	rt.Command = append(rt.Command, "-no-reboot") // with which a reset ends the guest as its user would
+	l.must("start", Start(t.Context(), l, "node1", rt, launch, e, nil))
+	l.must("resume", Resume(t.Context(), l, "node1", "web"))
+	l.must("reset", change(t.Context(), l, "node1", "web", "resets", request{Execute: "system_reset"}))
+	var s State
+	for range 20 {
+		if s = l.state("node1", "web"); s.Down {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if s.PID == 0 || !s.Down || s.Running() {
+		t.Errorf("after the guest's own shutdown: %+v", s)
+	}
+	begin = time.Now()
+	l.must("stop", Stop(t.Context(), l, "node1", "web", 50*time.Second, true))
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("stop took %v", took)
+	}
+}
+
+// The console joins a terminal to the serial line and wakes a guest that waits.
+func TestConsoleWakesTheGuest(t *testing.T) {
+	l := newLab(t, "node1")
+	e, err := ProbeEmulator(t.Context(), l, "node1", "/usr/bin/qemu-system-x86_64")
+	l.must("probe", err)
+	g := Guest{Name: "web", UUID: "0865fa6d-5175-4247-adfd-d0f702a76448", HV: defaults(), VCPUs: 1, MaxMem: 64, Paused: true}
+	set(g.HV, "serial_console=true")
+	rt, err := Prepare(g, e)
+	l.must("prepare", err)
+	l.must("start", Start(t.Context(), l, "node1", rt, LaunchOf(g), e, nil))
+	t.Cleanup(func() { l.must("kill", Kill(context.Background(), l, "node1", "web")) })
+	l.must("resume", Resume(t.Context(), l, "node1", "web"))
+	l.must("pause", Pause(t.Context(), l, "node1", "web"))
+	line := remote.Quote(ConsoleOf("web", "node1", 0, g.HV).Argv...)
+	out, err := l.Run(t.Context(), "node1", remote.Command("script", "--quiet", "--return", "--log-out", "/dev/null", "--command", "timeout 6 "+line))
+	if err != nil && !strings.Contains(err.Error(), "124") {
+		t.Errorf("console: %v", err)
+	}
+	if !strings.Contains(string(out.Stdout), "Instance web is paused, unpausing\r\n") {
+		t.Errorf("console: %q", out.Stdout)
+	}
+	if s := l.state("node1", "web"); s.Status != "running" {
+		t.Errorf("after the console: %+v", s)
 	}
 }
 

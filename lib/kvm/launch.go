@@ -112,11 +112,12 @@ func driveOptions(d Disk, r Runtime) string {
 	if external(d.DevType) {
 		cache = "none" // another node must see every write when the guest moves
 	}
-	text := ",aio=threads"
-	switch {
-	case r.HV.String("disk_aio") == "native":
-		text = ",aio=native,cache=none"
-	case cache != "default":
+	aio := r.HV.String("disk_aio")
+	if aio == "native" {
+		cache = "none" // qemu has it with nothing else
+	}
+	text := ",aio=" + aio
+	if cache != "default" {
 		text += ",cache=" + cache
 	}
 	if discard := r.HV.String("disk_discard"); discard != "default" {
