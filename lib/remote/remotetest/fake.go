@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type Fake struct {
 	inOrder  bool
 	sent     []Sent
 	files    map[string]File
+	staged   int
 }
 
 // Sent is a command that reached the fake.
@@ -159,23 +161,32 @@ func (f *Fake) check() {
 }
 
 // Put keeps the file, as Pool.Put would on the node.
-func (f *Fake) Put(ctx context.Context, node, path string, data []byte, mode os.FileMode) error {
+func (f *Fake) Put(ctx context.Context, node, file string, data []byte, mode os.FileMode) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.files[node+":"+path] = File{slices.Clone(data), mode}
+	f.files[node+":"+file] = File{slices.Clone(data), mode}
 	return nil
 }
 
+// Stage keeps the file beside the one named; the first is called .NAME.gantry-1.
+func (f *Fake) Stage(ctx context.Context, node, file string, data []byte, mode os.FileMode) (temp string, err error) {
+	f.mu.Lock()
+	f.staged++
+	temp = fmt.Sprintf("%s/.%s.gantry-%d", path.Dir(file), path.Base(file), f.staged)
+	f.mu.Unlock()
+	return temp, f.Put(ctx, node, temp, data, mode)
+}
+
 // Get gives back what Put or the test put there.
-func (f *Fake) Get(ctx context.Context, node, path string) ([]byte, error) {
-	file, ok := f.File(node, path)
+func (f *Fake) Get(ctx context.Context, node, file string) ([]byte, error) {
+	kept, ok := f.File(node, file)
 	if !ok {
-		return nil, &remote.Error{Node: node, Outcome: remote.Failed, Err: &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}}
+		return nil, &remote.Error{Node: node, Outcome: remote.Failed, Err: &fs.PathError{Op: "open", Path: file, Err: fs.ErrNotExist}}
 	}
-	return file.Data, ctx.Err()
+	return kept.Data, ctx.Err()
 }
 
 // File looks at a file of a fake node.
