@@ -58,7 +58,9 @@ func Environment(phase Phase, opcode string, c Cluster, pre, post *Plan) map[str
 		"GANETI_HOOKS_PATH":    pre.Path,
 		"GANETI_CLUSTER":       c.Name,
 		"GANETI_MASTER":        c.Master,
-		"GANETI_OBJECT_TYPE":   objectType(pre.Path),
+	}
+	if pre.Path != "" { // else it is only the base of ForConfigUpdate
+		env["GANETI_OBJECT_TYPE"] = objectType(pre.Path)
 	}
 	for name, value := range pre.Env {
 		env["GANETI_"+name] = value

@@ -164,6 +164,10 @@ func TestEnvironment(t *testing.T) {
 	if update["GANETI_HOOKS_PATH"] != "config-update" || update["GANETI_POST_AMOUNT"] != "" || update["GANETI_OP_TARGET"] != "web" {
 		t.Errorf("configuration update: %v", update)
 	}
+	bare := ForConfigUpdate(Environment(Pre, "OP_TAGS_SET", Cluster{}, &Plan{}, nil))
+	if _, ok := bare["GANETI_OBJECT_TYPE"]; ok || bare["GANETI_OP_CODE"] != "OP_TAGS_SET" {
+		t.Errorf("an operation without hooks: %v", bare)
+	}
 	for path, want := range map[string]string{"cluster-verify": "CLUSTER", "node-add": "NODE", "group-rename": "GROUP", "network-connect": "NETWORK", "mirrors-replace": "INSTANCE"} {
 		if got := objectType(path); got != want {
 			t.Errorf("%s is about %s, want %s", path, got, want)

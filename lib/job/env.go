@@ -92,6 +92,7 @@ func (e *Env) Update(ctx context.Context, change func(cfg *config.Config) error)
 	for _, w := range commit.Warnings {
 		e.Warn("%s", w)
 	}
+	before := e.Config
 	if commit.Config != nil {
 		e.Config = commit.Config
 	}
@@ -99,10 +100,27 @@ func (e *Env) Update(ctx context.Context, change func(cfg *config.Config) error)
 	case err == nil:
 		e.writes++
 		e.runner.fenced.Store(true) // a transaction asks all candidates
+		if slices.Equal(candidates(before), candidates(e.Config)) {
+			return nil
+		}
+		if err := e.runner.queue.coverAnew(ctx); err != nil {
+			e.Warn("%v", err)
+		}
 	case commit.State == store.Unknown:
 		return fmt.Errorf("%w (%w)", err, ErrUnknown)
 	}
 	return err
+}
+
+// candidates names the nodes that keep copies and can be asked.
+func candidates(cfg *config.Config) []string {
+	var names []string
+	for _, n := range cfg.MasterCandidates() {
+		if !n.Offline {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // Commits is how many transactions the operation has made.

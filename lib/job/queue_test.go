@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gantry/lib/fault"
+	"gantry/lib/remote"
 )
 
 // only lets one job run at a time.
@@ -314,14 +315,14 @@ func TestADamagedFileHidesNoOthers(t *testing.T) {
 	}
 }
 
-// candidates is other nodes that keep the serial.
-type candidates struct {
+// keepers is other nodes that keep the serial.
+type keepers struct {
 	dead  bool
 	files map[string]string
 	asked int
 }
 
-func (c *candidates) Put(_ context.Context, node, path string, data []byte, _ os.FileMode) error {
+func (c *keepers) Put(_ context.Context, node, path string, data []byte, _ os.FileMode) error {
 	if c.asked++; c.dead {
 		return errors.New("unreachable")
 	}
@@ -329,7 +330,11 @@ func (c *candidates) Put(_ context.Context, node, path string, data []byte, _ os
 	return nil
 }
 
-func (c *candidates) Get(_ context.Context, node, path string) ([]byte, error) {
+func (c *keepers) Run(context.Context, string, remote.Cmd) (remote.Result, error) {
+	return remote.Result{}, errors.New("unreachable")
+}
+
+func (c *keepers) Get(_ context.Context, node, path string) ([]byte, error) {
 	if text, ok := c.files[node]; ok && !c.dead {
 		return []byte(text + "\n"), nil
 	}
@@ -338,7 +343,7 @@ func (c *candidates) Get(_ context.Context, node, path string) ([]byte, error) {
 
 func TestNoIDIsGivenTwiceWhenTheMasterIsLost(t *testing.T) {
 	q := newQueue(t)
-	c := &candidates{files: map[string]string{}}
+	c := &keepers{files: map[string]string{}}
 	q.Copy = CopyTo(c, func() ([]string, error) { return []string{"node2"}, nil })
 	for range 14 {
 		ids, err := q.SubmitMany(t.Context(), slices.Repeat([]Request{{Ops: []Operation{&delay{}}}}, 5))
@@ -351,6 +356,9 @@ func TestNoIDIsGivenTwiceWhenTheMasterIsLost(t *testing.T) {
 	}
 	if c.asked > 2 {
 		t.Errorf("node2 was asked %d times for 70 jobs", c.asked)
+	}
+	if err := q.coverAnew(t.Context()); err != nil || c.asked < 3 {
+		t.Errorf("a new candidate was not told: %v", err)
 	}
 	heir, err := openTestQueue(filepath.Join(t.TempDir(), "queue"))
 	if err != nil {
@@ -377,7 +385,7 @@ func TestANewReignEndsWhatTheLastOneLeft(t *testing.T) {
 	for owned(q.jobPath(dead)) {
 		time.Sleep(time.Millisecond)
 	}
-	if err := q.JumpAhead(t.Context(), &candidates{}, nil); err != nil {
+	if err := q.JumpAhead(t.Context(), &keepers{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	ended(t, q, dead, Error)
@@ -416,7 +424,7 @@ func TestRecoverRemovesWhatCrashesLeft(t *testing.T) {
 
 func TestASilentCandidateDoesNotStopTheQueue(t *testing.T) {
 	q := newQueue(t)
-	c := &candidates{dead: true}
+	c := &keepers{dead: true}
 	q.Copy = CopyTo(c, func() ([]string, error) { return []string{"node2"}, nil })
 	for range 3 {
 		ended(t, q, submit(t, q, &delay{}, Options{}), Success)

@@ -33,23 +33,33 @@ type Files interface {
 // Copier writes a file on the other master candidates. It says how many there are and how many have it durably.
 type Copier func(ctx context.Context, path string, data []byte) (copies, peers int)
 
-// CopyTo is the Copier for the nodes that peers names. All are asked at once and given five seconds.
-func CopyTo(files Files, peers func() ([]string, error)) Copier {
+// CopyTo is the Copier for the nodes that peers names. All are asked at once and given five seconds. A node that has no queue
+// yet gets one.
+func CopyTo(nodes interface {
+	remote.Runner
+	Files
+}, peers func() ([]string, error)) Copier {
 	return func(ctx context.Context, path string, data []byte) (copies, count int) {
-		nodes, err := peers()
-		if err != nil || len(nodes) == 0 {
-			return 0, len(nodes)
+		names, err := peers()
+		if err != nil || len(names) == 0 {
+			return 0, len(names)
 		}
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		for _, r := range remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (struct{}, error) {
-			return struct{}{}, files.Put(ctx, node, path, data, 0o640)
+		for _, r := range remote.Each(ctx, names, 0, func(ctx context.Context, node string) (any, error) {
+			if nodes.Put(ctx, node, path, data, 0o640) == nil {
+				return nil, nil
+			}
+			if _, err := nodes.Run(ctx, node, remote.Command("mkdir", "-p", "-m", "750", filepath.Dir(path))); err != nil {
+				return nil, err
+			}
+			return nil, nodes.Put(ctx, node, path, data, 0o640)
 		}) {
 			if r.Err == nil {
 				copies++
 			}
 		}
-		return copies, len(nodes)
+		return copies, len(names)
 	}
 }
 
@@ -101,6 +111,14 @@ func (q *Queue) cover(ctx context.Context, n int) error {
 		}
 		return q.writeBound(b)
 	})
+}
+
+// coverAnew gives candidates that have just become such the bound: they may be all that is left of it one day.
+func (q *Queue) coverAnew(ctx context.Context) error {
+	if err := q.locked(func() error { return q.writeBound(bound{}) }); err != nil {
+		return err
+	}
+	return q.cover(ctx, 1)
 }
 
 // errUncovered asks for another call of cover: others took the ids meanwhile.
