@@ -174,7 +174,7 @@ func TestLifeOfAGuest(t *testing.T) {
 	l.migrate(ctx, g, e)
 
 	// The second QMP socket is free for a listener, as Ganeti's kvmd was one.
-	l.sh("node2", "(echo '{\"execute\":\"qmp_capabilities\"}'; sleep 8) | socat STDIO UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/web.kvmd >/run/events 2>&1 & sleep 0.5")
+	l.sh("node2", "{ (echo '{\"execute\":\"qmp_capabilities\"}'; sleep 8) | socat STDIO UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/web.kvmd; } >/run/events 2>&1 & sleep 0.5")
 	begin := time.Now()
 	l.must("stop", Stop(ctx, l, "node2", "web", time.Second, true))
 	if events := l.sh("node2", "cat /run/events"); !strings.Contains(events, `"event": "POWERDOWN"`) {
