@@ -75,6 +75,18 @@ func TestScenarioLines(t *testing.T) {
 	}
 }
 
+func TestEveryRecordBeginsAsItWasMade(t *testing.T) {
+	for name, want := range map[string]int{"01a-init": 0, "09-env": 0, "04-network": 5, "03a-instance-add-list": 4, "01-cluster": 4} {
+		steps := Preparation(name)
+		if len(steps) != want {
+			t.Errorf("%s: %d steps before it, want %d", name, len(steps), want)
+		}
+		if want > 0 && !strings.HasPrefix(steps[0].Cmd, "gnt-cluster init ") {
+			t.Errorf("%s begins with %q", name, steps[0].Cmd)
+		}
+	}
+}
+
 func TestRecordsAreWhole(t *testing.T) {
 	for name, want := range map[string]int{"01-cluster": 192, "04-network": 119, "03b-instance-ops": 232, "06-failure": 160} {
 		steps, err := Load(name)

@@ -26,6 +26,10 @@ var base string
 // bare are the records that begin with nodes that are no cluster.
 var bare = []string{"01a-init", "09-env"}
 
+// early are the records made before the preparation had its last line: they show what Ganeti says of external storage as
+// Debian packages it, without that log directory.
+var early = []string{"01-cluster", "03a-instance-add-list"}
+
 // recordedNodes is how many nodes every record was made with.
 const recordedNodes = 4
 
@@ -68,7 +72,11 @@ func Preparation(name string) []Step {
 	if slices.Contains(bare, name) {
 		return nil
 	}
-	return scenario(base)
+	steps := scenario(base)
+	if slices.Contains(early, name) {
+		steps = slices.DeleteFunc(steps, func(s Step) bool { return strings.Contains(s.Cmd, "/extstorage") })
+	}
+	return steps
 }
 
 // scenario reads steps without answers: a command a line, "@node2 " before it runs it elsewhere, "!" marks a helper.
