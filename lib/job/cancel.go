@@ -18,6 +18,7 @@ import (
 // whenever the bell rings and before it goes a step further.
 type request struct {
 	Cancel   bool `json:"cancel,omitempty"`
+	Kill     bool `json:"kill,omitempty"` // for whoever buries it: the job was canceled, it did not die by itself
 	Priority *int `json:"priority,omitempty"`
 }
 
@@ -66,7 +67,7 @@ func (q *Queue) Cancel(ctx context.Context, id int, kill bool) (bool, string, er
 		w, err := take(q.jobPath(id), q.Now)
 		if errors.Is(err, errBusy) {
 			wait = true
-			return q.ask(id, func(r *request) { r.Cancel = true })
+			return q.ask(id, func(r *request) { r.Cancel, r.Kill = true, kill })
 		}
 		if err != nil {
 			return err
@@ -76,9 +77,8 @@ func (q *Queue) Cancel(ctx context.Context, id int, kill bool) (bool, string, er
 			said = fmt.Sprintf("Dequeued job %d", id)
 			return q.end(w, nil)
 		}
-		_, boot := thisHost()
 		said = "Job exited before it could have been canceled, status " + luxiName(Error)
-		return q.end(w, lastWords(w.job, boot))
+		return q.end(w, lastWords(w.job))
 	})
 	switch {
 	case err != nil:
@@ -162,14 +162,23 @@ func (q *Queue) kill(ctx context.Context, id int) (bool, string, error) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	if err := q.Tend(); err != nil {
+	if err := q.locked(func() error {
+		if j, err := read(q.jobPath(id)); err == nil && !j.Status().Final() {
+			if err := q.bury(j); err != nil {
+				return err
+			}
+		}
+		return q.tend()
+	}); err != nil {
 		return false, "", err
 	}
-	j, err = q.Load(id)
-	if err == nil && j.Status() == Success {
+	if j, err = q.Load(id); err != nil {
+		return false, "", err
+	}
+	if j.Status() != Canceled {
 		return false, "Job exited before it could have been canceled, status " + luxiName(j.Status()), nil
 	}
-	return err == nil, "Job successfully cancelled", err
+	return true, "Job successfully cancelled", nil
 }
 
 // ChangePriority gives the opcodes of a job that have not begun another priority.

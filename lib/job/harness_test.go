@@ -120,6 +120,7 @@ type delay struct {
 	Panic      bool     `json:"panic,omitempty"`
 	Grow       bool     `json:"grow,omitempty"`       // names another lock each time it is asked
 	Background bool     `json:"background,omitempty"` // leave a process behind, its id in the first of Make with .bg
+	Hang       string   `json:"hang,omitempty"`       // a pipe that a command with an intent reads, for ever
 	Hooked     bool     `json:"hooked,omitempty"`
 	Secret     secret   `json:"secret"`
 }
@@ -178,6 +179,13 @@ func (d *delaying) Run(ctx context.Context) (any, error) {
 	for _, path := range d.Make {
 		c := remote.Command("touch", path)
 		c.Changes = "make " + path
+		if _, err := d.env.Nodes.Run(ctx, "node1", c); err != nil {
+			return nil, err
+		}
+	}
+	if d.Hang != "" {
+		c := remote.Command("cat", d.Hang)
+		c.Changes = "make " + d.Hang
 		if _, err := d.env.Nodes.Run(ctx, "node1", c); err != nil {
 			return nil, err
 		}

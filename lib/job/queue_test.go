@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -172,14 +173,28 @@ func TestCancelInEachState(t *testing.T) {
 
 func TestKillEndsARunningJob(t *testing.T) {
 	q := newQueue(t)
-	id := submit(t, q, &delay{Duration: 30, Want: exclusive("web")}, Options{})
-	until(t, q, id, Running)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := submit(t, q, &delay{Hang: pipe, Want: exclusive("web")}, Options{})
+	for j := until(t, q, id, Running); len(j.Intents) == 0; j, _ = q.Load(id) {
+		time.Sleep(time.Millisecond)
+	}
 	next := submit(t, q, &delay{Want: exclusive("web")}, Options{})
 	if done, said, err := q.Cancel(t.Context(), id, true); !done || said != "Job successfully cancelled" || err != nil {
 		t.Error(done, said, err)
 	}
-	ended(t, q, id, Error)
+	if j := ended(t, q, id, Canceled); !j.hasOpen() {
+		t.Error("what it was doing is not on record")
+	}
+	if open, err := q.OpenIntents(); err != nil || len(open) != 1 {
+		t.Errorf("open: %v, %v", open, err)
+	}
 	ended(t, q, next, Success)
+	if end, err := os.OpenFile(pipe, os.O_WRONLY, 0); err == nil {
+		end.Close() // lets the command go
+	}
 }
 
 func TestArchive(t *testing.T) {

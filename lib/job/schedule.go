@@ -133,7 +133,7 @@ func (q *Queue) start(id int) error {
 
 // bury ends a job whose process died. The queue's flock is held.
 func (q *Queue) bury(j *Job) error {
-	host, boot := thisHost()
+	host, _ := thisHost()
 	if j.Owner.Host != "" && j.Owner.Host != host {
 		return fmt.Errorf("job %d was run by %s: whether its process lives can only be seen there", j.ID, j.Owner.Host)
 	}
@@ -142,14 +142,18 @@ func (q *Queue) bury(j *Job) error {
 		return err
 	}
 	defer w.close()
-	return q.end(w, lastWords(w.job, boot))
+	if q.asked(j.ID).Kill {
+		return q.end(w, nil)
+	}
+	return q.end(w, lastWords(w.job))
 }
 
 // lastWords is the result of a job that died, nil when all it had to do was to go away.
-func lastWords(j *Job, boot string) error {
+func lastWords(j *Job) error {
 	if j.Status() == Canceling {
 		return nil
 	}
+	_, boot := thisHost()
 	why := "its process ended without a word"
 	if j.Owner.Boot != boot {
 		why = "the node was restarted"

@@ -182,7 +182,6 @@ func (q *Queue) JumpAhead(ctx context.Context, files Files, peers []string) erro
 
 // endReign cancels what is queued and buries what ran. The queue's flock is held.
 func (q *Queue) endReign() error {
-	_, boot := thisHost()
 	for _, id := range q.scan() {
 		w, err := take(q.jobPath(id), q.Now)
 		if errors.Is(err, errBusy) {
@@ -194,7 +193,7 @@ func (q *Queue) endReign() error {
 		}
 		var failure error
 		if w.job.Status() != Queued {
-			failure = lastWords(w.job, boot)
+			failure = lastWords(w.job)
 		}
 		err = q.end(w, failure)
 		w.close()
