@@ -51,19 +51,20 @@ format_disk0() {
   case $PARTITION_STYLE in
     none) ;;
     msdos) write_table "$1" <<<"$PARTITION_ALIGNMENT,,L,*" ;;
-    gpt) gpt_table "$1" | write_table "$1" ;;
+    gpt) gpt_table | write_table "$1" ;;
     *) fail "Unknown partition style $PARTITION_STYLE" ;;
   esac
 }
 
-# gpt_table DEVICE: the root is partition 1 as in msdos; the room before it
-# becomes partition 14, where grub puts its core.
+# gpt_table: the root is partition 1 as in msdos; the room before it becomes
+# partition 14, where grub puts its core. sfdisk takes the numbers at the end of
+# a line's first word, whatever device that is.
 gpt_table() {
   cat <<TABLE
 label: gpt
 first-lba: 34
-${1}1 : start=$PARTITION_ALIGNMENT, type=L
-${1}14 : start=34, size=$((PARTITION_ALIGNMENT - 34)), type=21686148-6449-6E6F-744E-656564454649
+part1 : start=$PARTITION_ALIGNMENT, type=L
+part14 : start=34, size=$((PARTITION_ALIGNMENT - 34)), type=21686148-6449-6E6F-744E-656564454649
 TABLE
 }
 
