@@ -7,7 +7,8 @@ uids=$2
 taps=$3
 shift 3
 umask 022
-mkdir -p "$root" /var/log/ganeti
+mkdir -p /var/run/ganeti /var/log/ganeti
+[ -d "$root" ] || mkdir -m 0775 "$root" || exit
 [ -d /var/log/ganeti/kvm ] || mkdir -m 0750 /var/log/ganeti/kvm
 for dir in pid uid ctrl conf nic chroot chroot-quarantine; do
 	[ -d "$root/$dir" ] || mkdir -m 0775 "$root/$dir" || exit
@@ -46,6 +47,7 @@ fi
 if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
 	set -- systemd-run --quiet --scope --collect --slice=ganeti.slice -- "$@"
 fi
+umask 077
 output=$("$@" 2>&1 </dev/null 9>&-)
 status=$?
 if [ $status -ne 0 ]; then
@@ -54,7 +56,6 @@ if [ $status -ne 0 ]; then
 fi
 alive "$name" || exit 12
 
-umask 077
 [ -z "$uid" ] || printf %s "$uid" >"$root/uid/$name"
 rm -rf "${root:?}/nic/$name"
 mkdir -m 0775 "$root/nic/$name"
