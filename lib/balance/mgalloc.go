@@ -232,7 +232,7 @@ func (a *Allocator) ChangeGroup(targets []int, list []int) *Evacuation {
 func (a *Allocator) changeGroup(e *evacuator, allowed []int, i *Instance) (*evacStep, error) {
 	state := *a
 	state.Nodes, state.Instances = e.nodes, e.instances
-	best, _, err := state.bestGroup(allowed, i, i.Template.nodeCount(), false)
+	best, _, err := state.bestGroup(allowed, i, i.Template.NodeCount(), false)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (n *Node) setPolicy(p Policy) {
 // setMinDisk changes how much of the disk has to stay free.
 func (n *Node) setMinDisk(share float64) {
 	n.MinDisk = share
-	n.loDisk = truncate(math.Floor(share * n.TotalDisk))
+	n.loDisk = Truncate(math.Floor(share * n.TotalDisk))
 }
 
 // share divides; of a total of nothing everything counts as free.
@@ -72,7 +72,7 @@ func share(free, total float64) float64 {
 }
 
 // recorded is the memory that would be free if only what is known used any.
-func (n *Node) recorded(s *state) int { return truncate(n.TotalMem) - n.NodeMem - s.instMem }
+func (n *Node) recorded(s *state) int { return Truncate(n.TotalMem) - n.NodeMem - s.instMem }
 
 // unallocated is the memory that can still be given away.
 func (n *Node) unallocated(s *state) int { return n.recorded(s) - max(0, n.missing) }
@@ -103,11 +103,11 @@ func (n *Node) missingDisk(instances []*Instance) int {
 			used += instances[i].Disk
 		}
 	}
-	return truncate(n.TotalDisk) - n.freeDisk - used
+	return Truncate(n.TotalDisk) - n.freeDisk - used
 }
 
-// truncate cuts towards zero. NaN, infinities and what no integer holds become the smallest one, as the processor has it.
-func truncate(x float64) int {
+// Truncate cuts towards zero. NaN, infinities and what no integer holds become the smallest one, as the processor has it.
+func Truncate(x float64) int {
 	if math.IsNaN(x) || math.IsInf(x, 0) || math.Abs(x) >= 1<<63 {
 		return math.MinInt64
 	}

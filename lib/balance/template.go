@@ -85,8 +85,8 @@ func (t Template) movable() bool {
 	return false
 }
 
-// nodeCount is how many nodes an instance of the template is on.
-func (t Template) nodeCount() int {
+// NodeCount is how many nodes an instance of the template is on.
+func (t Template) NodeCount() int {
 	if t == DRBD {
 		return 2
 	}

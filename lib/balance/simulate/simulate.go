@@ -10,7 +10,7 @@ import (
 )
 
 // Read makes a cluster with one group for each description: allocation policy, number of nodes, disk, memory, CPUs and,
-// if given, spindles.
+// if given, spindles and exclusive storage.
 func Read(descriptions []string) (*balance.Cluster, error) {
 	c := &balance.Cluster{Policy: balance.DefaultPolicy()}
 	for k, text := range descriptions {
@@ -33,22 +33,25 @@ func Read(descriptions []string) (*balance.Cluster, error) {
 type description struct {
 	alloc                            balance.AllocPolicy
 	nodes, disk, mem, cpus, spindles int
+	exclusive                        bool
 }
 
 func (d description) node(group, position, index int) *balance.Node {
 	return balance.NewNode(balance.Node{
 		Name: fmt.Sprintf("node-%02d-%03d", group+1, position), Index: index, Group: group, FirstIndex: 1,
 		TotalMem: float64(d.mem), FreeMem: d.mem, TotalDisk: float64(d.disk), TotalCPU: float64(d.cpus), CPUSpeed: 1,
-		Spindles: d.spindles, Master: group == 0 && position == 1,
+		NodeCPU: 1, Spindles: d.spindles, Exclusive: d.exclusive, Master: group == 0 && position == 1,
 	}, d.disk, 0)
 }
 
 func parse(text string) (d description, err error) {
 	f := number.Split(text, ",")
-	if len(f) == 5 {
-		f = append(f, "1")
+	for _, missing := range []string{"1", "False"} {
+		if len(f) == 5 || len(f) == 6 {
+			f = append(f, missing)
+		}
 	}
-	if len(f) != 6 {
+	if len(f) != 7 {
 		return d, fmt.Errorf("Invalid cluster specification, expected 6 comma-separated sections (allocation policy, "+
 			"node count, disk size, memory size, number of CPUs, spindles) but got %d: '%s'", len(f), text)
 	}
@@ -67,7 +70,10 @@ func parse(text string) (d description, err error) {
 	if d.cpus, err = number.Int("cpu count", f[4]); err != nil {
 		return d, err
 	}
-	d.spindles, err = number.Int("spindles", f[5])
+	if d.spindles, err = number.Int("spindles", f[5]); err != nil {
+		return d, err
+	}
+	d.exclusive, err = parseBool("exclusive storage", f[6])
 	return d, err
 }
 
@@ -80,4 +86,19 @@ func parseAlloc(s string) (balance.AllocPolicy, error) {
 		return balance.AllocPolicy(k), nil
 	}
 	return p, fmt.Errorf("%w; Cannot parse AllocPolicy abbreviation '%s'", err, s)
+}
+
+// parseBool reads True or False, with any parentheses around.
+func parseBool(what, s string) (bool, error) {
+	inner := strings.TrimSpace(s)
+	for strings.HasPrefix(inner, "(") && strings.HasSuffix(inner, ")") {
+		inner = strings.TrimSpace(inner[1 : len(inner)-1])
+	}
+	switch inner {
+	case "True":
+		return true, nil
+	case "False":
+		return false, nil
+	}
+	return false, fmt.Errorf("%s: cannot parse string '%s'", what, s)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -84,7 +85,9 @@ func (o *Options) readCluster() (*balance.Cluster, error) {
 	case o.Live:
 		return nil, fmt.Errorf("reading the running cluster (-L) is not possible yet")
 	case len(o.Simulate) > 0:
-		return simulate.Read(o.Simulate)
+		groups := slices.Clone(o.Simulate)
+		slices.Reverse(groups) // the last one given is the first group
+		return simulate.Read(groups)
 	case o.TextFile != "":
 		return ReadText(o.TextFile)
 	case o.IAllocFile != "":

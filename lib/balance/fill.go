@@ -1,0 +1,326 @@
+package balance
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Filling is a cluster that was filled with new instances until no more fit, or enough are there.
+type Filling struct {
+	Nodes     NodeList
+	Instances InstanceList
+	Placed    []*Instance // in the order in which they were placed
+	Reasons   []Reason    // why the next one did not fit, the most frequent first
+	failures  failures
+}
+
+// Reason is why an instance did not fit, and on how many places.
+type Reason struct {
+	Why   Failure
+	Count int
+}
+
+// Filler fills a cluster with instances to see how many fit.
+type Filler struct {
+	AllocOptions
+	Groups  []*Group
+	Limit   int // how many instances at most; no limit if negative
+	Nodes   NodeList
+	Initial InstanceList
+
+	allocable map[int]bool // groups that may take instances
+	count     int          // nodes an instance needs
+	places    *Places
+}
+
+// Places are the nodes that instances may go to, by index.
+type Places struct {
+	Single []int
+	Pairs  []Pair
+}
+
+// Pair is a primary with its possible secondaries.
+type Pair struct {
+	Primary     int
+	Secondaries []int
+}
+
+// ErrDivision is what the reference stops with when it counts how many instances without memory would fit.
+var ErrDivision = errors.New("divide by zero")
+
+// Restrict says which groups may take instances and finds the nodes for those that need count nodes.
+func (f *Filler) Restrict(allocable func(*Group) bool, count int) error {
+	f.count = count
+	f.allocable = map[int]bool{}
+	for _, g := range f.Groups {
+		f.allocable[g.Index] = allocable(g)
+	}
+	p, err := f.current(f.Nodes)
+	f.places = p.indices()
+	return err
+}
+
+// Places are the nodes found by Restrict.
+func (f *Filler) Places() *Places { return f.places }
+
+func (f *Filler) current(nodes NodeList) (places, error) {
+	return f.AllocOptions.places(nodes.filter(func(n *Node) bool { return f.allocable[n.Group] }), f.count)
+}
+
+func (p places) indices() *Places {
+	list := &Places{}
+	for _, n := range p.single {
+		list.Single = append(list.Single, n.Index)
+	}
+	for _, pair := range p.pairs {
+		q := Pair{Primary: pair.primary.Index}
+		for _, s := range pair.secondaries {
+			q.Secondaries = append(q.Secondaries, s.Index)
+		}
+		list.Pairs = append(list.Pairs, q)
+	}
+	return list
+}
+
+func (f *Filler) start() *Filling { return &Filling{Nodes: f.Nodes, Instances: f.Initial} }
+
+// IgnoreGroups leaves groups out of the check that any node may be lost.
+func (f *Filler) IgnoreGroups(groups []*Group) {
+	f.ignoredGroups = map[int]bool{}
+	for _, g := range groups {
+		f.ignoredGroups[g.Index] = true
+	}
+}
+
+// Fixed fills the cluster with instances of one size.
+func (f *Filler) Fixed(i *Instance) (*Filling, error) {
+	filling, err := f.fixed(f.start(), i, f.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return filling.finish(), nil
+}
+
+func (s *Filling) finish() *Filling {
+	s.Reasons = nil
+	for why := FailMem; why <= FailInternal; why++ {
+		s.Reasons = append(s.Reasons, Reason{why, s.failures[why]})
+	}
+	slices.SortStableFunc(s.Reasons, func(a, b Reason) int { return b.Count - a.Count })
+	return s
+}
+
+// unlimited and other negative limits mean no limit.
+const unlimited = -1
+
+// fixed places instances in bulk as long as the result could lose any node, then in smaller bulks, then one by one.
+func (f *Filler) fixed(s *Filling, i *Instance, limit int) (*Filling, error) {
+	if !f.Capacity {
+		return f.oneByOne(s, i, limit, false)
+	}
+	size, err := f.bulkSize(s, i)
+	for _, bulk := range []int{size, 10} {
+		if err != nil {
+			return nil, err
+		}
+		var done bool
+		if s, limit, done, err = f.inBulk(s, i, limit, bulk); done {
+			return s, err
+		}
+	}
+	return f.oneByOne(s, i, limit, true)
+}
+
+// bulkSize is how many instances fit surely enough not to look after each.
+func (f *Filler) bulkSize(s *Filling, i *Instance) (int, error) {
+	free, nodes := 0, 0
+	for _, n := range s.Nodes.Present() {
+		free += n.available()
+		nodes++
+	}
+	if i.Mem == 0 {
+		return 0, ErrDivision
+	}
+	return max(20, floorDiv(free, i.Mem)-nodes), nil
+}
+
+func floorDiv(a, b int) int {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+// inBulk goes on while bulks of that size leave a cluster that may lose any node; done tells that nothing is left to do.
+func (f *Filler) inBulk(s *Filling, i *Instance, limit, size int) (_ *Filling, left int, done bool, err error) {
+	for {
+		bulk := size
+		if limit >= 0 {
+			bulk = min(bulk, limit)
+		}
+		next, err := f.oneByOne(s, i, bulk, false)
+		if err != nil {
+			return nil, 0, true, err
+		}
+		if !f.redundant(next.Nodes, next.Instances) {
+			return s, limit, false, nil
+		}
+		added := len(next.Placed) - len(s.Placed)
+		s = next
+		if limit >= 0 {
+			limit -= added
+		}
+		if added == 0 || limit == 0 {
+			return s, limit, true, nil
+		}
+	}
+}
+
+// oneByOne places instances until none fits or the limit is reached, which is only looked at after a place was found.
+// checked asks after each whether the cluster could still lose any node; not for mirrored instances.
+func (f *Filler) oneByOne(s *Filling, i *Instance, limit int, checked bool) (*Filling, error) {
+	o := f.AllocOptions
+	o.Capacity = checked && i.Template != DRBD
+	for {
+		next := *i
+		next.Name = fmt.Sprintf("new-%d", len(s.Placed))
+		next.Alias = next.Name
+		next.Index = len(s.Instances)
+		p, err := f.current(s.Nodes)
+		if err != nil {
+			return nil, err
+		}
+		found := o.search(s.Nodes, s.Instances, &next, p)
+		if found.Best == nil || limit == 0 {
+			return &Filling{Nodes: s.Nodes, Instances: s.Instances, Placed: s.Placed, failures: found.failures}, nil
+		}
+		limit--
+		s = &Filling{
+			Nodes:     s.Nodes.with(found.Best.Nodes...),
+			Instances: append(slices.Clip(s.Instances), found.Best.Instance),
+			Placed:    append(slices.Clip(s.Placed), found.Best.Instance),
+		}
+	}
+}
+
+// Tiered fills the cluster with instances that shrink whenever no more fit. Each size goes on where the one before ended.
+func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
+	s := f.start()
+	for _, i := range sizes {
+		limit := f.Limit
+		if limit >= 0 {
+			limit -= len(s.Placed)
+		}
+		var err error
+		if s, err = f.tiered(s, i, limit); err != nil {
+			return nil, err
+		}
+	}
+	return s.finish(), nil
+}
+
+func (f *Filler) tiered(before *Filling, i *Instance, limit int) (*Filling, error) {
+	s, err := f.fixed(before, i, limit)
+	if err != nil {
+		return nil, err
+	}
+	if limit >= 0 && limit <= len(s.Placed) {
+		return s, nil
+	}
+	rest := unlimited
+	if limit >= 0 {
+		rest = limit - len(s.Placed)
+	}
+	reasons := s.failures.ascending()
+	if smaller := i.shrink(reasons[len(reasons)-1]); smaller != nil {
+		next, err := f.tiered(s, smaller, rest)
+		if err == nil && len(next.Placed) > len(s.Placed) {
+			return next, nil
+		}
+	}
+	for _, why := range slices.Backward(reasons) {
+		if smaller := f.shrinkUntilFits(s, i, why); smaller != nil {
+			return f.tiered(s, smaller, rest)
+		}
+	}
+	return s, nil
+}
+
+// ascending sorts all reasons by how often they occurred; of equal ones the order stays.
+func (f failures) ascending() []Failure {
+	var all []Failure
+	for why := FailMem; why <= FailInternal; why++ {
+		all = append(all, why)
+	}
+	slices.SortStableFunc(all, func(a, b Failure) int { return cmp.Compare(f[a], f[b]) })
+	return all
+}
+
+// shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits.
+func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance {
+	for smaller := i.shrink(why); smaller != nil; i, smaller = smaller, smaller.shrink(why) {
+		try := *i
+		try.Index = len(s.Instances)
+		p, err := f.current(s.Nodes)
+		if err != nil {
+			return nil
+		}
+		found := f.search(s.Nodes, s.Instances, &try, p)
+		if found.Best != nil {
+			return i
+		}
+		if found.failures[why] == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// The steps in which instances shrink.
+const (
+	unitMem  = 64  // MiB
+	unitDisk = 256 // MiB
+)
+
+// shrink makes the resource that was lacking smaller, nil if that is not possible.
+func (i *Instance) shrink(why Failure) *Instance {
+	smaller := *i
+	switch why {
+	case FailMem:
+		smaller.Mem -= unitMem
+		if i.Mem < unitMem {
+			return nil
+		}
+	case FailDisk:
+		smaller.Disks = slices.Clone(i.Disks)
+		for k := range smaller.Disks {
+			if smaller.Disks[k].Size -= unitDisk; smaller.Disks[k].Size < 0 {
+				return nil
+			}
+		}
+		smaller.Disk -= unitDisk
+	case FailCPU:
+		if smaller.VCPUs--; smaller.VCPUs < 0 {
+			return nil
+		}
+	case FailSpindles:
+		if len(i.Disks) != 1 || i.Disks[0].Spindles < 1 {
+			return nil
+		}
+		smaller.Disks = []Disk{{i.Disks[0].Size, i.Disks[0].Spindles - 1}}
+	default:
+		return nil
+	}
+	return &smaller
+}
+
+// Instance makes an instance of the size of a spec.
+func (s Spec) Instance(t Template, spindleUse int) *Instance {
+	return NewInstance(Instance{
+		Name: "new", Mem: s.Mem, Disk: s.Disk, VCPUs: s.CPU, Disks: []Disk{{s.Disk, s.SpindleUse}}, Status: Running,
+		AutoBalance: true, Primary: None, Secondary: None, Template: t, SpindleUse: spindleUse,
+	})
+}
