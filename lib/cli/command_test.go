@@ -236,9 +236,6 @@ func TestAnInterruptedCommandSaysThatJobsGoOn(t *testing.T) {
 func TestLogHasFailuresAndNoSecrets(t *testing.T) {
 	env, _, errs := testEnv(t)
 	log := filepath.Join(env.paths.log, "commands.log")
-	if err := os.WriteFile(log, nil, 0o640); err != nil {
-		t.Fatal(err)
-	}
 	commands := Commands{"add": func(c *Command) {
 		c.Flag("os-parameters-secret", "Secrets").Private().String()
 		c.Any("x", new([]string))

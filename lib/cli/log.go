@@ -33,7 +33,7 @@ func (env *Env) log(level, format string, args ...any) {
 	if env.cmd != nil && env.cmd.common.debug > 0 && level == "DEBUG" {
 		fmt.Fprint(env.Err, line)
 	}
-	f, err := os.OpenFile(filepath.Join(env.paths.log, "commands.log"), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(filepath.Join(env.paths.log, "commands.log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
 		return
 	}

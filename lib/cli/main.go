@@ -44,6 +44,7 @@ func merge(all []Aliases) Aliases {
 // exit runs a program in the environment of this process, and ends the process with its status.
 func exit(program func(*Env, []string) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second signal ends a command that does not heed the first
 	env := newEnv(ctx)
 	status := program(env, os.Args)
 	stop()
@@ -123,7 +124,9 @@ func (env *Env) do(c *Command) int {
 func (env *Env) fail(err error) int {
 	text, status := fault.Text(err)
 	if text != "" {
-		env.log("ERROR", "%s", text)
+		if env.cmd != nil && status != 0 {
+			env.log("ERROR", "%s", text)
+		}
 		fmt.Fprintln(env.Err, text)
 	}
 	return status

@@ -26,6 +26,28 @@ func (env *Env) Confirm(format string, args ...any) bool {
 	return env.Ask(fmt.Sprintf(format, args...), Choice{"y", "yes", "Yes, go on"}, Choice{"n", "no", "No, stop here"}) == "yes"
 }
 
+// manyNames is how many names a question shows without being asked to.
+const manyNames = 20
+
+// ConfirmAll asks before an operation is done to several things: to "instances"
+// or "nodes". More than twenty names are only listed on request.
+func (env *Env) ConfirmAll(operation, things string, names []string) bool {
+	question := fmt.Sprintf("The %s will operate on %d %s.\nDo you want to continue?", operation, len(names), things)
+	all := question + "\nAffected " + things + ":\n  " + strings.Join(names, "\n  ")
+	yes := Choice{"y", "yes", "Yes, do the " + operation}
+	no := Choice{"n", "no", "No, do nothing"}
+	if len(names) <= manyNames {
+		return env.Ask(all, yes, no) == "yes"
+	}
+	switch env.Ask(question, yes, Choice{"v", "view", "Show the names of the " + things}, no) {
+	case "yes":
+		return true
+	case "view":
+		return env.Ask(all, yes, no) == "yes"
+	}
+	return false
+}
+
 // Ask puts a question on the controlling terminal, never on standard input, and
 // returns the value of the answer. Without a terminal, or when the user closes
 // it, the answer is the last choice: that has to be the harmless one.

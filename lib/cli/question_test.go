@@ -44,6 +44,27 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
+func TestConfirmAll(t *testing.T) {
+	ask := func(typed string, names []string) (bool, string) {
+		tty := &typist{Reader: strings.NewReader(typed)}
+		env, _, _ := testEnv(t)
+		env.terminal = func() (io.ReadWriteCloser, error) { return tty, nil }
+		return env.ConfirmAll("shutdown", "instances", names), tty.shown.String()
+	}
+	few := "The shutdown will operate on 2 instances.\nDo you want to continue?\nAffected instances:\n  web\n  db\ny/[n]/?: "
+	if yes, shown := ask("y\n", []string{"web", "db"}); !yes || shown != few {
+		t.Errorf("%v, shown\n%s", yes, shown)
+	}
+	many := strings.Fields(strings.Repeat("x ", 21))
+	head := "The shutdown will operate on 21 instances.\nDo you want to continue?\n"
+	if yes, shown := ask("v\nn\n", many); yes || shown != head+"y/v/[n]/?: "+head+"Affected instances:\n"+strings.Repeat("  x\n", 21)+"y/[n]/?: " {
+		t.Errorf("%v, shown\n%s", yes, shown)
+	}
+	if yes, _ := ask("y\n", many); !yes {
+		t.Error("yes was taken for no")
+	}
+}
+
 func TestWithoutATerminalTheAnswerIsNo(t *testing.T) {
 	ran, status, out, errs := run(t, "evacuate")
 	if ran != "" || status != 13 || out+errs != "" {

@@ -248,3 +248,35 @@ func TestMasterOfNoCluster(t *testing.T) {
 		t.Errorf("%d %s", status, text)
 	}
 }
+
+func TestTheRealQueueTakesJobs(t *testing.T) {
+	env, _, errs := testEnv(t)
+	if err := os.WriteFile(filepath.Join(env.paths.data, "ssconf_master_node"), []byte("node1.example.com\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	q, err := env.JobQueue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Copy, q.Runner = nil, []string{"/bin/false"}
+	env.cluster.queue = jobQueue{q}
+	commands := Commands{"reboot": func(c *Command) { Submit(c); c.Run(rebootWeb) }}
+	if status := env.main(commands, nil, []string{"gnt-instance", "reboot", "--submit"}); status != 0 || errs.String() != "JobID: 1\n" {
+		t.Fatalf("status %d, %s", status, errs)
+	}
+	j, err := q.Load(1)
+	if err != nil || j.Ops[0].OpID() != "OP_INSTANCE_REBOOT" || !strings.Contains(string(j.Ops[0].Input), `"gnt:client:gnt-instance"`) {
+		t.Errorf("job %+v, %v", j, err)
+	}
+	f, err := env.cluster.queue.Follow(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.State().ID != 1 || f.State().Status() != job.Queued {
+		t.Errorf("following %+v", f.State())
+	}
+	if _, err := env.cluster.queue.Follow(2); !errors.Is(err, job.ErrNoJob) {
+		t.Errorf("following a job that is not there: %v", err)
+	}
+}
