@@ -32,6 +32,19 @@ type NIC struct {
 	Network  *config.Network // the one it is in, or nil
 }
 
+// NICsOf are the network interfaces of an instance as its configuration describes them.
+func NICsOf(cfg *config.Config, inst *config.Instance) []NIC {
+	list := make([]NIC, len(inst.NICs))
+	for i, nic := range inst.NICs {
+		nic.NICParams = cfg.FilledNIC(&nic)
+		list[i] = NIC{NIC: nic, Index: i, Instance: inst.Name, Tags: inst.Tags}
+		if nic.Network != "" {
+			list[i].Network = cfg.Network(nic.Network)
+		}
+	}
+	return list
+}
+
 // Options is what the hypervisor wants of a tap device.
 type Options struct {
 	VnetHdr    bool

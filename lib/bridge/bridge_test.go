@@ -70,6 +70,16 @@ func nic(index int, mode, link, vlan string) NIC {
 		NICParams: config.Params{"mode": mode, "link": link, "vlan": vlan}}}
 }
 
+func TestNICsOf(t *testing.T) {
+	net := &config.Network{UUID: "n1", Name: "net1"}
+	inst := &config.Instance{Name: "web", Tags: []string{"a"}, NICs: []config.NIC{{MAC: "aa:00:00:00:00:01"}, {Network: "n1", NICParams: config.Params{"link": "br7"}}}}
+	list := NICsOf(&config.Config{Networks: []*config.Network{net}}, inst)
+	if len(list) != 2 || list[0].Instance != "web" || list[0].NICParams.String("mode") != "bridged" || list[0].Network != nil ||
+		list[1].Index != 1 || list[1].Network != net || list[1].NICParams.String("link") != "br7" || list[1].Tags[0] != "a" {
+		t.Errorf("%+v", list)
+	}
+}
+
 func TestMissingBridges(t *testing.T) {
 	nodes := remotetest.New(t).Answer("node1: "+remote.Quote(checkExist([]string{"br0", "br7", "br8"}).Argv...), "br7\nbr8\n")
 	if err := CheckExist(t.Context(), nodes, "node1", []string{"br0", "br7", "br8"}); err == nil || err.Error() != "Missing bridges br7, br8" {

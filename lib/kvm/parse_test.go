@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gantry/lib/config"
+	"gantry/lib/remote"
 )
 
 func TestAnswers(t *testing.T) {
@@ -230,9 +231,11 @@ func TestPin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := pin("web", masks, []int{100, 101, 102})
-	if len(got) != 2 || strings.Join(got[0].Argv, " ") != "taskset --pid --cpu-list 0,1,4 100" || strings.Join(got[1].Argv, " ") != "taskset --pid --cpu-list 2 102" {
-		t.Errorf("%v", got)
+	if got := remote.Quote(pin("web", masks, []int{100, 101, 102}).Argv[4:]...); got != "0,1,4 100 2 102" {
+		t.Errorf("each: %s", got)
+	}
+	if got := remote.Quote(pin("web", masks[:1], nil).Argv[4:]...); got != "0,1,4 "+Root+"/pid/web" {
+		t.Errorf("all: %s", got)
 	}
 }
 

@@ -169,10 +169,8 @@ func Pin(ctx context.Context, r remote.Runner, node, name string, hv config.Para
 	if err != nil {
 		return err
 	}
-	for _, c := range pin(name, masks, threads) {
-		if _, err := r.Run(ctx, node, c); err != nil {
-			return fmt.Errorf("pinning CPUs of %s: %w", name, err)
-		}
+	if _, err := r.Run(ctx, node, pin(name, masks, threads)); err != nil {
+		return fmt.Errorf("pinning CPUs of %s: %w", name, err)
 	}
 	return nil
 }
@@ -195,23 +193,20 @@ func parseThreads(answer json.RawMessage) ([]int, error) {
 	return threads, nil
 }
 
-// pin makes one taskset for the whole process, which the pid file names, or one for each CPU.
-func pin(name string, masks [][]int, threads []int) []remote.Cmd {
-	if len(masks) == 1 {
-		c := remote.Script(`taskset --all-tasks --pid --cpu-list "$1" "$(cat "$2")"`, cpuList(masks[0]), pidFile(name))
-		c.Changes = "pins instance " + name
-		return []remote.Cmd{c}
-	}
-	var out []remote.Cmd
-	for i, mask := range masks {
-		if mask == nil || i >= len(threads) {
-			continue
+// pin ties the whole process, which the pid file names, or each of the CPUs' threads.
+func pin(name string, masks [][]int, threads []int) remote.Cmd {
+	c := remote.Script(`taskset --all-tasks --pid --cpu-list "$1" "$(cat "$2")"`, cpuList(masks[0]), pidFile(name))
+	if len(masks) > 1 {
+		var args []string
+		for i, mask := range masks[:min(len(masks), len(threads))] {
+			if mask != nil {
+				args = append(args, cpuList(mask), strconv.Itoa(threads[i]))
+			}
 		}
-		c := remote.Command("taskset", "--pid", "--cpu-list", cpuList(mask), strconv.Itoa(threads[i]))
-		c.Changes = "pins instance " + name
-		out = append(out, c)
+		c = remote.Script(`while [ $# -gt 1 ]; do taskset --pid --cpu-list "$1" "$2" || exit; shift 2; done`, args...)
 	}
-	return out
+	c.Changes = "pins instance " + name
+	return c
 }
 
 func cpuList(mask []int) string {

@@ -2,6 +2,7 @@ package osdef
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,43 @@ type Disk struct {
 type NIC struct {
 	config.NIC
 	Network *config.Network
+}
+
+// TargetOf is an instance as its configuration describes it; device says where each of its disks is on the node, and its
+// URI if it has one.
+func TargetOf(cfg *config.Config, inst *config.Instance, device func(*config.Disk) (path, uri string)) Target {
+	t := Target{Instance: inst, SecondaryNodes: cfg.SecondaryNodes(inst), HV: cfg.FilledHV(inst), BE: cfg.FilledBE(inst)}
+	for _, d := range cfg.InstanceDisks(inst) {
+		path, uri := device(d)
+		t.Disks = append(t.Disks, Disk{d, path, uri})
+	}
+	for _, nic := range inst.NICs {
+		nic.NICParams = cfg.FilledNIC(&nic)
+		n := NIC{NIC: nic}
+		if nic.Network != "" {
+			n.Network = cfg.Network(nic.Network)
+		}
+		t.NICs = append(t.NICs, n)
+	}
+	return t
+}
+
+// Values merges the OS parameters of all kinds. One that is given in two kinds is refused: nobody could say which counts.
+func Values(public, private, secret config.Params) (map[string]string, error) {
+	all, twice := map[string]string{}, []string{}
+	for _, kind := range []config.Params{public, private, secret} {
+		for name, value := range kind {
+			if _, given := all[name]; given {
+				twice = append(twice, name)
+			}
+			all[name] = unit.Str(value)
+		}
+	}
+	if len(twice) > 0 {
+		slices.Sort(twice)
+		return nil, fault.Exec("Found repeated os param(s): %s", strings.Join(twice, ", "))
+	}
+	return all, nil
 }
 
 // Core is the part of the environment that all scripts get. values are the parameters of all kinds, merged; secret ones

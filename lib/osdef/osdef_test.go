@@ -126,6 +126,27 @@ func extra(env map[string]string) map[string]string {
 	return out
 }
 
+func TestTargetOf(t *testing.T) {
+	disk := &config.Disk{UUID: "d1", DevType: "blockdev", Mode: "rw", Size: 32}
+	inst := &config.Instance{Name: "web", Hypervisor: "kvm", PrimaryNode: "p", Disks: []string{"d1"}, NICs: []config.NIC{{MAC: "aa:00:00:00:00:01"}}}
+	cfg := &config.Config{Disks: []*config.Disk{disk}, Instances: []*config.Instance{inst}}
+	got := TargetOf(cfg, inst, func(d *config.Disk) (string, string) { return "/dev/" + d.UUID, "" })
+	if len(got.Disks) != 1 || got.Disks[0].Path != "/dev/d1" || got.HV.String("disk_type") != "paravirtual" || got.BE.Int("vcpus") != 1 ||
+		len(got.SecondaryNodes) != 0 || got.NICs[0].NICParams.String("mode") != "bridged" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestValues(t *testing.T) {
+	got, err := Values(config.Params{"dhcp": "yes", "n": int64(7)}, config.Params{"key": "k"}, nil)
+	if err != nil || !maps.Equal(got, map[string]string{"dhcp": "yes", "n": "7", "key": "k"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := Values(config.Params{"a": "1", "b": "1"}, config.Params{"b": "2"}, config.Params{"a": "3"}); err == nil || err.Error() != "Found repeated os param(s): a, b" {
+		t.Errorf("Values = %v", err)
+	}
+}
+
 func TestVariantDefaultsToTheFirst(t *testing.T) {
 	env, err := envdump.Core("", map[string]string{"root-size": "7"}, 2)
 	if err != nil || env["OS_VARIANT"] != "default" || env["OSP_ROOT_SIZE"] != "7" || env["DEBUG_LEVEL"] != "2" {
