@@ -9,6 +9,7 @@ import (
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
+	"gantry/lib/remote"
 )
 
 // lockRounds is how often a job tries again when what it has to lock changed while it waited.
@@ -99,9 +100,8 @@ func (r *runner) resolve(ctx context.Context, env *Env) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	mine := env.Holds(LevelInstance)
 	for _, o := range open {
-		if o.Job == r.id || !slices.ContainsFunc(o.Instances, func(name string) bool { return slices.Contains(mine, name) }) {
+		if o.Job == r.id || !slices.ContainsFunc(o.Instances, env.owns) {
 			continue
 		}
 		f := r.Resolvers[o.Kind()]
@@ -117,6 +117,33 @@ func (r *runner) resolve(ctx context.Context, env *Env) error {
 		}
 		if err := r.queue.resolved(o, r.id); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// owns says whether nobody else can do anything to an instance.
+func (e *Env) owns(instance string) bool {
+	return slices.ContainsFunc(e.locks, func(l Lock) bool {
+		return l.Level == LevelInstance && !l.Shared && (l.Name == instance || l.Name == All)
+	})
+}
+
+// supersede closes the open intents of earlier jobs that this one has carried out itself: the same change on the same node.
+// It is how those end that belong to no instance.
+func (r *runner) supersede() error {
+	open, err := r.queue.OpenIntents()
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	mine := r.intents()
+	for _, o := range open {
+		if o.Job < r.id && slices.ContainsFunc(mine, func(in Intent) bool {
+			return in.Outcome == remote.Done.String() && in.Node == o.Node && in.Changes == o.Changes
+		}) {
+			if err := r.queue.resolved(o, r.id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

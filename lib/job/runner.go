@@ -150,7 +150,7 @@ func (r *runner) finish(i int, result json.RawMessage, failure error) error {
 			return err
 		}
 	}
-	if err := r.queue.dropTicket(r.id); err != nil {
+	if err := errors.Join(r.supersede(), r.queue.dropTicket(r.id)); err != nil {
 		r.queue.warn("job %d: %v", r.id, err)
 	}
 	switch {

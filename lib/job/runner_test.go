@@ -184,6 +184,24 @@ func TestAnIntentIsOnlyOpenWhileItsEndIsUnknown(t *testing.T) {
 	}
 }
 
+func TestTheSameChangeDoneLaterClosesAnIntent(t *testing.T) {
+	q := newQueue(t)
+	made := filepath.Join(t.TempDir(), "made")
+	t.Setenv("GANTRY_FAULT", "command:1:before")
+	id := submit(t, q, &delay{Make: []string{made}}, Options{})
+	ended(t, q, id, Error)
+	t.Setenv("GANTRY_FAULT", "")
+	shared := []Lock{{LevelInstance, All, true}}
+	ended(t, q, submit(t, q, &delay{Make: []string{made + "2"}, Want: shared}, Options{}), Success)
+	if open, err := q.OpenIntents(); err != nil || len(open) != 1 {
+		t.Fatalf("open: %v, %v", open, err)
+	}
+	ended(t, q, submit(t, q, &delay{Make: []string{made}}, Options{}), Success)
+	if open, err := q.OpenIntents(); err != nil || len(open) != 0 {
+		t.Errorf("still open: %v, %v", open, err)
+	}
+}
+
 func TestTheFenceStopsAJobBeforeItsFirstChange(t *testing.T) {
 	q := newQueue(t)
 	made := filepath.Join(t.TempDir(), "made")
