@@ -71,7 +71,7 @@ type Pool struct {
 	log   *commandLog
 	mu    sync.Mutex
 	keys  *identity
-	links map[string]*link       // by node name
+	links map[Host]*link
 	lent  map[string]*connection // by node name and id of durable work
 }
 
@@ -91,7 +91,7 @@ func NewPool(opts Options) *Pool {
 		opts.MaxOutput = DefaultMaxOutput
 	}
 	return &Pool{
-		opts: opts, trust: newTrust(opts.KnownHosts), log: &commandLog{path: opts.MasterLog}, links: map[string]*link{},
+		opts: opts, trust: newTrust(opts.KnownHosts), log: &commandLog{path: opts.MasterLog}, links: map[Host]*link{},
 		lent: map[string]*connection{},
 	}
 }
@@ -202,15 +202,14 @@ func (p *Pool) session(ctx context.Context, host Host, x *execution) (*session, 
 	return s, err
 }
 
-// link is the one connection to a node, open or not.
+// link is the one connection to a node, open or not. A node whose address or port was changed gets a new one.
 func (p *Pool) link(host Host) *link {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := p.links[host.Name]
-	if l == nil || l.host != host {
-		// A node whose address or port was changed gets a new connection; commands on the old one end there.
+	l := p.links[host]
+	if l == nil {
 		l = newLink(p, host)
-		p.links[host.Name] = l
+		p.links[host] = l
 	}
 	return l
 }

@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -437,5 +439,85 @@ func TestNoiseOfRootsShell(t *testing.T) {
 	r, err := newPool(t, options(t, s)).Run(t.Context(), "node1", remote.Script("echo out; echo err >&2"))
 	if err != nil || string(r.Stdout) != "out\n" || string(r.Stderr) != "err\n" || string(r.Noise) != "welcome\n" {
 		t.Errorf("%q %q %q %v", r.Stdout, r.Stderr, r.Noise, err)
+	}
+}
+
+// frozen forwards connections until it is told to stop moving bytes, without closing anything.
+func frozen(t *testing.T, s *remotetest.Server) (port int, freeze func(bool)) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	var cold atomic.Bool
+	pump := func(to, from net.Conn) {
+		buffer := make([]byte, 32<<10)
+		for {
+			n, err := from.Read(buffer)
+			if cold.Load() {
+				return // what was read is lost, and so is the connection, but nobody says so
+			}
+			if err != nil {
+				to.Close()
+				return
+			}
+			to.Write(buffer[:n])
+		}
+	}
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", net.JoinHostPort(s.Address, fmt.Sprint(s.Port)))
+			if err != nil {
+				client.Close()
+				continue
+			}
+			go pump(server, client)
+			go pump(client, server)
+		}
+	}()
+	return listener.Addr().(*net.TCPAddr).Port, cold.Store
+}
+
+func TestANodeThatFreezes(t *testing.T) {
+	s := remotetest.NewServer(t, remotetest.ServerOptions{})
+	o := options(t, s)
+	port, freeze := frozen(t, s)
+	o.Hosts = func(node string) (remote.Host, error) {
+		return remote.Host{Name: node, Address: s.Address, Port: port}, nil
+	}
+	o.Deadlines.Keepalive, o.Deadlines.Handshake = 200*time.Millisecond, 500*time.Millisecond
+	p := newPool(t, o)
+	if err := p.Start(t.Context(), "node1", "w", remote.Script("echo before; sleep 2; echo after")); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { freeze(true) })
+	endless := remote.Command("sleep", "4")
+	endless.Limit = remote.NoLimit
+	begun := time.Now()
+	_, err := p.Run(t.Context(), "node1", endless)
+	if remote.OutcomeOf(err) != remote.Unknown || !strings.Contains(err.Error(), "connection lost") || time.Since(begun) > 3*time.Second {
+		t.Errorf("%v: %v", time.Since(begun), err)
+	}
+	if _, err := p.Run(t.Context(), "node1", remote.Command("true")); !errors.Is(err, remote.ErrUnreachable) {
+		t.Errorf("while it is frozen: %v", err)
+	}
+	time.AfterFunc(time.Second, func() { freeze(false) })
+	r, err := p.Follow(t.Context(), "node1", "w")
+	if err != nil || string(r.Stdout) != "before\nafter\n" {
+		t.Errorf("after the thaw: %q %v", r.Stdout, err)
+	}
+}
+
+func TestACommandThatIgnoresTheEndOfItsLimit(t *testing.T) {
+	c := remote.Script("trap '' TERM; while :; do sleep 1; done")
+	c.Limit = 100 * time.Millisecond
+	r, err := newPool(t, local(remote.Options{})).Run(t.Context(), "node1", c)
+	if remote.OutcomeOf(err) != remote.Unknown || !strings.Contains(err.Error(), "time limit was reached (0.1 s)") || r.Took > 8*time.Second {
+		t.Errorf("%v %v", r.Took, err)
 	}
 }
