@@ -132,26 +132,16 @@ func (f *Flag) ListVar(p *[]string) {
 }
 
 // ParamsVar takes key=value,…; a second use replaces the first. Nil means not given.
-func (f *Flag) ParamsVar(p *unit.Params) {
-	keep(f, p, func(spelled, value string) (unit.Params, error) {
-		params, err := unit.ParseParams(spelled, value)
-		return params, parameter(err)
-	})
-}
+func (f *Flag) ParamsVar(p *unit.Params) { keep(f, p, unit.ParseParams) }
 
 // IdentPtr takes ident:key=value,… .
-func (f *Flag) IdentPtr(p **unit.Ident) { keepPtr(f, p, parseIdent) }
+func (f *Flag) IdentPtr(p **unit.Ident) { keepPtr(f, p, unit.ParseIdent) }
 
 // IdentsVar gathers ident:key=value,… of all uses.
-func (f *Flag) IdentsVar(p *[]unit.Ident) { add(f, p, parseIdent) }
+func (f *Flag) IdentsVar(p *[]unit.Ident) { add(f, p, unit.ParseIdent) }
 
 // SpecsVar takes the nested form of --ipolicy-bounds-specs.
-func (f *Flag) SpecsVar(p *[]map[string]unit.Params) {
-	keep(f, p, func(spelled, value string) ([]map[string]unit.Params, error) {
-		specs, err := unit.ParseSpecs(spelled, value)
-		return specs, parameter(err)
-	})
-}
+func (f *Flag) SpecsVar(p *[]map[string]unit.Params) { keep(f, p, unit.ParseSpecs) }
 
 // FloatOrDefaultVar takes a number or the word default; nil means not given.
 func (f *Flag) FloatOrDefaultVar(p *any) {
@@ -159,8 +149,7 @@ func (f *Flag) FloatOrDefaultVar(p *any) {
 		if value == "default" {
 			return value, nil
 		}
-		n, err := pythonFloat(value)
-		return n, parameter(err)
+		return pythonFloat(value)
 	})
 }
 
@@ -259,13 +248,7 @@ func parseSize(spelled, value string) (int, error) {
 }
 
 func parseYesNo(_, value string) (bool, error) {
-	yes, err := unit.ParseBool(value)
-	return yes, parameter(err)
-}
-
-func parseIdent(spelled, value string) (unit.Ident, error) {
-	ident, err := unit.ParseIdent(spelled, value)
-	return ident, parameter(err)
+	return unit.ParseBool(value)
 }
 
 func oneOf(choices []string) reader[string] {
@@ -279,15 +262,4 @@ func oneOf(choices []string) reader[string] {
 		}
 		return "", misuse("option %s: invalid choice: %s (choose from %s)", spelled, unit.Repr(value), strings.Join(quoted, ", "))
 	}
-}
-
-// parameter gives the error of a list of parameters the class it has in Ganeti.
-func parameter(err error) error {
-	if err == nil {
-		return nil
-	}
-	if fault.Of(err).Class == fault.Parameter {
-		return err
-	}
-	return fault.New(fault.Parameter, "%w", err)
 }

@@ -1,8 +1,9 @@
 package unit
 
 import (
-	"fmt"
 	"strings"
+
+	"gantry/lib/fault"
 )
 
 // Params are the values of a key=value list: string, true for a bare key, false
@@ -15,6 +16,10 @@ type Ident struct {
 	Name   string
 	Params Params
 	Off    bool
+}
+
+func wrongParameter(format string, args ...any) error {
+	return fault.New(fault.Parameter, format, args...)
 }
 
 // SplitList splits at commas. A backslash keeps the character after it.
@@ -63,12 +68,12 @@ func parseParams(option, s string, prefixes bool) (Params, error) {
 		case found:
 			value = text
 		case !prefixes:
-			return nil, fmt.Errorf("Missing value for key '%s' in option %s", elem, option)
+			return nil, wrongParameter("Missing value for key '%s' in option %s", elem, option)
 		default:
 			key, value = bareKey(elem)
 		}
 		if _, twice := params[key]; twice {
-			return nil, fmt.Errorf("Duplicate key '%s' in option %s", key, option)
+			return nil, wrongParameter("Duplicate key '%s' in option %s", key, option)
 		}
 		params[key] = value
 	}
@@ -95,7 +100,7 @@ func parseIdent(option, s string, prefixes bool) (Ident, error) {
 	if prefixes {
 		if bare, off, removed := removedGroup(name); removed {
 			if rest != "" {
-				return Ident{}, fmt.Errorf("Cannot pass options when removing parameter groups: %s", s)
+				return Ident{}, wrongParameter("Cannot pass options when removing parameter groups: %s", s)
 			}
 			return Ident{Name: bare, Off: off}, nil
 		}
@@ -122,14 +127,14 @@ func ParseSpecs(option, s string) ([]map[string]Params, error) {
 		spec := map[string]Params{}
 		for elem := range strings.SplitSeq(group, "/") {
 			if elem == "" {
-				return nil, fmt.Errorf("Empty section in option '%s'", option)
+				return nil, wrongParameter("Empty section in option '%s'", option)
 			}
 			ident, err := parseIdent(option, elem, false)
 			if err != nil {
 				return nil, err
 			}
 			if _, twice := spec[ident.Name]; twice {
-				return nil, fmt.Errorf("Duplicated parameter '%s' in parsing %s: %s", ident.Name, option, elem)
+				return nil, wrongParameter("Duplicated parameter '%s' in parsing %s: %s", ident.Name, option, elem)
 			}
 			spec[ident.Name] = ident.Params
 		}

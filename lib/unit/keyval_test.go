@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"gantry/lib/fault"
 )
 
 func TestSplitList(t *testing.T) {
@@ -92,6 +94,25 @@ func TestParseSpecs(t *testing.T) {
 	} {
 		if _, err := ParseSpecs("--bounds", in); err == nil || err.Error() != want {
 			t.Errorf("ParseSpecs(%q): %v, want %s", in, err, want)
+		}
+	}
+}
+
+func TestRefusalsHaveGanetisClasses(t *testing.T) {
+	_, size := ParseSize("5zz")
+	_, yes := ParseBool("maybe")
+	_, params := ParseParams("-B", "a,a")
+	_, span := ParseTimespec("xyz")
+	_, ranges := ParseRanges("1-2-3")
+	for want, err := range map[string]error{
+		"Unhandled Ganeti error: Unknown unit: zz":                                                                                                                                size,
+		"Failure: unknown/wrong parameter name 'Invalid boolean value 'maybe''":                                                                                                   yes,
+		"Failure: unknown/wrong parameter name 'Duplicate key 'a' in option -B'":                                                                                                  params,
+		"Failure: prerequisites not met for this operation:\nerror type: wrong_input, error details:\nInvalid time specification 'xyz'":                                           span,
+		"Failure: prerequisites not met for this operation:\nerror type: wrong_input, error details:\nInvalid user-id range definition. Only one hyphen allowed: ['1', '2', '3']": ranges,
+	} {
+		if text, status := fault.Text(err); text != want || status != 1 {
+			t.Errorf("status %d\n%s\nwant\n%s", status, text, want)
 		}
 	}
 }

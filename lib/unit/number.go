@@ -60,7 +60,7 @@ func ParseBool(s string) (bool, error) {
 	case "no", "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("Invalid boolean value '%s'", s)
+	return false, wrongParameter("Invalid boolean value '%s'", s)
 }
 
 // Range is a range of numbers with both ends included: user ids, ports.
@@ -84,15 +84,15 @@ func ParseRanges(s string) ([]Range, error) {
 		}
 		ends := strings.Split(part, "-")
 		if len(ends) > 2 {
-			return nil, fmt.Errorf("Invalid user-id range definition. Only one hyphen allowed: %s", Repr(ends))
+			return nil, wrongInput("Invalid user-id range definition. Only one hyphen allowed: %s", Repr(ends))
 		}
 		low, err := ParseInt(ends[0])
 		if err != nil {
-			return nil, fmt.Errorf("Invalid user-id value for lower boundary of user-id range: %w", err)
+			return nil, wrongInput("Invalid user-id value for lower boundary of user-id range: %w", err)
 		}
 		high, err := ParseInt(ends[len(ends)-1])
 		if err != nil {
-			return nil, fmt.Errorf("Invalid user-id value for higher boundary of user-id range: %w", err)
+			return nil, wrongInput("Invalid user-id value for higher boundary of user-id range: %w", err)
 		}
 		ranges = append(ranges, Range{low, high})
 	}

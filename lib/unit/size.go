@@ -1,12 +1,12 @@
 package unit
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"gantry/lib/fault"
 )
 
 var sizeForm = regexp.MustCompile(`^([.0-9]+)\s*([a-zA-Z]+)?\n?$`)
@@ -19,11 +19,11 @@ const maxSize = 1 << 50
 func ParseSize(s string) (mib int, err error) {
 	m := sizeForm.FindStringSubmatch(s)
 	if m == nil {
-		return 0, errors.New("Invalid format")
+		return 0, unreadable("Invalid format")
 	}
 	value, err := strconv.ParseFloat(m[1], 64)
 	if err != nil {
-		return 0, errors.New("Invalid format")
+		return 0, unreadable("Invalid format")
 	}
 	switch strings.ToLower(m[2]) {
 	case "", "m", "mb", "mib":
@@ -32,12 +32,16 @@ func ParseSize(s string) (mib int, err error) {
 	case "t", "tb", "tib":
 		value *= 1024 * 1024
 	default:
-		return 0, fmt.Errorf("Unknown unit: %s", m[2])
+		return 0, unreadable("Unknown unit: %s", m[2])
 	}
 	if value > maxSize {
-		return 0, errors.New("Invalid format") // Ganeti would go on with a number nothing can hold
+		return 0, unreadable("Invalid format") // Ganeti would go on with a number nothing can hold
 	}
 	return int(math.Ceil(math.Ceil(value)/4)) * 4, nil
+}
+
+func unreadable(format string, args ...any) error {
+	return fault.New("UnitParseError", format, args...)
 }
 
 // FormatSize writes a number of MiB in unit "m", "g" or "t", without a suffix,

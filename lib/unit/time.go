@@ -1,12 +1,12 @@
 package unit
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"gantry/lib/fault"
 )
 
 var spans = map[byte]int{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
@@ -15,20 +15,24 @@ var spans = map[byte]int{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 func ParseTimespec(s string) (seconds int, err error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
-		return 0, errors.New("Empty time specification passed")
+		return 0, wrongInput("Empty time specification passed")
 	}
 	number, factor := s, 1
 	if f, ok := spans[s[len(s)-1]]; ok {
 		number, factor = s[:len(s)-1], f
 		if number == "" {
-			return 0, fmt.Errorf("Invalid time specification (only suffix passed)")
+			return 0, wrongInput("Invalid time specification (only suffix passed)")
 		}
 	}
 	n, err := ParseInt(number)
 	if err != nil || n > math.MaxInt64/factor || n < math.MinInt64/factor {
-		return 0, fmt.Errorf("Invalid time specification '%s'", s)
+		return 0, wrongInput("Invalid time specification '%s'", s)
 	}
 	return n * factor, nil
+}
+
+func wrongInput(format string, args ...any) error {
+	return fault.Refuse(fault.WrongInput, format, args...)
 }
 
 // FormatSeconds writes a span for reading: 2d 9h 19m 49s.

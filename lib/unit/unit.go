@@ -2,6 +2,6 @@
 // output: sizes, times, yes and no, ranges, names that may be shortened, lists
 // of key=value, and values the way Python shows them.
 //
-// It has no opinion about failures: errors are plain, with Ganeti's words, and
-// the caller gives them the class they have there.
+// What cannot be read is refused with Ganeti's words and in the class it has
+// there, so that callers only pass the error on.
 package unit
