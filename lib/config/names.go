@@ -73,3 +73,6 @@ func IsText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune
 func IsLine(s string) bool {
 	return IsText(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
+
+// DataDir is where a node keeps the configuration, the ssconf files and the job queue.
+const DataDir = "/var/lib/ganeti"

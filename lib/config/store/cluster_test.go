@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +36,7 @@ var labNodes = []string{"node1.example.com", "node2.example.com", "node3.example
 
 func newLab(t testing.TB, candidates int) (*lab, *Store) {
 	t.Helper()
-	l := &lab{t: t, root: t.TempDir(), cut: map[string]bool{}, frozen: map[string]bool{}, lose: map[string]bool{}}
+	l := &lab{t: t, root: tempDir(t), cut: map[string]bool{}, frozen: map[string]bool{}, lose: map[string]bool{}}
 	for _, n := range labNodes {
 		if err := os.Mkdir(l.dir(n), 0o755); err != nil {
 			t.Fatal(err)
@@ -53,6 +52,31 @@ func newLab(t testing.TB, candidates int) (*lab, *Store) {
 		}
 	}
 	return l, s
+}
+
+// copy is a lab with the same files.
+func (l *lab) copy(t testing.TB) *lab {
+	t.Helper()
+	other := &lab{t: t, root: filepath.Join(tempDir(t), "lab"), cut: map[string]bool{}, frozen: map[string]bool{}, lose: map[string]bool{}}
+	if err := os.CopyFS(other.root, os.DirFS(l.root)); err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+// tempDir is in memory where it can be: the tests sync often, and need no disk for what they show.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "store")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // labConfig is the real configuration with five nodes, of which the first ones are candidates.
@@ -216,6 +240,23 @@ func hasTag(t testing.TB, s *Store, name string) bool {
 	return slices.Contains(c.Cluster.Tags, name)
 }
 
+// mark changes an instance, of which no ssconf file says anything.
+func mark(name string) func(*config.Config) error {
+	return func(c *config.Config) error {
+		c.Instances[0].OSParams = c.Instances[0].OSParams.Fill(config.Params{name: "set"})
+		return nil
+	}
+}
+
+func hasMark(t testing.TB, s *Store, name string) bool {
+	t.Helper()
+	c, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Instances[0].OSParams.String(name) != ""
+}
+
 // crasher counts every step that changes something and stops the master dead at one of them.
 type crasher struct {
 	mu   sync.Mutex
@@ -276,5 +317,3 @@ func crashing(f func()) (crashed bool) {
 	f()
 	return false
 }
-
-func (h Header) short() string { return fmt.Sprintf("%d.%d %.6s", h.Epoch, h.Serial, h.Digest) }

@@ -81,7 +81,7 @@ func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, nil
+			return func() { f.Close() }, nil // a second time does nothing
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nil, errors.Join(fmt.Errorf("locking the configuration: %w", err), f.Close())

@@ -13,9 +13,12 @@ if read -r had_epoch had_serial 2>/dev/null <.ssconf.version && newer "$had_epoc
 	exit 66
 fi
 if [ -e config.toml ]; then
-	had_epoch=$(sed -n '3s/^epoch = \([0-9]\{1,18\}\)$/\1/p;3q' config.toml)
-	had_serial=$(sed -n '4s/^serial = \([0-9]\{1,18\}\)$/\1/p;4q' config.toml)
-	newer "${had_epoch:-0}" "${had_serial:-0}" && exit 66
+	{ read -r _; read -r _; read -r had_epoch; read -r had_serial; } <config.toml
+	had_epoch=${had_epoch#epoch = } had_serial=${had_serial#serial = }
+	case $had_epoch$had_serial in
+	'' | *[!0-9]*) ;; # damaged: redist-conf on the master replaces it
+	*) newer "$had_epoch" "$had_serial" && exit 66 ;;
+	esac
 fi
 rm -rf .ssconf.new
 mkdir .ssconf.new || exit 1

@@ -4,7 +4,9 @@
 umask 077
 cd "$1" || exit 1
 # What transactions left that never ended. Another master's staging file may be among them: its commit then fails, safely.
-rm -f .config.toml.staged.*
+for old in .config.toml.staged.*; do
+	[ ! -e "$old" ] || rm -f "$old"
+done
 if ! cat >"$2" || ! sync "$2"; then
 	rm -f "$2"
 	exit 1

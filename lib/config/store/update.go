@@ -52,6 +52,7 @@ func (s *Store) change(ctx context.Context, nodes remote.Runner, need func(int) 
 	if err != nil {
 		return Commit{}, err
 	}
+	defer unlock() // f may panic
 	t := &transaction{Store: s, nodes: nodes, need: need}
 	err = t.load()
 	if err == nil {
