@@ -76,7 +76,8 @@ func (h *hbal) run() error {
 	}
 	h.cluster = c
 	if h.verbose > 1 {
-		htools.ShowCluster(h.env, c)
+		htools.ShowTags(h.env, c)
+		htools.ShowPolicy(h.env, c)
 	}
 	if err := h.SetNodes(c); err != nil {
 		return err

@@ -159,3 +159,6 @@ func commonTags(a, b *Node) int {
 
 // FreeSpindles is the number of spindles not handed out yet.
 func (n *Node) FreeSpindles() int { return n.freeSpindles }
+
+// Conflicts counts primaries that share an exclusion tag with another one.
+func (n *Node) Conflicts() int { return n.tags.excess() }

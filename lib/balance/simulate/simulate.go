@@ -46,10 +46,11 @@ func (d description) node(group, position, index int) *balance.Node {
 
 func parse(text string) (d description, err error) {
 	f := number.Split(text, ",")
-	for _, missing := range []string{"1", "False"} {
-		if len(f) == 5 || len(f) == 6 {
-			f = append(f, missing)
-		}
+	if len(f) == 5 {
+		f = append(f, "1")
+	}
+	if len(f) == 6 {
+		f = append(f, "False")
 	}
 	if len(f) != 7 {
 		return d, fmt.Errorf("Invalid cluster specification, expected 6 comma-separated sections (allocation policy, "+

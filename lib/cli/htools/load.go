@@ -200,6 +200,7 @@ func (o *Options) SetNodes(c *balance.Cluster) error {
 		}
 	}
 	if len(unknown) > 0 {
+		slices.Reverse(unknown) // the reference collects its options backwards
 		return fail("wrong node name(s) set as offline: %s\n", strings.Join(unknown, ","))
 	}
 	c.SetLimits(o.MaxCPU, o.MinDisk)

@@ -98,8 +98,12 @@ func (o *Options) ShowCommands(env *cli.Env, sets [][]balance.Commands) error {
 	return nil
 }
 
-// ShowCluster prints the tags and the policy of a cluster.
-func ShowCluster(env *cli.Env, c *balance.Cluster) {
+// ShowTags prints the tags of a cluster.
+func ShowTags(env *cli.Env, c *balance.Cluster) {
 	env.Println("Loaded cluster tags: %s", strings.Join(c.Tags, ","))
+}
+
+// ShowPolicy prints the policy of a cluster.
+func ShowPolicy(env *cli.Env, c *balance.Cluster) {
 	env.Println("Loaded cluster ipolicy: %s", c.Policy.Show())
 }

@@ -1,0 +1,117 @@
+// Command hcheck tells whether a cluster is healthy and whether balancing would help.
+package main
+
+import (
+	"context"
+
+	"gantry/lib/balance"
+	"gantry/lib/cli"
+	"gantry/lib/cli/htools"
+	"gantry/lib/fault"
+)
+
+func main() { cli.Tool(declare) }
+
+func declare(c *cli.Command) {
+	h := &hcheck{Options: htools.New(c), simulate: true}
+	h.TextData()
+	h.NoDiskMoves()
+	h.DynUtil()
+	h.IgnoreUtil()
+	h.Evacuate()
+	h.ExcludeInstances()
+	h.ExclusionPrefixes()
+	h.IAllocSource()
+	h.NoInstanceMoves()
+	h.Luxi()
+	h.MachineReadable()
+	h.MaxCPURatio()
+	h.MaxLength()
+	h.MinDiskRatio()
+	h.MinGain()
+	h.MinGainLimit()
+	h.MinScore()
+	h.IgnoreSoftErrors()
+	c.Flag("no-simulation", "do not perform rebalancing simulation").FalseVar(&h.simulate)
+	h.OfflineNodes()
+	h.Quiet()
+	h.RAPI()
+	h.SelectInstances()
+	h.NoCapacityChecks()
+	h.Verbosity()
+	c.Run(func(_ context.Context, env *cli.Env) error {
+		h.env = env
+		return h.run()
+	})
+}
+
+// hcheck is one run of the command.
+type hcheck struct {
+	*htools.Options
+	env      *cli.Env
+	simulate bool
+	cluster  *balance.Cluster
+}
+
+func (h *hcheck) run() error {
+	c, err := h.Load(h.env)
+	if err != nil {
+		return err
+	}
+	if err := h.SetNodes(c); err != nil {
+		return err
+	}
+	h.cluster = c
+	parts := c.Parts()
+	out := &output{env: h.env, machine: h.Machine, silent: h.Level() < 0, capacity: h.CapacityChecks}
+	before, err := h.check(parts)
+	if err != nil {
+		return htools.Fail("%v", err)
+	}
+	sick := before.needsRebalance()
+	out.verdict(h.simulate, sick)
+	out.groups(c.Groups)
+	out.phase(before, false, sick)
+	if h.simulate && (sick || h.Machine) {
+		if sick {
+			if parts, err = h.rebalance(parts); err != nil {
+				return htools.Fail("%v", err)
+			}
+		}
+		after, err := h.check(parts)
+		if err != nil {
+			return htools.Fail("%v", err)
+		}
+		out.phase(after, true, sick)
+	}
+	out.finish()
+	if sick && h.simulate {
+		return fault.Say("")
+	}
+	return nil
+}
+
+// check collects the figures of all groups.
+func (h *hcheck) check(parts []balance.Part) (figures, error) {
+	list := make(figures, len(parts))
+	for k, p := range parts {
+		var err error
+		if list[k], err = measure(p, h.CapacityChecks); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// rebalance does what hbal would do to each group.
+func (h *hcheck) rebalance(parts []balance.Part) ([]balance.Part, error) {
+	balanced := make([]balance.Part, len(parts))
+	for k, p := range parts {
+		table, _, err := balance.Solve(balance.NewTable(p.Nodes, p.Instances), h.Balance, nil)
+		if err != nil {
+			return nil, err
+		}
+		balanced[k] = balance.Part{Group: p.Group, Nodes: table.Nodes, Instances: table.Instances}
+	}
+	return balanced, nil
+}
