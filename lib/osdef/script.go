@@ -65,7 +65,8 @@ func assignments(env map[string]string) []byte {
 	return b.Bytes()
 }
 
-// Judge says what came of Create or Rename: nil, or Ganeti's text with the last lines of the log.
+// Judge says what came of Create or Rename: nil, or Ganeti's text with the last lines of the log. Whoever followed
+// detached work asks Judge first: to Follow, any status but 0 is an error.
 func Judge(kind string, out remote.Result) error {
 	if out.Status != 10 {
 		return nil
