@@ -18,7 +18,7 @@ import (
 // are the lock table, the list of unfinished jobs, and what belongs to live runners (live/).
 type Queue struct {
 	Dir    string
-	Runner []string // command that runs a job; its id is added
+	Runner []string // command that runs a job; its id is added. None: jobs stay queued until somebody calls RunJob
 	Output string   // file that gets what a runner prints; "" drops it
 	Copy   Copier   // nil when no other node keeps a copy of the serial
 	Now    func() time.Time

@@ -79,7 +79,7 @@ func (q *Queue) tend() error {
 // startReady starts jobs in this order as long as there is room, leaving out those that wait for others to end.
 func (q *Queue) startReady(ready []*Job, room int) error {
 	for _, j := range ready {
-		if room <= 0 {
+		if room <= 0 || len(q.Runner) == 0 {
 			return nil
 		}
 		if !q.dependenciesEnded(j) {
