@@ -109,7 +109,16 @@ func (env *Env) Config() (*config.Config, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Refuse(fault.WrongInput, "Cluster not initialized or this machine is not part of a cluster")
 	}
-	return c, err
+	return c, unusable(err)
+}
+
+// unusable gives the error of a file that cannot be used the class, and so the exit status, that Ganeti has for it.
+func unusable(err error) error {
+	damaged, newer := (*store.Damaged)(nil), (*store.NewerFormat)(nil)
+	if errors.As(err, &damaged) || errors.As(err, &newer) {
+		return fault.New(fault.Configuration, "%w", err)
+	}
+	return err
 }
 
 // Nodes runs commands on the nodes of the configuration, by their names.
@@ -133,6 +142,18 @@ func (env *Env) NodesOf(c *config.Config) *remote.Pool {
 	return env.cluster.nodes
 }
 
+// NodesAccepting is a way to the nodes of its own that, if told to, accepts host keys nobody vouches for and keeps them: what
+// gnt-node add --no-ssh-key-check asks for. The caller closes it.
+func (env *Env) NodesAccepting(accept bool) (*remote.Pool, error) {
+	c, err := env.Config()
+	if err != nil {
+		return nil, err
+	}
+	options := env.reach(c)
+	options.KnownHosts.AcceptNew = accept
+	return remote.NewPool(options), nil
+}
+
 // reach says how the nodes of the configuration are reached. A node that was
 // added after the configuration was read is looked for again.
 func (env *Env) reach(c *config.Config) remote.Options {
@@ -148,7 +169,7 @@ func (env *Env) reach(c *config.Config) remote.Options {
 			if node := newer.NodeByName(name); node != nil {
 				return env.host(newer, node)
 			}
-			return remote.Host{}, fmt.Errorf("node %s is not in the configuration", name)
+			return remote.Host{Name: name}, nil // about to be added: its name has to do
 		},
 		Agent:      env.getenv("SSH_AUTH_SOCK"),
 		KnownHosts: remote.KnownHosts{Cluster: filepath.Join(env.paths.data, "known_hosts"), Alias: c.Cluster.ClusterName},

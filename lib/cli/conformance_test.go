@@ -426,3 +426,22 @@ func checkPrefix(t *testing.T, c *Command, all map[string]*Flag, prefix string, 
 		t.Errorf("%s %s: %s is not ambiguous", c.binary, c.name, prefix)
 	}
 }
+
+// TestGoneOptionsAreGanetis looks that no notice is for an option that does not exist.
+func TestGoneOptionsAreGanetis(t *testing.T) {
+	exists := map[string]bool{}
+	for _, binary := range loadGaneti(t).Binaries {
+		for _, command := range binary.Commands {
+			for _, o := range command.Options {
+				for _, n := range o.Long {
+					exists[strings.TrimPrefix(n, "--")] = true
+				}
+			}
+		}
+	}
+	for name := range gone {
+		if !exists[name] {
+			t.Errorf("Ganeti has no option --%s", name)
+		}
+	}
+}

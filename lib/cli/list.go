@@ -103,8 +103,11 @@ func (l *Listing) Print(env *Env, result *query.Result, special map[string]func(
 	return l.finish(env, t, result.Unknown)
 }
 
-// PrintFields prints the description of fields, as list-fields does.
+// PrintFields prints the description of fields, as list-fields does: in Ganeti that needs a cluster, like any question.
 func (l *Listing) PrintFields(env *Env, columns []query.Column, unknown []string) error {
+	if err := env.onMaster(); err != nil {
+		return err
+	}
 	t := table.Table{Columns: []table.Column{{Title: "Name"}, {Title: "Type"}, {Title: "Title"}, {Title: "Description"}}}
 	for _, c := range columns {
 		t.Rows = append(t.Rows, []string{c.Name, string(c.Kind), c.Title, c.Doc})

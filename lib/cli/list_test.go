@@ -72,6 +72,7 @@ func TestListing(t *testing.T) {
 	} {
 		t.Run(words, func(t *testing.T) {
 			env, out, errs := testEnv(t)
+			beMaster(t, env)
 			status := env.main(commands, nil, append([]string{"gnt-thing"}, strings.Fields(words)...))
 			if status != tt.status || out.String() != tt.out || errs.String() != tt.err {
 				t.Errorf("status %d\n%s%s\nwant %d\n%s%s", status, out, errs, tt.status, tt.out, tt.err)

@@ -239,6 +239,22 @@ func TestWithoutAClusterNothingIsSubmitted(t *testing.T) {
 	}
 }
 
+func TestADamagedConfigurationEndsWithStatus2(t *testing.T) {
+	env, _, errs := testEnv(t)
+	beMaster(t, env)
+	path := filepath.Join(env.paths.data, "config.toml")
+	if err := os.WriteFile(path, []byte("format = 1\nmin_reader = 1\nepoch = banana\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status := env.main(Commands{"info": func(c *Command) {
+		c.Run(func(_ context.Context, env *Env) error { _, err := env.Config(); return err })
+	}}, nil, []string{"gnt-cluster", "info"})
+	text := errs.String()
+	if status != 2 || !strings.HasPrefix(text, "Corrupt configuration file: ") || !strings.Contains(text, path) || !strings.HasSuffix(text, "\nAborting.\n") {
+		t.Errorf("status %d\n%s", status, text)
+	}
+}
+
 func TestMasterOfNoCluster(t *testing.T) {
 	env, _, _ := testEnv(t)
 	_, err := env.Master()
@@ -251,9 +267,7 @@ func TestMasterOfNoCluster(t *testing.T) {
 
 func TestTheRealQueueTakesJobs(t *testing.T) {
 	env, _, errs := testEnv(t)
-	if err := os.WriteFile(filepath.Join(env.paths.data, "ssconf_master_node"), []byte("node1.example.com\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	beMaster(t, env)
 	q, err := env.JobQueue()
 	if err != nil {
 		t.Fatal(err)
