@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -18,6 +19,9 @@ var DefaultIdentity = []string{"/root/.ssh/id_ed25519", "/root/.ssh/id_rsa", "/r
 
 // maxAgentKeys keeps an agent full of keys from using up sshd's MaxAuthTries.
 const maxAgentKeys = 3
+
+// agentLimit is how long an agent may take to list its keys.
+const agentLimit = 5 * time.Second
 
 // identity is the keys the master can log in with. It is gathered once a pool.
 type identity struct {
@@ -106,7 +110,9 @@ func (id *identity) addAgent(socket string) error {
 	if err != nil {
 		return err
 	}
+	conn.SetDeadline(time.Now().Add(agentLimit))
 	keys, err := agent.NewClient(conn).Signers()
+	conn.SetDeadline(time.Time{})
 	if err != nil {
 		conn.Close()
 		return err

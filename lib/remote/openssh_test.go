@@ -273,6 +273,21 @@ func TestInteractive(t *testing.T) {
 	}
 }
 
+// TestMaxStartups logs in from many processes at once, of which the server turns most away at random.
+func TestMaxStartups(t *testing.T) {
+	s := startSSHD(t, "MaxStartups 3:60:8")
+	var all sync.WaitGroup
+	for range 20 {
+		p := newPool(t, s.options)
+		all.Go(func() {
+			if _, err := p.Run(t.Context(), "node1", remote.Command("true")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // BenchmarkTrue compares with ssh(1) over an open connection.
 func BenchmarkTrue(b *testing.B) {
 	s := startSSHD(b)

@@ -25,6 +25,7 @@ type Fake struct {
 	sent     []Sent
 	files    map[string]File
 	staged   int
+	works    map[string]work
 }
 
 // Sent is a command that reached the fake.
@@ -49,7 +50,7 @@ type answer struct {
 
 // New makes a fake that checks itself when the test ends.
 func New(t testing.TB) *Fake {
-	f := &Fake{t: t, files: map[string]File{}}
+	f := &Fake{t: t, files: map[string]File{}, works: map[string]work{}}
 	t.Cleanup(f.check)
 	return f
 }

@@ -100,3 +100,32 @@ func TestFakeFiles(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestFakeWork(t *testing.T) {
+	f := New(t).Answer("node1: dd", "copied").Fail("node1: false", 3, "").Answer("node1: cat", "out")
+	for _, id := range []string{"a", "a"} { // the second start does nothing
+		if err := f.Start(t.Context(), "node1", id, remote.Command("dd")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Start(t.Context(), "node1", "b", remote.Command("false")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := f.Follow(t.Context(), "node1", "a"); err != nil || string(r.Stdout) != "copied" {
+		t.Errorf("%q %v", r.Stdout, err)
+	}
+	if r, err := f.Follow(t.Context(), "node1", "b"); remote.OutcomeOf(err) != remote.Failed || r.Status != 3 {
+		t.Errorf("%d %v", r.Status, err)
+	}
+	f.Forget(t.Context(), "node1", "a")
+	if _, err := f.Follow(t.Context(), "node1", "a"); !errors.Is(err, remote.ErrNoWork) {
+		t.Error(err)
+	}
+	var out strings.Builder
+	if _, err := f.Stream(t.Context(), "node1", remote.Command("cat"), strings.NewReader("in"), &out); err != nil || out.String() != "out" {
+		t.Errorf("%q %v", out.String(), err)
+	}
+	if sent := f.Sent(); string(sent[2].Cmd.Stdin) != "in" {
+		t.Errorf("sent %q", sent[2].Cmd.Stdin)
+	}
+}
