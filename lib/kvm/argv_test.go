@@ -35,7 +35,7 @@ func TestArgvIsGanetis(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := argv(r, l, qemu72)
+			got, _, err := argv(r, l, qemu72)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,6 +134,35 @@ func set(hv config.Params, text string) {
 		default:
 			hv[name] = value
 		}
+	}
+}
+
+// Newer qemu has dropped options that a runtime file may still hold.
+func TestArgvForNewerQemu(t *testing.T) {
+	qemu9 := qemu72
+	qemu9.Version = [3]int{9, 2, 0}
+	g := Guest{Name: "web", UUID: "u", HV: defaults(), VCPUs: 1, MaxMem: 64, Paused: true}
+	set(g.HV, "acpi=false,use_chroot=true,security_model=user,security_domain=kvm")
+	r, err := Prepare(g, qemu9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, user, err := argv(r, LaunchOf(g), qemu9)
+	got := strings.Join(line, " ")
+	if err != nil || user != [2]string{"-run-with", "chroot=/var/run/ganeti/kvm-hypervisor/chroot/web,user="} {
+		t.Errorf("%v %v", user, err)
+	}
+	for word, want := range map[string]bool{"-no-acpi": false, "-machine pc-i440fx-7.2,acpi=off": true, " -chroot ": false, "-runas": false,
+		"-run-with chroot=/var/run/ganeti/kvm-hypervisor/chroot/web,user=kvm": true, " -S": true} {
+		if strings.Contains(got, word) != want {
+			t.Errorf("%q: %v in %s", word, !want, got)
+		}
+	}
+	l := LaunchOf(g)
+	l.Incoming, l.Security = "192.0.2.1:8102", "none"
+	line, _, err = argv(r, l, qemu72)
+	if got := strings.Join(line, " "); err != nil || strings.Contains(got, " -S") || !strings.Contains(got, " -chroot /var") {
+		t.Errorf("arriving: %s, %v", got, err)
 	}
 }
 

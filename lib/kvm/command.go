@@ -50,7 +50,7 @@ func command(g Guest, e Emulator) ([]string, error) {
 	w.when(hv.String("soundhw") != "", "-soundhw", hv.String("soundhw"))
 	w.when(isSCSI(hv.String("disk_type")), "-device", hv.String("scsi_controller_type")+",id=scsi")
 	w.add("-device", "virtio-balloon", "-daemonize", "-D", logDir+"/"+g.Name+".log")
-	w.when(!hv.Bool("acpi"), "-no-acpi")
+	w.when(!hv.Bool("acpi") && e.Version[0] < noACPI, "-no-acpi")
 	w.when(hv.String("reboot_behavior") == "exit", "-no-reboot")
 	w.add("-machine", machine(hv, e))
 	w.when(g.Paused, "-S")
@@ -94,6 +94,9 @@ func smp(g Guest) string {
 	return text
 }
 
+// noACPI is since when qemu has acpi=off in -machine instead of -no-acpi.
+const noACPI = 9
+
 func machine(hv config.Params, e Emulator) string {
 	version := hv.String("machine_version")
 	if version == "" {
@@ -101,6 +104,9 @@ func machine(hv config.Params, e Emulator) string {
 	}
 	if hv.String("kvm_flag") == "enabled" {
 		version += ",accel=kvm"
+	}
+	if !hv.Bool("acpi") && e.Version[0] >= noACPI {
+		version += ",acpi=off"
 	}
 	return version
 }

@@ -33,13 +33,25 @@ func IncomingAt(ip string, port int64) string {
 	return fmt.Sprintf("%s:%d", ip, port)
 }
 
-// argv is the whole command line, in Ganeti's order. The user of a pool is not in it: start.sh chooses and appends it.
-func argv(r Runtime, l Launch, e Emulator) ([]string, error) {
-	w := append(words{}, r.Command...)
-	w.when(l.Security == "user", "-runas", l.Domain)
+// runWith is since when qemu takes user and chroot in one option, and no longer in options of their own.
+const runWith = 9
+
+// argv is the whole command line, in Ganeti's order, but for the user of a pool: start.sh chooses that one and appends
+// user, then its name.
+func argv(r Runtime, l Launch, e Emulator) (line []string, user [2]string, err error) {
+	w, chroot := lasting(r, l, e)
+	user = [2]string{"-runas", ""}
+	switch {
+	case e.Version[0] >= runWith && chroot != "":
+		user = [2]string{"-run-with", "chroot=" + chroot + ",user="}
+		w.when(l.Security == "none", "-run-with", "chroot="+chroot)
+	case e.Version[0] >= runWith:
+		user = [2]string{"-run-with", "user="}
+	}
+	w.when(l.Security == "user", user[0], user[1]+l.Domain)
 	w.when(l.Keymap != "", "-k", l.Keymap)
 	if len(l.Taps) != len(r.NICs) {
-		return nil, fail("%s has %d network interfaces, but %d tap devices", l.Name, len(r.NICs), len(l.Taps))
+		return nil, user, fail("%s has %d network interfaces, but %d tap devices", l.Name, len(r.NICs), len(l.Taps))
 	}
 	for i, nic := range r.NICs {
 		nic.Tap = l.Taps[i]
@@ -49,11 +61,27 @@ func argv(r Runtime, l Launch, e Emulator) ([]string, error) {
 	w.when(l.Incoming != "", "-incoming", "tcp:"+l.Incoming)
 	w.add("-qmp", server(l.Name, "qmp"), "-qmp", server(l.Name, "kvmd"))
 	if err := w.disks(r, e); err != nil {
-		return nil, err
+		return nil, user, err
 	}
 	w.when(l.UserShutdown, "-no-shutdown")
-	w.when(!r.has("-S") && l.Incoming == "", "-S")
-	return w, nil
+	w.when(!r.Paused() && l.Incoming == "", "-S")
+	return w, user, nil
+}
+
+// lasting is the part of the command line that the runtime keeps, as this qemu wants it today. A guest that arrives by
+// migration does not wait for its operator, whatever it did when it was first started: it goes on as it was.
+func lasting(r Runtime, l Launch, e Emulator) (w words, chroot string) {
+	for i := 0; i < len(r.Command); i++ {
+		switch word := r.Command[i]; {
+		case word == "-S" && l.Incoming != "":
+		case word == "-chroot" && e.Version[0] >= runWith && i+1 < len(r.Command):
+			i++
+			chroot = r.Command[i]
+		default:
+			w.add(word)
+		}
+	}
+	return w, chroot
 }
 
 // queues is how many queues a NIC has: more than one only where the kernel moves the packets.

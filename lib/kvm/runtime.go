@@ -19,8 +19,8 @@ type Runtime struct {
 	Disks   []Disk
 }
 
-// has says whether a word stands alone on the command line.
-func (r Runtime) has(word string) bool { return slices.Contains(r.Command, word) }
+// Paused says whether the guest was started to wait for its operator; otherwise whoever starts it again lets it run.
+func (r Runtime) Paused() bool { return slices.Contains(r.Command, "-S") }
 
 // Encode gives the file's content: [command, nics, hvparams, [[disk, link, uri], …]].
 func (r Runtime) Encode() ([]byte, error) {

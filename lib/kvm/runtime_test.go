@@ -94,7 +94,7 @@ func FuzzParseRuntime(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := argv(r, Launch{}, qemu72); err == nil && len(r.NICs) > 0 {
+		if _, _, err := argv(r, Launch{}, qemu72); err == nil && len(r.NICs) > 0 {
 			t.Error("started without a tap device for each NIC")
 		}
 		if _, err := r.Encode(); err != nil && !slices.Contains(r.Command, "-m") {

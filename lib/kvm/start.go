@@ -33,7 +33,7 @@ func Start(ctx context.Context, r remote.Runner, node string, rt Runtime, l Laun
 }
 
 func start(rt Runtime, l Launch, e Emulator, uids []int64) (remote.Cmd, error) {
-	command, err := argv(rt, l, e)
+	command, user, err := argv(rt, l, e)
 	if err != nil {
 		return remote.Cmd{}, err
 	}
@@ -44,7 +44,7 @@ func start(rt Runtime, l Launch, e Emulator, uids []int64) (remote.Cmd, error) {
 		}
 		pool = strings.Trim(fmt.Sprint(uids), "[]")
 	}
-	c := remote.Script(guestScript+startScript, append([]string{l.Name, pool, strings.Join(l.Taps, " ")}, command...)...)
+	c := remote.Script(guestScript+startScript, append([]string{l.Name, pool, user[0], user[1], strings.Join(l.Taps, " ")}, command...)...)
 	if l.Incoming == "" {
 		if c.Stdin, err = rt.Encode(); err != nil {
 			return c, fmt.Errorf("writing the runtime file of %s: %w", l.Name, err)

@@ -1,11 +1,14 @@
-# start.sh NAME UIDS TAPS KVM…: starts a guest. Its runtime file comes on stdin; there is none for the target of a
-# migration, which writes it in the end. UIDS is the pool to choose a user from, empty for none.
+# start.sh NAME UIDS OPTION PREFIX TAPS KVM…: starts a guest. Its runtime file comes on stdin; there is none for the target
+# of a migration, which writes it in the end. UIDS is the pool to choose a user from, empty for none; qemu is told by
+# OPTION and the user's name behind PREFIX.
 # Says on exit: 10 it runs already, 11 qemu ended (status and output on stdout), 12 qemu is gone, 13 a user id (on
 # stdout) has no name, 14 all user ids are taken.
 name=$1
 uids=$2
-taps=$3
-shift 3
+option=$3
+prefix=$4
+taps=$5
+shift 5
 umask 022
 mkdir -p /var/run/ganeti /var/log/ganeti
 [ -d "$root" ] || mkdir -m 0775 "$root" || exit
@@ -22,9 +25,9 @@ else
 	rm "$root/conf/$name.runtime.new"
 fi
 rm -f "$root/ctrl/$name.shutdown"
-for word; do
-	[ "$word" != "$root/chroot/$name" ] || [ -d "$word" ] || mkdir -m 0700 "$word" || exit
-done
+case " $prefix $* " in
+*"$root/chroot/$name"*) [ -d "$root/chroot/$name" ] || mkdir -m 0700 "$root/chroot/$name" || exit ;;
+esac
 
 uid=
 if [ -n "$uids" ]; then
@@ -40,7 +43,7 @@ if [ -n "$uids" ]; then
 		exit 13
 	done
 	[ -n "$user" ] || exit 14
-	set -- "$@" -runas "$user"
+	set -- "$@" "$option" "$prefix$user"
 fi
 
 # A login session or a cron job that ends must not take the guest with it.
