@@ -90,7 +90,7 @@ rmdir -- "$1"`, dir)
 func RenameDir(ctx context.Context, r remote.Runner, node, from, to string) error {
 	c := remote.Script(`if [ -e "$2" ]; then [ -e "$1" ] && exit 11; exit 0; fi
 [ -d "$1" ] || exit 10
-mv -- "$1" "$2"`, from, to)
+mv -T -- "$1" "$2"`, from, to)
 	c.OK = []int{10, 11}
 	c.Changes = "renames directory " + from + " to " + to
 	out, err := r.Run(ctx, node, c)
@@ -100,7 +100,7 @@ mv -- "$1" "$2"`, from, to)
 	case out.Status == 10:
 		return broken("Specified storage dir '%s' is not a directory", from)
 	case out.Status == 11:
-		return broken("Cannot rename '%s' to '%s', both locations exist", from, to)
+		return broken("Cannot rename '%s' to '%s': both locations exist", from, to)
 	}
 	return nil
 }
@@ -117,16 +117,6 @@ func remove(file string) remote.Cmd {
 	c := remote.Command("rm", "-f", "--", file)
 	c.Changes = "removes file " + file
 	return c
-}
-
-// Rename moves a disk's file, which Ganeti calls by its whole path.
-func Rename(ctx context.Context, r remote.Runner, node, from, to string) error {
-	c := remote.Command("mv", "-n", "--", from, to)
-	c.Changes = "renames file " + from + " to " + to
-	if _, err := r.Run(ctx, node, c); err != nil {
-		return fmt.Errorf("can't rename file '%s' to '%s': %w", from, to, err)
-	}
-	return nil
 }
 
 // Grow makes a disk's file larger, to mib MiB. With dryRun it only looks whether the file is there.

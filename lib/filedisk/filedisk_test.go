@@ -74,9 +74,15 @@ func TestLifeOfADisk(t *testing.T) {
 	if err := RenameDir(ctx, here{}, n, dir, dir+"2"); err != nil {
 		t.Error(err)
 	}
+	if got := text(RenameDir(ctx, here{}, n, dir, dir+"2")); got != "" {
+		t.Errorf("renamed already: %s", got)
+	}
+	other := t.TempDir()
+	if got, want := text(RenameDir(ctx, here{}, n, other, dir+"2")), "Cannot rename '"+other+"' to '"+dir+"2': both locations exist"; got != want {
+		t.Errorf("rename: %s", got)
+	}
 	moved := dir + "2/it's a.file.disk0"
-	for _, err := range []error{Attach(ctx, here{}, n, moved), Rename(ctx, here{}, n, moved, moved+".b"), Remove(ctx, here{}, n, moved+".b"),
-		Remove(ctx, here{}, n, moved), RemoveDir(ctx, here{}, n, dir+"2"), RemoveDir(ctx, here{}, n, dir+"2")} {
+	for _, err := range []error{Attach(ctx, here{}, n, moved), Remove(ctx, here{}, n, moved), Remove(ctx, here{}, n, moved), RemoveDir(ctx, here{}, n, dir+"2"), RemoveDir(ctx, here{}, n, dir+"2")} {
 		if err != nil {
 			t.Error(err)
 		}
