@@ -14,8 +14,8 @@ import (
 var layers = []string{
 	"fault unit table",
 	"config remote remote/remotetest",
-	"lvm drbd kvm fake bridge filedisk osdef hooks nodefacts config/store balance",
-	"disk job query",
+	"lvm drbd kvm fake bridge filedisk osdef hooks nodefacts resolve config/store balance",
+	"ancillary disk job query",
 	"instance node cluster network group backup",
 	"ops cli",
 }

@@ -5,6 +5,7 @@ import (
 	"gantry/lib/cluster"
 	"gantry/lib/job"
 	"gantry/lib/network"
+	"gantry/lib/node"
 )
 
 // Table has every operation a job can hold.
@@ -20,6 +21,10 @@ func Table() job.Table {
 		func() job.Operation { return &network.Disconnect{} },
 		func() job.Operation { return &network.Modify{} },
 		func() job.Operation { return &network.Remove{} },
+
+		func() job.Operation { return &node.Add{} },
+		func() job.Operation { return &node.Modify{} },
+		func() job.Operation { return &node.Remove{} },
 	} {
 		table[make().OpID()] = make
 	}

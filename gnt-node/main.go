@@ -1,0 +1,21 @@
+// Command gnt-node manages the machines of the cluster.
+package main
+
+import (
+	"gantry/lib/cli"
+	"gantry/lib/cluster"
+)
+
+var commands = cli.Commands{
+	"add":         add,
+	"add-tags":    cli.AddTags("node", cluster.Adding(cluster.TagsOfNode)),
+	"info":        info,
+	"list":        list,
+	"list-fields": listFields,
+	"list-tags":   cli.ListTags("node", cluster.TagsOf(cluster.TagsOfNode)),
+	"modify":      modify,
+	"remove":      remove,
+	"remove-tags": cli.RemoveTags("node", cluster.Removing(cluster.TagsOfNode)),
+}
+
+func main() { cli.Main(commands, cli.Aliases{"show": "info"}) }

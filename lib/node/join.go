@@ -1,0 +1,116 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gantry/lib/ancillary"
+	"gantry/lib/config"
+	"gantry/lib/remote"
+)
+
+// Join prepares the SSH of a machine that is to become a node: the keys of the master candidates may log in there, its own may
+// log in on the others, and the cluster's known_hosts vouches for it. Every step can be done again.
+func Join(ctx context.Context, nodes ancillary.Nodes, cfg *config.Config, dataDir, name, ip string) error {
+	if err := exchangeKeys(ctx, nodes, cfg, name); err != nil {
+		return fmt.Errorf("exchanging root's keys with %s: %w", name, err)
+	}
+	if err := vouch(ctx, nodes, dataDir, name, ip); err != nil {
+		return fmt.Errorf("noting the host keys of %s: %w", name, err)
+	}
+	return nil
+}
+
+// exchangeKeys makes a key for root where there is none, and authorises everybody's keys everywhere.
+func exchangeKeys(ctx context.Context, nodes ancillary.Nodes, cfg *config.Config, name string) error {
+	if _, err := nodes.Run(ctx, name, makeKey(cfg.Cluster.SSHKeyType)); err != nil {
+		return err
+	}
+	all := []string{name}
+	candidates := []string{name}
+	for _, n := range cfg.Nodes {
+		if n.Offline || n.Name == name {
+			continue
+		}
+		all = append(all, n.Name)
+		if n.MasterCandidate {
+			candidates = append(candidates, n.Name)
+		}
+	}
+	var keys []string
+	for _, r := range remote.Each(ctx, candidates, 0, func(ctx context.Context, node string) ([]string, error) {
+		return ancillary.PublicKeys(ctx, nodes, node)
+	}) {
+		if r.Err != nil {
+			return r.Err
+		}
+		keys = append(keys, r.Value...)
+	}
+	slices.Sort(keys)
+	authorize := ancillary.Authorize(slices.Compact(keys))
+	for _, r := range remote.Each(ctx, all, 0, func(ctx context.Context, node string) (remote.Result, error) {
+		return nodes.Run(ctx, node, authorize)
+	}) {
+		if r.Err != nil {
+			return r.Err
+		}
+	}
+	return nil
+}
+
+func makeKey(kind string) remote.Cmd {
+	c := remote.Script(`[ -e "/root/.ssh/id_$1" ] || { install -d -m 0700 /root/.ssh && ssh-keygen -q -t "$1" -N "" -f "/root/.ssh/id_$1"; }`, kind)
+	c.Changes = "make root's key"
+	return c
+}
+
+// vouch writes the node's host keys into the cluster's known_hosts, in place of older ones. The connection they are read over
+// was itself vouched for, or accepted by --no-ssh-key-check.
+func vouch(ctx context.Context, nodes ancillary.Nodes, dataDir, name, ip string) error {
+	result, err := nodes.Run(ctx, name, remote.Script(`cat /etc/ssh/ssh_host_*_key.pub`))
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dataDir, "known_hosts")
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	hosts := name + "," + ip
+	var text bytes.Buffer
+	for line := range strings.Lines(string(old)) {
+		if first, _, _ := strings.Cut(line, " "); !slices.Contains(strings.Split(first, ","), name) {
+			text.WriteString(line)
+		}
+	}
+	for line := range strings.Lines(string(result.Stdout)) {
+		if fields := strings.Fields(line); len(fields) >= 2 {
+			fmt.Fprintf(&text, "%s %s %s\n", hosts, fields[0], fields[1])
+		}
+	}
+	return replace(path, text.Bytes())
+}
+
+// replace writes a file of this machine whole or not at all.
+func replace(path string, data []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".known_hosts.*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(data)
+	for _, step := range []func() error{func() error { return temp.Chmod(0o644) }, temp.Sync, temp.Close} {
+		if err == nil {
+			err = step()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}

@@ -1,0 +1,108 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"gantry/lib/config"
+	"gantry/lib/lvm"
+	"gantry/lib/nodefacts"
+	"gantry/lib/remote"
+)
+
+// liveLimit is what a node gets to answer a list command.
+const liveLimit = 15 * time.Second
+
+// AskNodes completes node rows: each node that is not offline is asked once, all at the same time.
+func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) {
+	return func(ctx context.Context, rows []*NodeRow) {
+		byName := map[string]*NodeRow{}
+		var names []string
+		for _, row := range rows {
+			if !row.Node.Offline && row.Node.VMCapable && byName[row.Node.Name] == nil {
+				byName[row.Node.Name] = row
+				names = append(names, row.Node.Name)
+			}
+		}
+		ctx, cancel := context.WithTimeout(ctx, liveLimit)
+		defer cancel()
+		for _, reply := range remote.Each(ctx, names, 0, func(ctx context.Context, node string) (NodeLive, error) {
+			return askNode(ctx, r, byName[node])
+		}) {
+			if reply.Err != nil {
+				continue // the row says that it did not answer
+			}
+			for _, row := range rows {
+				if row.Node.Name == reply.Node {
+					row.Live = reply.Value
+				}
+			}
+		}
+	}
+}
+
+func askNode(ctx context.Context, r remote.Runner, row *NodeRow) (NodeLive, error) {
+	kind, place := defaultStorage(&row.Config.Cluster)
+	options := nodefacts.Options{}
+	if kind == storageFile {
+		options.Dirs = []string{place}
+	}
+	probes := []remote.Cmd{nodefacts.Probe(options)}
+	if kind == storageLVM {
+		probes = append(probes, lvm.VGProbe())
+	}
+	results, err := nodefacts.Gather(ctx, r, row.Node.Name, probes...)
+	if err != nil {
+		return NodeLive{}, err
+	}
+	facts, err := nodefacts.Parse(results[0].Stdout)
+	if err != nil {
+		return NodeLive{}, err
+	}
+	live := NodeLive{Answered: true, BootID: facts.BootID, MemTotal: facts.MemoryTotal, MemNode: facts.MemoryUsed, MemFree: facts.MemoryFree,
+		CPUTotal: facts.CPUs, CPUNodes: facts.CPUNodes, CPUSocket: facts.CPUSockets, CPUForNode: facts.CPUs,
+		DiskTotal: -1, DiskFree: -1, SpindlesTotal: -1, SpindlesFree: -1}
+	switch kind {
+	case storageFile:
+		live.DiskTotal, live.DiskFree = facts.Dirs[place].Total, facts.Dirs[place].Free
+	case storageLVM:
+		groupSpace(&live, results[1].Stdout, place)
+	}
+	return live, nil
+}
+
+// groupSpace reads the size of the cluster's volume group; a node without it has nothing to say of disks.
+func groupSpace(live *NodeLive, out []byte, vg string) {
+	groups, err := lvm.ParseVGs(out)
+	if err != nil {
+		return
+	}
+	for _, g := range groups {
+		if g.Name == vg {
+			live.DiskTotal, live.DiskFree = int64(g.Size), int64(g.Free)
+		}
+	}
+}
+
+// Kinds of storage whose space nodes report.
+const (
+	storageNone = iota
+	storageLVM
+	storageFile
+)
+
+// defaultStorage is the storage of the cluster's first disk template, and its volume group or directory.
+func defaultStorage(c *config.Cluster) (kind int, place string) {
+	if len(c.EnabledDiskTemplates) == 0 {
+		return storageNone, ""
+	}
+	switch c.EnabledDiskTemplates[0] {
+	case config.DTPlain, config.DTDRBD:
+		return storageLVM, c.VolumeGroupName
+	case config.DTFile:
+		return storageFile, c.FileStorageDir
+	case config.DTSharedFile:
+		return storageFile, c.SharedFileStorageDir
+	}
+	return storageNone, ""
+}
