@@ -52,7 +52,7 @@ func (param Param) checkSyntax(p Params) error {
 	if !given {
 		return hvError("Parameter '%s' is missing", param.Name)
 	}
-	if unset(value) {
+	if value == nil || value == "" { // a 0 is a value: Ganeti refuses virtio_net_queues=0
 		if param.Required {
 			return hvError("Parameter '%s' is required but is currently not defined", param.Name)
 		}
@@ -62,21 +62,6 @@ func (param Param) checkSyntax(p Params) error {
 		return hvError("Parameter '%s' fails syntax check: %s (current value: '%s')", param.Name, param.Check.why, unit.Str(value))
 	}
 	return nil
-}
-
-// unset is what Python takes as false: Ganeti does not look at such a value, even where 0 is not in the allowed range.
-func unset(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return true
-	case bool:
-		return !v
-	case int64:
-		return v == 0
-	case string:
-		return v == ""
-	}
-	return false
 }
 
 // hvError is a HypervisorError, which Ganeti prints as an unhandled one.

@@ -11,7 +11,7 @@ func TestSyntaxErrors(t *testing.T) {
 	for given, want := range map[string]string{
 		"":                                      "",
 		"disk_type=scsi-hd,cpu_cores=2":         "",
-		"virtio_net_queues=0":                   "", // not a set value, so not looked at
+		"virtio_net_queues=0":                   "Parameter 'virtio_net_queues' fails syntax check: invalid number of queues (current value: '0')",
 		"disk_aio=io_uring":                     "",
 		"disk_aio=native":                       "When 'disk_aio' is set to 'native', the only supported value for 'disk_cache' is 'none'.",
 		"disk_aio=native,disk_cache=none":       "",
@@ -26,7 +26,7 @@ func TestSyntaxErrors(t *testing.T) {
 		"virtio_net_queues=99":                  "Parameter 'virtio_net_queues' fails syntax check: invalid number of queues (current value: '99')",
 		"cpu_sockets=-1":                        "Parameter 'cpu_sockets' fails syntax check: cannot be negative (current value: '-1')",
 		"usb_mouse=nosuch":                      "Parameter 'usb_mouse' fails syntax check: The value must be one of: mouse, tablet (current value: 'nosuch')",
-		"migration_port=0":                      "Parameter 'migration_port' is required but is currently not defined",
+		"migration_port=0":                      "Parameter 'migration_port' fails syntax check: invalid port number (current value: '0')",
 		"migration_port=65535":                  "Parameter 'migration_port' fails syntax check: invalid port number (current value: '65535')",
 		"kvm_path=":                             "Parameter 'kvm_path' is required but is currently not defined",
 		"kernel_path=boot/vmlinuz":              "Parameter 'kernel_path' fails syntax check: must be an absolute normalized path (current value: 'boot/vmlinuz')",
