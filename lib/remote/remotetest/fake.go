@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +17,8 @@ import (
 )
 
 // Fake is a Runner that knows what will be asked. A command it was not told about fails the test, and so does one it was
-// told about that never came. Commands are written "node1: lvs --noheadings", with or without the timeout in front.
+// told about that never came. Commands are written "node1: lvs --noheadings", with or without the timeout in front. A script
+// whose text has a comment with its file's name ("# stop.sh NAME …") can be written by that: "node1: stop.sh web 120".
 type Fake struct {
 	t        testing.TB
 	mu       sync.Mutex
@@ -122,7 +124,7 @@ func (f *Fake) match(node string, c remote.Cmd) *answer {
 		if a.used && !a.always {
 			continue
 		}
-		if a.line == node+": "+bare(c) || a.line == node+": "+c.Line() {
+		if a.line == node+": "+bare(c) || a.line == node+": "+c.Line() || a.line == node+": "+short(c) {
 			return a
 		}
 		if f.inOrder && !a.always {
@@ -134,6 +136,20 @@ func (f *Fake) match(node string, c remote.Cmd) *answer {
 
 // bare is the command without its limit.
 func bare(c remote.Cmd) string { return remote.Quote(c.Argv...) }
+
+var scriptName = regexp.MustCompile(`(?m)^# ([a-z_]+\.sh)\b`)
+
+// short is a script by the name in the last such comment of its text, and its arguments; "" for anything else.
+func short(c remote.Cmd) string {
+	if len(c.Argv) < 4 || c.Argv[0] != "sh" || c.Argv[1] != "-c" {
+		return ""
+	}
+	names := scriptName.FindAllStringSubmatch(c.Argv[2], -1)
+	if len(names) == 0 {
+		return ""
+	}
+	return remote.Quote(append([]string{names[len(names)-1][1]}, c.Argv[4:]...)...)
+}
 
 // Sent lists the commands that came, in the order in which they came.
 func (f *Fake) Sent() []Sent {
