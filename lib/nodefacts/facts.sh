@@ -6,7 +6,7 @@ cat /proc/meminfo
 echo '=== cpus'
 grep -c ^processor /proc/cpuinfo
 echo '=== boot'
-cat /proc/sys/kernel/random/boot_id
+read -r boot </proc/sys/kernel/random/boot_id && echo "$boot"
 echo '=== time'
 date +%s.%N
 echo '=== interfaces'

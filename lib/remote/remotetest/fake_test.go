@@ -55,6 +55,15 @@ func TestFakeAnswers(t *testing.T) {
 	}
 }
 
+func TestFakeKnowsScriptsByName(t *testing.T) {
+	const script = "# guest.sh: shared\nalive() { :; }\n# stop.sh NAME SECONDS: stops\nalive \"$1\"\n"
+	f := New(t).Answer("node1: stop.sh web 'a b'", "done")
+	out, err := f.Run(t.Context(), "node1", remote.Script(script, "web", "a b"))
+	if err != nil || string(out.Stdout) != "done" {
+		t.Errorf("Run = %q, %v", out.Stdout, err)
+	}
+}
+
 func TestFakeIsStrict(t *testing.T) {
 	for name, tt := range map[string]struct {
 		tell func(f *Fake)
