@@ -228,6 +228,9 @@ func (d *delaying) Run(ctx context.Context) (any, error) {
 		}
 	}
 	time.Sleep(time.Duration(d.Duration * float64(time.Second)))
+	if len(d.Want) > 0 {
+		d.env.Info("end of the test delay")
+	}
 	if d.Fail != "" {
 		return nil, fault.Exec("%s", d.Fail)
 	}
