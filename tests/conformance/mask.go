@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -101,28 +102,37 @@ func squeeze(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// maskColumns replaces the cells of machineColumns. The table loses its padding, which follows the widest cell; a row with
-// another number of cells than the header stays as it is.
+// maskColumns replaces the cells of machineColumns, which all end where their title ends. The table loses its padding, since
+// that follows the widest cell.
 func maskColumns(text string) string {
 	lines := strings.Split(text, "\n")
-	titles := strings.Fields(lines[0])
-	if !slices.ContainsFunc(titles, func(t string) bool { return slices.Contains(machineColumns, t) }) {
+	ends := map[int]string{}
+	for _, at := range regexp.MustCompile(`\S+`).FindAllStringIndex(lines[0], -1) {
+		if title := lines[0][at[0]:at[1]]; slices.Contains(machineColumns, title) {
+			ends[at[1]] = title
+		}
+	}
+	if len(ends) == 0 {
 		return text
 	}
-	for i, line := range lines {
-		cells := strings.Fields(line)
-		if i > 0 && len(cells) == len(titles) {
-			for j, title := range titles {
-				if slices.Contains(machineColumns, title) && measured.MatchString(cells[j]) {
-					cells[j] = "<" + title + ">"
-				}
-			}
+	for i, line := range lines[1:] {
+		lines[i+1] = maskCells(line, ends)
+	}
+	return squeeze(strings.Join(lines, "\n"))
+}
+
+// maskCells replaces the cells of a row that end at certain places, the last one first.
+func maskCells(row string, ends map[int]string) string {
+	for _, end := range slices.Backward(slices.Sorted(maps.Keys(ends))) {
+		if end > len(row) {
+			continue
 		}
-		if len(cells) == len(titles) {
-			lines[i] = strings.Join(cells, " ")
+		begin := strings.LastIndexByte(row[:end], ' ') + 1
+		if measured.MatchString(row[begin:end]) && (end == len(row) || row[end] == ' ') {
+			row = row[:begin] + "<" + ends[end] + ">" + row[end:]
 		}
 	}
-	return strings.Join(lines, "\n")
+	return row
 }
 
 // measured is a cell that holds a value, not one that says why there is none.
