@@ -8,10 +8,16 @@ import (
 
 var commands = cli.Commands{
 	"add-tags":    cli.AddTags("", cluster.Adding(cluster.TagsOfCluster)),
+	"command":     command,
+	"copyfile":    copyfile,
 	"getmaster":   getmaster,
+	"info":        info,
 	"init":        initialise,
 	"list-tags":   cli.ListTags("", cluster.TagsOf(cluster.TagsOfCluster)),
+	"queue":       queue,
 	"remove-tags": cli.RemoveTags("", cluster.Removing(cluster.TagsOfCluster)),
+	"search-tags": searchTags,
+	"version":     version,
 }
 
 func main() { cli.Main(commands) }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"gantry/lib/cli"
+	"gantry/lib/fault"
+	"gantry/lib/remote"
+)
+
+func copyfile(c *cli.Command) {
+	c.Usage("[-n node...] <filename>", "Copies a file of the master to nodes")
+	var names []string
+	var group, path string
+	c.Flag("node", "Node to copy it to; may be repeated").Short('n').Meta("<node>").StringsVar(&names)
+	c.Flag("use-replication-network", "Copy over the replication network").Bool()
+	c.Flag("node-group", "Copy it to the nodes of this group").Short('g').Meta("<nodegroup>").StringVar(&group)
+	c.One("file", &path)
+
+	c.Run(func(ctx context.Context, env *cli.Env) error {
+		info, err := os.Stat(path)
+		if err != nil {
+			return fault.Refuse(fault.WrongInput, "No such filename '%s'", path)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		cfg, nodes, err := chosen(env, names, group)
+		if err != nil {
+			return err
+		}
+		pool, err := env.Nodes()
+		if err != nil {
+			return err
+		}
+		var others []string
+		for _, n := range nodes {
+			if n.UUID != cfg.Cluster.MasterNode {
+				others = append(others, n.Name)
+			}
+		}
+		for _, r := range remote.Each(ctx, others, 0, func(ctx context.Context, node string) (struct{}, error) {
+			return struct{}{}, pool.Put(ctx, node, path, data, info.Mode().Perm())
+		}) {
+			if r.Err != nil {
+				env.Warn("Copy of file %s to node %s failed: %v", path, r.Node, r.Err)
+			}
+		}
+		return nil
+	})
+}
