@@ -32,34 +32,57 @@ func UnsafeNodes(nodes NodeList, instances InstanceList) []*Node {
 // canLose tells whether all instances of a node would find another place. Mirrored ones fail over, those on shared storage
 // move, the others are created anew on another node of the group.
 func canLose(n *Node, nodes NodeList, instances InstanceList) bool {
-	var shared, lost []*Instance
-	nodes = slices.Clone(nodes)
+	e := &emptying{nodes: slices.Clone(nodes), instances: instances, targets: groupNodes(nodes, n.Group, n.Index), group: n.Group}
+	var shared, lost []int
 	for _, k := range n.pri {
-		i := instances[k]
-		switch {
+		switch i := instances[k]; {
 		case i.Mirrored():
-			if !failOver(nodes, i) {
+			if !e.failOver(k) {
 				return false
 			}
 		case i.Template.Mirror() == MirrorExternal && i.Template != Block:
-			shared = append(shared, i)
+			shared = append(shared, k)
 		default:
-			lost = append(lost, i)
+			lost = append(lost, k)
 		}
 	}
-	targets := groupNodes(nodes, n.Group, n.Index)
-	for _, i := range shared {
-		if !moveShared(nodes, i, targets, n.Group) {
+	for _, k := range shared {
+		if !e.moveShared(k) {
 			return false
 		}
 	}
-	slices.SortStableFunc(lost, func(a, b *Instance) int { return b.Mem - a.Mem })
-	for _, i := range lost {
-		if !recreate(nodes, i, targets) {
+	slices.SortStableFunc(lost, func(a, b int) int { return instances[b].Mem - instances[a].Mem })
+	for _, k := range lost {
+		if !e.recreate(instances[k]) {
 			return false
 		}
 	}
 	return true
+}
+
+// emptying is the state of the nodes while the instances of one of them find other places.
+type emptying struct {
+	nodes     NodeList
+	instances InstanceList
+	moved     map[int]*Instance // where instances are now, if not where the list has them
+	targets   []int
+	group     int
+}
+
+// current is the instance where it is now: on a list that was read twice an instance is met twice.
+func (e *emptying) current(k int) *Instance {
+	if i, ok := e.moved[k]; ok {
+		return i
+	}
+	return e.instances[k]
+}
+
+func (e *emptying) move(k int, nodes []*Node, i *Instance) {
+	put(e.nodes, nodes)
+	if e.moved == nil {
+		e.moved = map[int]*Instance{}
+	}
+	e.moved[k] = i
 }
 
 // groupNodes lists the indices of the nodes of a group, offline ones too, but for one.
@@ -79,32 +102,36 @@ func put(nodes NodeList, changed []*Node) {
 	}
 }
 
-func failOver(nodes NodeList, i *Instance) bool {
-	if i.Secondary == None || nodes[i.Secondary] == nil {
+func (e *emptying) failOver(k int) bool {
+	i := e.current(k)
+	if i.Secondary == None || e.nodes[i.Secondary] == nil {
 		return false
 	}
-	changed, _, why := mover{nodes, true}.failover(i)
-	put(nodes, changed)
-	return why == OK
+	changed, moved, why := mover{e.nodes, true}.failover(i)
+	if why != OK {
+		return false
+	}
+	e.move(k, changed, moved)
+	return true
 }
 
 // moveShared moves an instance to the node that gives the best score of the group, of equal ones the last.
-func moveShared(nodes NodeList, i *Instance, targets []int, group int) bool {
-	best, _ := bestMove(mover{nodes, true}, i, FailoverToAny, targets, group)
+func (e *emptying) moveShared(k int) bool {
+	best, _ := bestMove(mover{e.nodes, true}, e.current(k), FailoverToAny, e.targets, e.group)
 	if best == nil {
 		return false
 	}
-	put(nodes, best.nodes)
+	e.move(k, best.nodes, best.instance)
 	return true
 }
 
 // recreate puts an instance on the node that gives the best score of all, of equal ones the last. What it was on keeps it.
-func recreate(nodes NodeList, i *Instance, targets []int) bool {
-	scorer := newScorer(nodes)
+func (e *emptying) recreate(i *Instance) bool {
+	scorer := newScorer(e.nodes)
 	var best *Node
 	var bestScore float64
-	for _, k := range targets {
-		t := nodes[k]
+	for _, k := range e.targets {
+		t := e.nodes[k]
 		if t.Policy.check(i.placed(k, None), t.Exclusive) != OK {
 			continue
 		}
@@ -119,22 +146,6 @@ func recreate(nodes NodeList, i *Instance, targets []int) bool {
 	if best == nil {
 		return false
 	}
-	nodes[best.Index] = best
+	e.nodes[best.Index] = best
 	return true
-}
-
-// UnsafeGroups lists the groups with nodes of which one at least could not be lost.
-func (c *Cluster) UnsafeGroups() []*Group {
-	var list []*Group
-	for _, p := range c.Parts() {
-		if !(AllocOptions{}).redundant(p.Nodes, c.Instances) {
-			list = append(list, p.Group)
-		}
-	}
-	return list
-}
-
-// AnyExclusive tells whether some node hands out its spindles exclusively.
-func AnyExclusive(nodes NodeList) bool {
-	return slices.ContainsFunc(nodes.Present(), func(n *Node) bool { return n.Exclusive })
 }

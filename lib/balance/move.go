@@ -87,7 +87,7 @@ func (m mover) failover(i *Instance) ([]*Node, *Instance, Failure) {
 	if why != OK {
 		return nil, nil, why
 	}
-	return []*Node{newP, newS}, i.placed(i.Secondary, i.Primary), OK
+	return []*Node{newS, newP}, i.placed(i.Secondary, i.Primary), OK
 }
 
 func (m mover) failoverToAny(i *Instance, target int) ([]*Node, *Instance, Failure) {
@@ -99,7 +99,7 @@ func (m mover) failoverToAny(i *Instance, target int) ([]*Node, *Instance, Failu
 	if why != OK {
 		return nil, nil, why
 	}
-	return []*Node{p.removePri(i), newT}, i.placed(target, i.Secondary), OK
+	return []*Node{newT, p.removePri(i)}, i.placed(target, i.Secondary), OK
 }
 
 func (m mover) replacePrimary(i *Instance, target int) ([]*Node, *Instance, Failure) {

@@ -197,7 +197,7 @@ func (s *scorer) with(changed []*Node) float64 {
 	}
 	score := scoreOf(s.online, s.offline)
 	for k := range changed {
-		s.exchange(old[k])
+		s.exchange(old[len(changed)-1-k])
 	}
 	return score
 }

@@ -35,7 +35,7 @@ func (o *Options) Load(env *cli.Env) (*balance.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := o.readCluster()
+	c, err := o.readCluster(env)
 	if err != nil {
 		return nil, fail("failed to load data, aborting: %v", err)
 	}
@@ -78,7 +78,7 @@ func countSet(given ...bool) int {
 	return n
 }
 
-func (o *Options) readCluster() (*balance.Cluster, error) {
+func (o *Options) readCluster(env *cli.Env) (*balance.Cluster, error) {
 	switch {
 	case o.Master != "":
 		return rapi.Read(o.Master)
@@ -91,7 +91,7 @@ func (o *Options) readCluster() (*balance.Cluster, error) {
 	case o.TextFile != "":
 		return ReadText(o.TextFile)
 	case o.IAllocFile != "":
-		return readIAlloc(o.IAllocFile)
+		return readIAlloc(env, o.IAllocFile)
 	}
 	return nil, fmt.Errorf("No backend selected! Exiting.")
 }
@@ -105,7 +105,7 @@ func ReadText(name string) (*balance.Cluster, error) {
 	return text.Read(data)
 }
 
-func readIAlloc(name string) (*balance.Cluster, error) {
+func readIAlloc(env *cli.Env, name string) (*balance.Cluster, error) {
 	data, err := ReadFile(name)
 	if err != nil {
 		return nil, err
@@ -114,8 +114,9 @@ func readIAlloc(name string) (*balance.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The reference merges this source once more below, which counts all instances twice; so it has to be done here too.
-	_, err = balance.Merge{}.Apply(request.Cluster)
+	// The reference merges this source here and once more in Load, which counts all instances twice.
+	warnings, err := balance.Merge{}.Apply(request.Cluster)
+	Warn(env, warnings)
 	return request.Cluster, err
 }
 

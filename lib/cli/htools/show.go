@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"unicode"
 
 	"gantry/lib/balance"
 	"gantry/lib/balance/report"
@@ -45,6 +46,15 @@ func (o *Options) SaveState(env *cli.Env, extension, when string, c *balance.Clu
 	}
 	env.Warn("The cluster state %s has been written to file '%s'", when, name)
 	return nil
+}
+
+// ShellValue puts a value in quotes unless it is made of letters, digits and dots.
+func ShellValue(value string) string {
+	special := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' }
+	if strings.ContainsFunc(value, special) {
+		return "'" + value + "'"
+	}
+	return value
 }
 
 // scriptHead starts a script of commands.
