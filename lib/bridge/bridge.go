@@ -106,7 +106,7 @@ func ifup(ctx context.Context, r remote.Runner, node string, c remote.Cmd) (stri
 	case 11:
 		return "", fault.New(fault.Hypervisor, "Failed to open /dev/vhost-net")
 	case 12:
-		return "", fault.New(fault.Hypervisor, "Failed to allocate new TAP device: %s", strings.TrimSpace(string(out.Stderr)))
+		return "", fault.New(fault.Hypervisor, "Failed to allocate a new TAP device: %s", strings.TrimSpace(string(out.Stderr)))
 	}
 	return tap, nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -165,21 +166,15 @@ var wrong = []string{"/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32",
 	"/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/bin", "/usr/local/lib", "/usr/local/lib32",
 	"/usr/local/lib64", "/usr/local/sbin", "/usr/sbin"}
 
-// Forbidden picks the directories, out of the lines of PathsFile or others, that must not hold disks.
+// Forbidden picks the directories, out of the lines of PathsFile or others, that must not hold disks. Relative ones must not
+// either.
 func Forbidden(paths []string) []string {
 	var out []string
 	for _, p := range paths {
 		p = path.Clean(p)
-		// the directories themselves, not only what is below: /, /usr and /usr/local
-		if p == "/" || p == "/usr" || p == "/usr/local" {
+		bad := func(w string) bool { return p == w || below(w, p) }
+		if !path.IsAbs(p) || slices.ContainsFunc(wrong, bad) {
 			out = append(out, p)
-			continue
-		}
-		for _, w := range wrong {
-			if p == w || below(w, p) {
-				out = append(out, p)
-				break
-			}
 		}
 	}
 	return out
@@ -218,8 +213,6 @@ func checkPath(dir string, allowed []string, exact bool) error {
 		return refuse("No paths are valid or path file '%s' was not accessible.", PathsFile)
 	case len(Forbidden([]string{dir})) > 0:
 		return refuse("Path '%s' uses a forbidden prefix", dir)
-	case !path.IsAbs(dir):
-		return refuse("File storage path must be absolute, got '%s'", dir)
 	}
 	for _, root := range allowed {
 		if path.IsAbs(root) && (below(root, path.Clean(dir)) || exact && path.Clean(root) == path.Clean(dir)) {
@@ -240,7 +233,7 @@ func CheckDir(ctx context.Context, r remote.Runner, node, dir string) error {
 	case out.Status == 10:
 		return refuse("Path '%s' does not exist or is not a directory.", dir)
 	case out.Status == 11:
-		return refuse("Path '%s' is not writable.", dir)
+		return refuse("Path '%s' is not writable", dir)
 	}
 	return nil
 }

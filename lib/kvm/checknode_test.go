@@ -52,7 +52,7 @@ func TestNodeErrors(t *testing.T) {
 }
 
 func TestMasksMustFitTheCPUs(t *testing.T) {
-	for mask, want := range map[string]string{"0-1": "", "0:1": "", "all": "", "0:1:2": "Number of vCPUs (2) does not match the CPU mask (0:1:2)"} {
+	for mask, want := range map[string]string{"0-1": "", "0:1": "", "all": "", "0:1:2": "Number of vCPUs [2] does not match the CPU mask [0:1:2]"} {
 		var got string
 		if err := CheckCPUs(config.Params{"cpu_mask": mask}, 2); err != nil {
 			got = err.Error()

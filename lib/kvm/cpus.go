@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/fault"
 )
 
 // CheckCPUs checks that a mask with an entry for each virtual CPU has as many as there are.
@@ -15,7 +16,7 @@ func CheckCPUs(hv config.Params, vcpus int64) error {
 		return fail("%v", err)
 	}
 	if len(masks) > 1 && int64(len(masks)) != vcpus {
-		return fail("Number of vCPUs (%d) does not match the CPU mask (%s)", vcpus, hv.String("cpu_mask"))
+		return fault.Refuse(fault.WrongInput, "Number of vCPUs [%d] does not match the CPU mask [%s]", vcpus, hv.String("cpu_mask"))
 	}
 	return nil
 }

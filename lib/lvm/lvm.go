@@ -89,6 +89,12 @@ func named(err error, format string) error {
 	return broken(format, fmt.Sprintf("exited with exit code %d", e.Status), e.Stderr)
 }
 
+// namedCommand is named for the commands of which Ganeti shows the line.
+func namedCommand(err error, c remote.Cmd) error {
+	line := strings.ReplaceAll(remote.Quote(c.Argv...), "%", "%%")
+	return named(err, "Command: "+line+" error: %s - %s")
+}
+
 // choose picks the physical volumes for a new volume, those with most space first.
 func choose(all []PV, vg string, mib, stripes int64, spindles *int64) (devices []string, most int64, err error) {
 	if len(all) == 0 {
@@ -96,7 +102,7 @@ func choose(all []PV, vg string, mib, stripes int64, spindles *int64) (devices [
 	}
 	for _, pv := range all {
 		if strings.Contains(pv.Name, ":") {
-			return nil, 0, broken("Some of your PVs have the invalid character ':' in their name, this is not supported - please filter them out in lvm.conf using either 'filter' or 'exclude'")
+			return nil, 0, broken("Some of your PVs have the invalid character ':' in their name, this is not supported - please filter them out in lvm.conf using either 'filter' or 'preferred_names'")
 		}
 	}
 	if spindles != nil {
@@ -127,9 +133,9 @@ func chooseEmpty(all []PV, mib, spindles int64) ([]string, int64, error) {
 	case len(empty) == 0:
 		return nil, 0, broken("No (empty) PVs found")
 	case spindles < needed:
-		return nil, 0, broken("Not enough physical disks: required %d, specified %d", needed, spindles)
+		return nil, 0, broken("Requested number of spindles (%d) is not enough for a disk of %d MB (at least %d spindles needed)", spindles, mib, needed)
 	case int64(len(empty)) < spindles:
-		return nil, 0, broken("Not enough empty PVs (for %d spindles): available %d, needed %d", spindles, len(empty), spindles)
+		return nil, 0, broken("Not enough empty PVs (spindles) to create a disk of %d MB: %d available, %d needed", mib, len(empty), spindles)
 	}
 	return empty[:spindles], spindles, nil
 }
@@ -159,13 +165,17 @@ func Rename(ctx context.Context, r remote.Runner, node string, v Volume, name st
 		return err
 	}
 	_, err := r.Run(ctx, node, changing("renames volume "+v.String()+" to "+name, "lvrename", v.VG, v.Name, name))
-	return named(err, "Failed to rename the logical volume: %s: %s")
+	if e, is := errors.AsType[*remote.Error](err); is && e.Outcome == remote.Failed && e.Err == nil {
+		return broken("Failed to rename the logical volume: %s", e.Stderr)
+	}
+	return err
 }
 
 // Snapshot makes a snapshot of a volume, with space of its own for mib MiB of changes.
 func Snapshot(ctx context.Context, r remote.Runner, node string, v Volume, mib int64, name string) error {
-	_, err := r.Run(ctx, node, changing("makes snapshot "+v.VG+"/"+name, "lvcreate", fmt.Sprintf("-L%dm", mib), "-s", "-n"+name, v.Device()))
-	return named(err, "command error: %s - %s")
+	c := changing("makes snapshot "+v.VG+"/"+name, "lvcreate", fmt.Sprintf("-L%dm", mib), "-s", "-n"+name, v.Device())
+	_, err := r.Run(ctx, node, c)
+	return namedCommand(err, c)
 }
 
 // policies of allocation in the order in which growing tries them.
@@ -210,13 +220,14 @@ func Tag(instance string) string {
 
 // SetTag replaces all tags of a volume by its instance's.
 func SetTag(ctx context.Context, r remote.Runner, node string, v Volume, instance string) error {
-	out, err := r.Run(ctx, node, remote.Command("lvs", "-o", "tags", "--noheadings", "--nosuffix", v.Device()))
+	look := remote.Command("lvs", "-o", "tags", "--noheadings", "--nosuffix", v.Device())
+	out, err := r.Run(ctx, node, look)
 	if err != nil {
-		return named(err, "Command error: %s - %s")
+		return namedCommand(err, look)
 	}
 	for _, c := range setTag(v, out.Stdout, instance) {
 		if _, err := r.Run(ctx, node, c); err != nil {
-			return named(err, "Command error: %s - %s")
+			return namedCommand(err, c)
 		}
 	}
 	return nil

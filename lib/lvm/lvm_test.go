@@ -97,8 +97,8 @@ func TestExclusiveStorage(t *testing.T) {
 		t.Errorf("%v %d %v", devices, stripes, err)
 	}
 	for want, spindles := range map[string]*int64{
-		"Not enough physical disks: required 3, specified 2":           &two,
-		"Not enough empty PVs (for 4 spindles): available 2, needed 4": &four,
+		"Requested number of spindles (2) is not enough for a disk of 3000 MB (at least 3 spindles needed)": &two,
+		"Not enough empty PVs (spindles) to create a disk of 3000 MB: 2 available, 4 needed":                &four,
 	} {
 		if _, _, err := choose(all, "vg", 3000, 1, spindles); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

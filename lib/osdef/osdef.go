@@ -161,7 +161,7 @@ const (
 	regular    = 0o100000
 	ownerExec  = 0o100
 	apiFile    = "ganeti_api_version"
-	missing    = "No such file or directory"
+	missing    = "ENOENT" // Ganeti gives the number its name
 	variants   = "variants.list"
 	parameters = "parameters.list"
 )

@@ -234,12 +234,14 @@ func TestReasons(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"api missing": {map[string]string{"ganeti_api_version": "-"}, "Required file 'ganeti_api_version' not found under path P: No such file or directory"},
+		"api missing": {map[string]string{"ganeti_api_version": "-"}, "Required file 'ganeti_api_version' not found under path P: ENOENT"},
 		"api text":    {map[string]string{"ganeti_api_version": "new\n"}, "API version(s) can't be converted to integer: invalid literal for int() with base 10: 'new'"},
+		"api empty":   {map[string]string{"ganeti_api_version": ""}, "API version mismatch for path 'P': found [], want frozenset({10, 20, 15})."},
+		"api blank":   {map[string]string{"ganeti_api_version": "20\n\n"}, "API version(s) can't be converted to integer: invalid literal for int() with base 10: ''"},
 		"api unknown": {map[string]string{"ganeti_api_version": "5\n7\n"}, "API version mismatch for path 'P': found [5, 7], want frozenset({10, 20, 15})."},
-		"no rename":   {map[string]string{"rename": "-"}, "File 'rename' under path 'P' is missing (No such file or directory)"},
-		"no verify":   {map[string]string{"verify": "-"}, "File 'verify' under path 'P' is missing (No such file or directory)"},
-		"no list":     {map[string]string{"parameters.list": "-"}, "File 'parameters.list' under path 'P' is missing (No such file or directory)"},
+		"no rename":   {map[string]string{"rename": "-"}, "File 'rename' under path 'P' is missing (ENOENT)"},
+		"no verify":   {map[string]string{"verify": "-"}, "File 'verify' under path 'P' is missing (ENOENT)"},
+		"no list":     {map[string]string{"parameters.list": "-"}, "File 'parameters.list' under path 'P' is missing (ENOENT)"},
 		"no create":   {map[string]string{"create": "-"}, "A create script (trusted or untrusted) under path 'P' must exist"},
 		"untrusted":   {map[string]string{"create": "-", "create_untrusted": "#!/bin/sh\n"}, ""},
 		"no variants": {map[string]string{"variants.list": "-"}, ""},
