@@ -149,3 +149,19 @@ func (e *emptying) recreate(i *Instance) bool {
 	e.nodes[best.Index] = best
 	return true
 }
+
+// UnsafeGroups lists the groups with nodes of which one at least could not be lost.
+func (c *Cluster) UnsafeGroups() []*Group {
+	var list []*Group
+	for _, p := range c.Parts() {
+		if !(AllocOptions{}).redundant(p.Nodes, c.Instances) {
+			list = append(list, p.Group)
+		}
+	}
+	return list
+}
+
+// AnyExclusive tells whether some node hands out its spindles exclusively.
+func AnyExclusive(nodes NodeList) bool {
+	return slices.ContainsFunc(nodes.Present(), func(n *Node) bool { return n.Exclusive })
+}
