@@ -46,7 +46,7 @@ func (env *Env) tool(declare func(*Command), words []string) int {
 		fmt.Fprint(env.Out, c.page())
 		return 0
 	case flags.version:
-		fmt.Fprintf(env.Out, "%s (ganeti) version %s\ncompiled with %s\nrunning on %s %s\n", env.binary, packaged, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(env.Out, "%s (ganeti) version %s\ncompiled with %s\nrunning on %s %s\n", env.binary, Packaged, runtime.Version(), runtime.GOOS, machine(runtime.GOARCH))
 		return 0
 	case flags.completion:
 		fmt.Fprint(env.Out, c.completion())
@@ -76,7 +76,7 @@ func (env *Env) toolEnd(c *Command, err error) int {
 
 // permutedPage is the help page of a tool.
 func (c *Command) permutedPage() string {
-	return fmt.Sprintf("%s (ganeti) version %s\nUsage: %s [OPTION...]\n", c.binary, packaged, c.binary) + optionTable(c.flags)
+	return fmt.Sprintf("%s (ganeti) version %s\nUsage: %s [OPTION...]\n", c.binary, Packaged, c.binary) + optionTable(c.flags)
 }
 
 // completion lists the options for the script that makes shell completions.
@@ -90,4 +90,15 @@ func (c *Command) completion() string {
 		fmt.Fprintf(&b, "%s %s\n", strings.Join(forms, ","), cmp.Or(f.complete, "none"))
 	}
 	return b.String()
+}
+
+// machine is the name the kernel has for the architecture, where that of Go differs.
+func machine(arch string) string {
+	switch arch {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	}
+	return arch
 }
