@@ -30,7 +30,7 @@ type Facts struct {
 	Interfaces  map[string]Interface
 	Dirs        map[string]Dir // by the path that was asked for
 	KVMVersion  string         // such as 7.2.22, "" when it was not asked for or does not run
-	Missing     []string       // of the programs and places a node needs: those it lacks
+	Missing     []string       // of the programs and places a node needs: those it lacks; qemu by its path
 }
 
 // Interface is a network interface of a node.

@@ -54,20 +54,36 @@ func TargetOf(cfg *config.Config, inst *config.Instance, device func(*config.Dis
 
 // Values merges the OS parameters of all kinds. One that is given in two kinds is refused: nobody could say which counts.
 func Values(public, private, secret config.Params) (map[string]string, error) {
-	all, twice := map[string]string{}, []string{}
-	for _, kind := range []config.Params{public, private, secret} {
+	kinds := []config.Params{public, private, secret}
+	all, given := map[string]string{}, map[string]int{}
+	for _, kind := range kinds {
 		for name, value := range kind {
-			if _, given := all[name]; given {
-				twice = append(twice, name)
-			}
 			all[name] = unit.Str(value)
+			given[name]++
 		}
 	}
-	if len(twice) > 0 {
-		slices.Sort(twice)
-		return nil, fault.Exec("Found repeated os param(s): %s", strings.Join(twice, ", "))
+	if len(all) == len(public)+len(private)+len(secret) {
+		return all, nil
 	}
-	return all, nil
+	twice := func(kind config.Params) string {
+		var names []string
+		for _, name := range slices.Sorted(maps.Keys(kind)) {
+			if given[name] > 1 {
+				names = append(names, unit.Repr(name))
+			}
+		}
+		if names == nil {
+			return "(none)"
+		}
+		return strings.Join(names, ", ")
+	}
+	return nil, fault.Refuse(fault.WrongInput, `Cannot assign multiple values to OS parameters.
+
+      Conflicting OS parameters that would have been set by this operation:
+      - at public visibility:  %s
+      - at private visibility: %s
+      - at secret visibility:  %s
+      `, twice(public), twice(private), twice(secret))
 }
 
 // Core is the part of the environment that all scripts get. values are the parameters of all kinds, merged; secret ones

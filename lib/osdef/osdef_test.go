@@ -142,7 +142,13 @@ func TestValues(t *testing.T) {
 	if err != nil || !maps.Equal(got, map[string]string{"dhcp": "yes", "n": "7", "key": "k"}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := Values(config.Params{"a": "1", "b": "1"}, config.Params{"b": "2"}, config.Params{"a": "3"}); err == nil || err.Error() != "Found repeated os param(s): a, b" {
+	_, err = Values(config.Params{"a": "1", "b": "1", "c": "1"}, config.Params{"b": "2"}, config.Params{"a": "3"})
+	want := "Cannot assign multiple values to OS parameters.\n\n      Conflicting OS parameters that would have been set by this operation:\n" +
+		"      - at public visibility:  'a', 'b'\n      - at private visibility: 'b'\n      - at secret visibility:  'a'\n      "
+	if err == nil || err.Error() != want {
+		t.Errorf("Values = %v", err)
+	}
+	if _, err = Values(config.Params{"a": "1"}, nil, config.Params{"a": "3"}); err == nil || !strings.Contains(err.Error(), "at private visibility: (none)\n") {
 		t.Errorf("Values = %v", err)
 	}
 }
