@@ -18,7 +18,7 @@ type Damaged struct {
 func (d *Damaged) Error() string {
 	return fmt.Sprintf("%s, line %d: %v\n"+
 		"Nothing was changed. Every master candidate has a copy of the configuration: put the newest good one in this file's place "+
-		"(epoch and serial are in its first lines), or repair the line and run 'gnt-cluster redist-conf'.", d.File, d.Line, d.Err)
+		"(epoch and serial are in its first lines).", d.File, d.Line, d.Err)
 }
 
 func (d *Damaged) Unwrap() error { return d.Err }

@@ -55,6 +55,9 @@ func (t *transaction) settlePending(ctx context.Context) error {
 		return err
 	}
 	next, err := readVersion(t.path(pendingName), text)
+	if _, newer := errors.AsType[*NewerFormat](err); newer {
+		return err
+	}
 	if err != nil || !follows(next.header, t.base.header) {
 		return t.remove(pendingName) // overtaken, or damaged: then a candidate that has it will show it
 	}

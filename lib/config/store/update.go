@@ -93,6 +93,9 @@ func (t *transaction) load() error {
 	if err != nil {
 		return err
 	}
+	if h.Format > Format { // it can be read, but what this program does not know would be lost
+		return &NewerFormat{File: t.File(), Format: h.Format}
+	}
 	t.base = &version{config: c, header: h}
 	return nil
 }

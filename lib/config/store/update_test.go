@@ -132,6 +132,21 @@ func TestADamagedFileIsNotOverwritten(t *testing.T) {
 	}
 }
 
+func TestAFileOfANewerProgramIsReadButNotWritten(t *testing.T) {
+	l, s := newLab(t, 1)
+	before := l.rewrite(n1, func(c *config.Config) { c.Format = Format + 1 })
+	if _, err := l.store(n1).Load(); err != nil {
+		t.Errorf("Load = %v", err)
+	}
+	var newer *NewerFormat
+	if _, err := l.store(n1).Update(t.Context(), l.as(n1), tag("blue")); !errors.As(err, &newer) || newer.File != s.File() {
+		t.Errorf("Update = %v", err)
+	}
+	if l.header(n1) != before {
+		t.Error("the file was written")
+	}
+}
+
 func TestASilentCandidateOfThreeIsAWarningAndIsCaughtUp(t *testing.T) {
 	l, s := newLab(t, 3)
 	l.set(l.cut, true, n3)
@@ -308,5 +323,25 @@ func TestCreateDoesNotOverwrite(t *testing.T) {
 	}
 	if after, _ := os.ReadFile(s.File()); string(after) != string(before) {
 		t.Error("the configuration changed")
+	}
+}
+
+// Three candidates, their scripts in a local shell: what a transaction costs besides the network.
+func BenchmarkUpdate(b *testing.B) {
+	l, s := newLab(b, 4)
+	for b.Loop() {
+		if _, err := s.Update(b.Context(), l.as(n1), mark("blue")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The command that prints the master's name reads the header and nothing else.
+func BenchmarkHeader(b *testing.B) {
+	_, s := newLab(b, 1)
+	for b.Loop() {
+		if _, err := s.Header(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
