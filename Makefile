@@ -46,8 +46,8 @@ install: all
 	install -m 755 bin/fetch $(DESTDIR)/usr/lib/ganeti/debootstrap-fetch
 	for p in bin/man/*; do install -m 644 $$p $(DESTDIR)/usr/share/man/man$${p##*.}/; done
 	$(MAKE) -C debootstrap install DESTDIR=$(abspath $(DESTDIR))
-	install -D -m 644 tests/completion/ganeti $(DESTDIR)/usr/share/bash-completion/completions/ganeti
-	install -D -m 644 etc/cron.d $(DESTDIR)/etc/cron.d/ganeti
+	install -D -m 644 packaging/completion.bash $(DESTDIR)/usr/share/bash-completion/completions/ganeti
+	install -D -m 644 packaging/ganeti.cron $(DESTDIR)/etc/cron.d/ganeti
 
 clean:
 	rm -rf bin
