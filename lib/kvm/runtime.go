@@ -71,12 +71,15 @@ func ParseRuntime(data []byte) (Runtime, error) {
 	if len(parts) < 3 {
 		return r, fmt.Errorf("reading the runtime file: it has %d parts instead of 4", len(parts))
 	}
-	for i, read := range []func([]byte) error{r.readCommand, r.readNICs, r.readHV, r.readDisks} {
-		if i >= len(parts) {
-			break // before disks could be hotplugged they were not listed
-		}
-		if err := read(parts[i]); err != nil {
-			return r, fmt.Errorf("reading part %d of the runtime file: %w", i, err)
+	if len(parts) == 3 {
+		parts = append(parts, json.RawMessage("[]")) // before disks could be hotplugged they were not listed
+	}
+	for _, part := range []struct {
+		number int
+		read   func([]byte) error
+	}{{2, r.readHV}, {0, r.readCommand}, {1, r.readNICs}, {3, r.readDisks}} { // the devices need the parameters
+		if err := part.read(parts[part.number]); err != nil {
+			return r, fmt.Errorf("reading part %d of the runtime file: %w", part.number, err)
 		}
 	}
 	return r, nil
@@ -110,8 +113,9 @@ func upgradeCommand(command []string) []string {
 		switch {
 		case command[i] == "-localtime":
 			out = append(out, "-rtc", "base=localtime")
-		case command[i] == "-balloon" && i+1 < len(command) && command[i+1] == "virtio":
-			out = append(out, "-device", "virtio-balloon")
+		case command[i] == "-balloon" && i+1 < len(command):
+			_, options, more := strings.Cut(command[i+1], ",")
+			out = append(out, "-device", "virtio-balloon"+onOff(more, ","+options, ""))
 			i++
 		case command[i] == "-vnc" && i+1 < len(command):
 			out = append(out, upgradeVNC(command[i+1])...)
@@ -154,11 +158,8 @@ func (r *Runtime) readNICs(data []byte) error {
 	}
 	for _, o := range objects {
 		n := NIC{NIC: o.NIC, NetInfo: o.NetInfo, Slot: o.Slot}
-		if n.Slot == nil && o.PCI != nil {
-			n.Slot = oldSlot("virtio-net-pci", "nic", n.UUID, *o.PCI)
-		}
 		if n.Slot == nil {
-			n.Slot = &Slot{Driver: "virtio-net-pci", ID: deviceID("nic", n.UUID)}
+			n.Slot = oldSlot(nicDriver(r.HV), "nic", n.UUID, o.PCI)
 		}
 		r.NICs = append(r.NICs, n)
 	}
@@ -191,19 +192,19 @@ func (r *Runtime) readDisks(data []byte) error {
 		if uri != nil {
 			d.URI = *uri
 		}
-		if d.Slot == nil && o.PCI != nil {
-			d.Slot = oldSlot("virtio-blk-pci", "disk", d.UUID, *o.PCI)
-		}
 		if d.Slot == nil {
-			d.Slot = &Slot{Driver: "virtio-blk-pci", ID: deviceID("disk", d.UUID)}
+			d.Slot = oldSlot(diskDriver(r.HV), "disk", d.UUID, o.PCI)
 		}
 		r.Disks = append(r.Disks, d)
 	}
 	return nil
 }
 
-// oldSlot is the place of a device from before Ganeti wrote slots down: only its PCI number was known.
-func oldSlot(driver, kind, uuid string, pci int) *Slot {
+// oldSlot is the place of a device from before Ganeti wrote slots down: its PCI number was all that was known, if that.
+func oldSlot(driver, kind, uuid string, pci *int) *Slot {
+	if pci == nil {
+		return &Slot{Driver: driver, ID: deviceID(kind, uuid)}
+	}
 	first, _, _ := strings.Cut(uuid, "-")
-	return &Slot{Driver: driver, ID: fmt.Sprintf("hot%s-%s-pci-%d", kind, first, pci), Bus: pciBus, Addr: fmt.Sprintf("0x%x", pci)}
+	return &Slot{Driver: driver, ID: fmt.Sprintf("hot%s-%s-pci-%d", kind, first, *pci), Bus: pciBus, Addr: fmt.Sprintf("0x%x", *pci)}
 }

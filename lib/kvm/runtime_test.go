@@ -64,17 +64,17 @@ func strip(v any) any {
 }
 
 func TestOldRuntimeFileIsUpgraded(t *testing.T) {
-	r, err := ParseRuntime([]byte(`[["/usr/bin/kvm", "-m", 64, "-localtime", "-balloon", "virtio", "-vnc", ":5100,tls,x509verify=/etc/x,password"],
-		[{"mac": "aa:00:00:00:00:01", "nicparams": {"mode": "bridged", "link": "br0"}, "pci": 5, "uuid": "0a1b2c3d-1-2-3-4"}], {"acpi": true}]`))
+	r, err := ParseRuntime([]byte(`[["/usr/bin/kvm", "-m", 64, "-localtime", "-balloon", "virtio,addr=0x3", "-vnc", ":5100,tls,x509verify=/etc/x,password"],
+		[{"mac": "aa:00:00:00:00:01", "nicparams": {"mode": "bridged", "link": "br0"}, "pci": 5, "uuid": "0a1b2c3d-1-2-3-4"}], {"acpi": true, "nic_type": "e1000"}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"/usr/bin/kvm", "-m", "64", "-rtc", "base=localtime", "-device", "virtio-balloon",
+	want := []string{"/usr/bin/kvm", "-m", "64", "-rtc", "base=localtime", "-device", "virtio-balloon,addr=0x3",
 		"-object", "tls-creds-x509,id=vnctls0,endpoint=server,dir=/etc/x,verify-peer=yes", "-vnc", ":5100,tls-creds=vnctls0,password"}
 	if !slices.Equal(r.Command, want) {
 		t.Errorf("command %q", r.Command)
 	}
-	if got := r.NICs[0].Slot.String(); got != "virtio-net-pci,id=hotnic-0a1b2c3d-pci-5,bus=pci.0,addr=0x5" {
+	if got := r.NICs[0].Slot.String(); got != "e1000,id=hotnic-0a1b2c3d-pci-5,bus=pci.0,addr=0x5" {
 		t.Errorf("slot %s", got)
 	}
 	if len(r.Disks) != 0 {

@@ -88,11 +88,7 @@ func free(taken []bool) (int, error) {
 
 // diskSlot gives a disk the lowest free place of its bus. Types without a bus of their own still use up a PCI slot.
 func (s *slots) diskSlot(hv config.Params, uuid string) (*Slot, error) {
-	driver := hv.String("disk_type")
-	if driver == "paravirtual" {
-		driver = "virtio-blk-pci"
-	}
-	id := deviceID("disk", uuid)
+	driver, id := diskDriver(hv), deviceID("disk", uuid)
 	if !isSCSI(driver) {
 		return s.pciSlot(driver, id)
 	}
@@ -104,11 +100,21 @@ func (s *slots) diskSlot(hv config.Params, uuid string) (*Slot, error) {
 }
 
 func (s *slots) nicSlot(hv config.Params, uuid string) (*Slot, error) {
-	driver := hv.String("nic_type")
-	if driver == "paravirtual" {
-		driver = "virtio-net-pci"
+	return s.pciSlot(nicDriver(hv), deviceID("nic", uuid))
+}
+
+func diskDriver(hv config.Params) string {
+	if kind := hv.String("disk_type"); kind != "paravirtual" {
+		return kind
 	}
-	return s.pciSlot(driver, deviceID("nic", uuid))
+	return "virtio-blk-pci"
+}
+
+func nicDriver(hv config.Params) string {
+	if kind := hv.String("nic_type"); kind != "paravirtual" {
+		return kind
+	}
+	return "virtio-net-pci"
 }
 
 func (s *slots) pciSlot(driver, id string) (*Slot, error) {

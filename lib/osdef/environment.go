@@ -77,7 +77,7 @@ func Values(public, private, secret config.Params) (map[string]string, error) {
 		}
 		return strings.Join(names, ", ")
 	}
-	return nil, fault.Refuse(fault.WrongInput, `Cannot assign multiple values to OS parameters.
+	return nil, fault.RefuseBare(`Cannot assign multiple values to OS parameters.
 
       Conflicting OS parameters that would have been set by this operation:
       - at public visibility:  %s
