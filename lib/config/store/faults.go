@@ -19,6 +19,13 @@ func (f *Fenced) Error() string {
 		f.Node, f.Theirs, f.Epoch, f.Theirs.Master)
 }
 
+// NotMaster is met where another node is the master.
+type NotMaster struct{ Node, Master string }
+
+func (e *NotMaster) Error() string {
+	return fmt.Sprintf("node %s is not the master: that is %s", e.Node, e.Master)
+}
+
 // Stale is met by a master whose own file is older than a candidate's of the same epoch: its disk has gone back in time.
 type Stale struct {
 	Node         string

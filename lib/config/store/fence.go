@@ -45,6 +45,9 @@ func (s *Store) survey(ctx context.Context, nodes remote.Runner, strength Streng
 	if err != nil {
 		return Survey{}, verdict{}, err
 	}
+	if err := s.checkMaster(h); err != nil {
+		return Survey{}, verdict{}, err
+	}
 	asked := voters(c, h.Master)
 	answers := s.ask(ctx, nodes, asked)
 	// Other jobs go on committing. Candidates are never more than one version ahead of what this node has afterwards.

@@ -245,3 +245,29 @@ func TestPublishingOfAnOldVersionIsRefused(t *testing.T) {
 		t.Errorf("an old version of ssconf replaced the new one: %q", got)
 	}
 }
+
+func TestACandidateDoesNotWriteAsIfItWereTheMaster(t *testing.T) {
+	l, _ := newLab(t, 3)
+	before := l.same(n1, n2, n3)
+	s := l.store(n2)
+	s.Node = n2
+	var not *NotMaster
+	if _, err := s.Update(t.Context(), l.as(n2), tag("blue")); !errors.As(err, &not) || not.Master != n1 {
+		t.Errorf("Update = %v", err)
+	}
+	if err := s.Fence(t.Context(), l.as(n2), Look); !errors.As(err, &not) {
+		t.Errorf("Fence = %v", err)
+	}
+	if _, err := s.Redistribute(t.Context(), l.as(n2)); !errors.As(err, &not) {
+		t.Errorf("Redistribute = %v", err)
+	}
+	if l.same(n1, n2, n3) != before {
+		t.Error("a candidate changed something")
+	}
+	if _, err := s.TakeOver(t.Context(), l.as(n2), n2, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Update(t.Context(), l.as(n2), tag("blue")); err != nil {
+		t.Errorf("Update after the take-over = %v", err)
+	}
+}

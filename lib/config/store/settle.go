@@ -27,6 +27,9 @@ func (s *Store) Settle(ctx context.Context, nodes remote.Runner) (Commit, error)
 // afterSettling calls f once nothing is undecided any more. If f then meets an unfinished version of ours on a candidate, that
 // one is adopted, and f is called again.
 func (t *transaction) afterSettling(ctx context.Context, f func() error) error {
+	if err := t.checkMaster(t.base.header); err != nil {
+		return err
+	}
 	if err := t.settlePending(ctx); err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ const (
 
 // Store is the configuration in one data directory.
 type Store struct {
+	Node   string           // name of the node this runs on; where it is set, only the master may change anything
 	RunDir string           // for what may be lost at a reboot (which candidates are slow); "" keeps nothing
 	Now    func() time.Time // the clock
 	Inject remote.Injection // marks every write, fsync and rename, for crash tests
@@ -158,6 +159,14 @@ func (s *Store) checkEpoch(h Header) error {
 		return &Fenced{Node: "this node", Theirs: h, Epoch: s.pinned}
 	}
 	return nil
+}
+
+// checkMaster refuses on a node that is not the master. A candidate's copy is no less complete, but not its own to change.
+func (s *Store) checkMaster(h Header) error {
+	if s.Node == "" || s.Node == h.Master {
+		return nil
+	}
+	return &NotMaster{Node: s.Node, Master: h.Master}
 }
 
 // remember makes a version that was just committed the one at hand.
