@@ -29,12 +29,16 @@ const (
 	vncBase  = 5900
 )
 
-func pidFile(name string) string            { return path.Join(Root, "pid", name) }
-func runtimeFile(name string) string        { return path.Join(Root, "conf", name+".runtime") }
-func chrootDir(name string) string          { return path.Join(Root, "chroot", name) }
-func socket(name, kind string) string       { return path.Join(Root, "ctrl", name+"."+kind) }
-func server(name, kind string) string       { return "unix:" + socket(name, kind) + ",server,nowait" }
-func LinkPath(name string, disk int) string { return path.Join(linkDir, name+":"+strconv.Itoa(disk)) }
+func pidFile(name string) string      { return path.Join(Root, "pid", name) }
+func runtimeFile(name string) string  { return path.Join(Root, "conf", name+".runtime") }
+func chrootDir(name string) string    { return path.Join(Root, "chroot", name) }
+func socket(name, kind string) string { return path.Join(Root, "ctrl", name+"."+kind) }
+func server(name, kind string) string { return "unix:" + socket(name, kind) + ",server,nowait" }
+
+// LinkPath is the symlink by which a guest's qemu opens its disk of that number.
+func LinkPath(name string, disk int) string {
+	return path.Join(linkDir, name+":"+strconv.Itoa(disk))
+}
 
 // Guest is what a start needs to know about an instance. Parameters are filled: nothing is left to a default.
 type Guest struct {
