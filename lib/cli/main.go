@@ -63,7 +63,7 @@ func (env *Env) main(commands Commands, aliases Aliases, words []string) int {
 	env.typed = name
 	switch name {
 	case "--version":
-		fmt.Fprintf(env.Out, "%s (ganeti %s) %s\n", env.binary, packaged, release)
+		fmt.Fprintf(env.Out, "%s (ganeti %s) %s\n", env.binary, Packaged, Release)
 		return 0
 	case "--help":
 		listCommands(env.Out, env.binary, commands)
