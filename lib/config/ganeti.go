@@ -43,6 +43,9 @@ func FromGaneti(data []byte) (*Config, error) {
 	if f.Version/10000 != GanetiVersion/10000 {
 		return nil, fmt.Errorf("Ganeti's configuration has version %d, and only 3.0 (%d) can be converted", f.Version, GanetiVersion)
 	}
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("reading Ganeti's configuration: %w", err)
+	}
 	groups := make(map[string]*NodeGroup, len(f.NodeGroups))
 	for uuid, g := range f.NodeGroups {
 		groups[uuid] = g.NodeGroup
@@ -57,6 +60,52 @@ func FromGaneti(data []byte) (*Config, error) {
 		Filters:    sortedObjects(f.Filters, func(f *Filter) (string, string) { return f.UUID, "" }),
 	}
 	return c, nil
+}
+
+// check refuses objects that are null, or that stand under another UUID than their own.
+func (f *ganetiFile) check() error {
+	for uuid, g := range f.NodeGroups {
+		if err := isObject("node group", uuid, g.NodeGroup, groupKey); err != nil {
+			return err
+		}
+	}
+	for _, d := range f.Disks {
+		if d != nil && !d.childrenAreThere() {
+			return fmt.Errorf("disk '%s' has a child that is null", d.UUID)
+		}
+	}
+	return cmp.Or(
+		areObjects("node", f.Nodes, nodeKey), areObjects("instance", f.Instances, instanceKey), areObjects("network", f.Networks, networkKey),
+		areObjects("disk", f.Disks, diskKey), areObjects("filter", f.Filters, func(f *Filter) (string, string) { return f.UUID, "" }),
+	)
+}
+
+func areObjects[T any](kind string, m map[string]*T, key func(*T) (uuid, name string)) error {
+	for uuid, o := range m {
+		if err := isObject(kind, uuid, o, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isObject[T any](kind, uuid string, o *T, key func(*T) (uuid, name string)) error {
+	if o == nil {
+		return fmt.Errorf("%s with the UUID '%s' is null", kind, uuid)
+	}
+	if own, name := key(o); own != uuid {
+		return fmt.Errorf("%s '%s' is indexed by wrong UUID '%s'", kind, name, uuid)
+	}
+	return nil
+}
+
+func (d *Disk) childrenAreThere() bool {
+	for _, child := range d.Children {
+		if child == nil || !child.childrenAreThere() {
+			return false
+		}
+	}
+	return true
 }
 
 // sortedObjects lists the values by name, then UUID.

@@ -136,3 +136,17 @@ func scribble(v reflect.Value) {
 		v.Set(reflect.ValueOf("scribbled"))
 	}
 }
+
+func TestObjectsThatAreNotThereAreRefused(t *testing.T) {
+	for want, data := range map[string]string{
+		"node with the UUID 'a' is null":                      `{"version": 3000000, "nodes": {"a": null}}`,
+		"node group with the UUID 'a' is null":                `{"version": 3000000, "nodegroups": {"a": null}}`,
+		"instance 'web' is indexed by wrong UUID 'a'":         `{"version": 3000000, "instances": {"a": {"uuid": "b", "name": "web"}}}`,
+		"disk 'a' has a child that is null":                   `{"version": 3000000, "disks": {"a": {"uuid": "a", "children": [null]}}}`,
+		"version 2160000, and only 3.0 (3000000) can be conv": `{"version": 2160000}`,
+	} {
+		if _, err := FromGaneti([]byte(data)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("FromGaneti(%s) = %v, want %q", data, err, want)
+		}
+	}
+}
