@@ -8,8 +8,23 @@ open_disk() {
   [ ! -b "$1" ] || return 0
   push release_loops "$1"
   push settle
-  BLOCKDEV=$(losetup --show --partscan --find "$1")
+  BLOCKDEV=$(attach_loop "$1")
   hold_loop "$BLOCKDEV"
+}
+
+# attach_loop PATH: prints the loop device that is on PATH now. Where /dev is not
+# the kernel's own, the free one that it names has no node; then one that has is
+# taken.
+attach_loop() {
+  local loop
+  losetup --show --partscan --find "$1" 2>/dev/null && return
+  for loop in /dev/loop[0-9]*; do
+    if is_loop "$loop" && losetup --partscan "$loop" "$1" 2>/dev/null; then
+      echo "$loop"
+      return
+    fi
+  done
+  fail "Can't find a free loop device for $1"
 }
 
 # hold_loop DEVICE: the kernel detaches the loop device when the last process
@@ -112,7 +127,7 @@ first_partition() {
   elif has_device_mapper; then
     mapped_partition "$(readlink -f "$1")"
   else
-    partition_node "$(losetup --show --partscan --find "$1")"
+    partition_node "$(attach_loop "$1")"
   fi
 }
 
