@@ -209,10 +209,9 @@ func (h *hroller) showGroup(r balance.Roller, g balance.RebootGroup) {
 		return
 	}
 	for _, m := range r.Relocations(g) {
-		i := m.Instance
-		line := "  " + i.Name + " " + h.cluster.Nodes[i.Primary].Name
-		if i.Secondary != balance.None {
-			line += " " + h.cluster.Nodes[i.Secondary].Name
+		line := "  " + m.Instance.Name + " " + m.Primary.Name
+		if m.Secondary != nil {
+			line += " " + m.Secondary.Name
 		}
 		h.env.Println("%s", line)
 	}

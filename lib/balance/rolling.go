@@ -14,7 +14,8 @@ type RebootGroup struct {
 
 // Relocation is an instance that has to be somewhere else while its nodes reboot.
 type Relocation struct {
-	Instance *Instance // on its new nodes
+	Instance           *Instance
+	Primary, Secondary *Node // the new ones; no secondary is nil
 }
 
 // Roller finds reboot groups on a cluster.
@@ -43,7 +44,7 @@ func (r Roller) Evacuate(groups []RebootGroup) ([]RebootGroup, error) {
 	for _, g := range groups {
 		m, ok := g.migrate()
 		if !ok {
-			return nil, errors.New("Not enough capacity to migrate instances")
+			return nil, errors.New("Failed to migrate instances off nodes")
 		}
 		migrated = append(migrated, m)
 	}
@@ -126,9 +127,8 @@ func (g *RebootGroup) moveTo(i *Instance, targets []int) bool {
 func (g RebootGroup) migrate() (RebootGroup, bool) {
 	m := RebootGroup{g.Nodes, slices.Clone(g.nodes), slices.Clone(g.instances)}
 	for _, n := range g.Nodes {
-		for _, k := range m.nodes[n].pri {
-			i := m.instances[k]
-			if i.Mirrored() && !m.swap(i) {
+		for _, k := range g.nodes[n].pri {
+			if i := m.instances[k]; i.Mirrored() && !m.swap(i) {
 				return m, false
 			}
 		}
@@ -185,13 +185,28 @@ func (g *RebootGroup) mirrorTo(i *Instance, targets []int) bool {
 	return false
 }
 
-// Relocations lists the instances that are elsewhere while the group reboots.
+// Relocations lists the instances that are on other nodes while the group reboots. One whose two nodes only changed roles is
+// not listed.
 func (r Roller) Relocations(g RebootGroup) []Relocation {
 	var list []Relocation
 	for k, i := range r.Instances {
-		if now := g.instances[k]; now.Primary != i.Primary || now.Secondary != i.Secondary {
-			list = append(list, Relocation{now})
+		now := g.instances[k]
+		if now.onNodesOf(i) {
+			continue
 		}
+		to := Relocation{Instance: now, Primary: g.nodes[now.Primary]}
+		if i.Mirrored() {
+			to.Secondary = g.nodes[now.Secondary]
+		}
+		list = append(list, to)
 	}
 	return list
+}
+
+func (i *Instance) onNodesOf(other *Instance) bool {
+	if !i.Mirrored() {
+		return i.Primary == other.Primary
+	}
+	same := i.Primary == other.Primary && i.Secondary == other.Secondary
+	return same || (i.Primary == other.Secondary && i.Secondary == other.Primary)
 }

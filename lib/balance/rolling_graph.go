@@ -61,9 +61,7 @@ func sharedEdges(all NodeList, instances []*Instance) []edge {
 	for _, n := range all.Present() {
 		for _, a := range n.sec {
 			for _, b := range n.sec {
-				if a != b {
-					list = append(list, edge{instances[a].Primary, instances[b].Primary})
-				}
+				list = append(list, edge{instances[a].Primary, instances[b].Primary})
 			}
 		}
 	}

@@ -80,10 +80,10 @@ func (o *Options) Integer(name, meta, what, help string, p *int) *cli.Flag {
 	return f
 }
 
-// List declares an option with a list with commas as value.
+// List declares an option with a list with commas as value. An empty value is an empty list, not nil.
 func (o *Options) List(name, meta, kind, help string, p *[]string) {
 	o.cmd.Flag(name, help).Meta(meta).Complete(kind).Func(func(s string) error {
-		*p = number.Split(s, ",")
+		*p = append([]string{}, number.Split(s, ",")...)
 		return nil
 	})
 }
