@@ -4,7 +4,16 @@ package main
 import "gantry/lib/cli"
 
 var commands = cli.Commands{
-	"run": run,
+	"archive":         archive,
+	"autoarchive":     autoarchive,
+	"cancel":          cancel,
+	"change-priority": changePriority,
+	"info":            info,
+	"list":            list,
+	"list-fields":     listFields,
+	"run":             run,
+	"wait":            wait,
+	"watch":           watch,
 }
 
-func main() { cli.Main(commands) }
+func main() { cli.Main(commands, cli.Aliases{"show": "info"}) }

@@ -4,10 +4,8 @@ import (
 	"context"
 
 	"gantry/lib/cli"
-	"gantry/lib/fault"
 	"gantry/lib/job"
 	"gantry/lib/ops"
-	"gantry/lib/unit"
 )
 
 // run declares "gnt-job run", which the queue starts for every job. It is not for people.
@@ -17,9 +15,9 @@ func run(c *cli.Command) {
 	c.One("job", &id)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		n, err := unit.ParseInt(id)
+		n, err := jobID(id)
 		if err != nil {
-			return fault.Refuse(fault.WrongInput, "Invalid job ID passed: %v", err)
+			return err
 		}
 		queue, err := env.JobQueue()
 		if err != nil {

@@ -13,6 +13,7 @@ func Table() job.Table {
 	table := job.Table{}
 	for _, make := range []func() job.Operation{
 		func() job.Operation { return &cluster.AddTags{} },
+		func() job.Operation { return &cluster.Delay{} },
 		func() job.Operation { return &cluster.PostInit{} },
 		func() job.Operation { return &cluster.RemoveTags{} },
 

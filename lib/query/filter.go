@@ -3,11 +3,13 @@ package query
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"gantry/lib/fault"
+	"gantry/lib/unit"
 )
 
 // Op is an operator of a filter, spelt as in Ganeti's own filter lists.
@@ -436,11 +438,11 @@ func Select(args []string, force bool, nameField string, numeric bool) (*Filter,
 func byName(name, nameField string, numeric bool) (*Filter, error) {
 	switch {
 	case numeric:
-		id, err := strconv.ParseInt(name, 10, 64)
+		id, err := unit.ParseInt(name)
 		if err != nil {
-			return nil, fault.Refuse(fault.WrongInput, "Invalid job ID '%s'", name)
+			return nil, fault.Refuse(fault.WrongInput, "Invalid job ID passed: %v", err)
 		}
-		return &Filter{Op: OpEqual, Field: nameField, Value: id}, nil
+		return &Filter{Op: OpEqual, Field: nameField, Value: int64(id)}, nil
 	case strings.ContainsAny(name, "*?"):
 		return Glob(nameField, name), nil
 	}
@@ -461,4 +463,48 @@ func (f *Filter) names(nameField string) []string {
 		names = append(names, name)
 	}
 	return names
+}
+
+// Numbers returns the values of a number field that a filter made of nothing else asks for, in ascending order; nil when the
+// filter asks something else. Jobs are loaded by it, archived ones included.
+func (f *Filter) Numbers(field string) []int {
+	if f == nil {
+		return nil
+	}
+	subs := f.Sub
+	if f.Op == OpEqual {
+		subs = []*Filter{f}
+	} else if f.Op != OpOr {
+		return nil
+	}
+	var numbers []int
+	for _, s := range subs {
+		n, ok := s.Value.(int64)
+		if s.Op != OpEqual || s.Field != field || !ok {
+			return nil
+		}
+		numbers = append(numbers, int(n))
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
+}
+
+// Among is a filter that one of these texts passes.
+func Among(field string, texts ...string) *Filter {
+	any := &Filter{Op: OpOr}
+	for _, t := range texts {
+		any.Sub = append(any.Sub, &Filter{Op: OpEqual, Field: field, Value: t})
+	}
+	return any
+}
+
+// Both is a filter that passes what both pass; nil passes everything.
+func Both(a, b *Filter) *Filter {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return &Filter{Op: OpAnd, Sub: []*Filter{a, b}}
 }
