@@ -35,14 +35,17 @@ rm "$1/$2"`
 func markUp(when, name string, memory, vcpus int64) remote.Cmd {
 	c := remote.Script(mark, Root, when, name, strconv.FormatInt(memory, 10), strconv.FormatInt(vcpus, 10))
 	c.OK = []int{10}
-	c.Changes = "marks instance " + name + " as running"
+	c.Changes = "starts instance " + name
+	if when == "old" {
+		c.Changes = "changes the memory of instance " + name
+	}
 	return c
 }
 
 func markDown(name string) remote.Cmd {
 	c := remote.Script(unmark, Root, name)
 	c.OK = []int{10}
-	c.Changes = "marks instance " + name + " as stopped"
+	c.Changes = "stops instance " + name
 	return c
 }
 

@@ -13,7 +13,7 @@ import (
 
 // urgent are the kinds of intents before which the fence is asked each time: what makes an instance or a disk live
 // somewhere. Other changes ask once, before the first one of a job.
-var urgent = []string{"start", "promote", "resume", "migrate"}
+var urgent = []string{"starts", "promotes", "resumes", "migrates"}
 
 // recorded is the Nodes of an operation: what changes something is written to the job before it is sent, and what became
 // of it after.

@@ -131,7 +131,7 @@ func TestAnIntentIsOnTheDiskBeforeItsCommandRuns(t *testing.T) {
 func TestTheFenceIsAskedBeforeWhatMustNotHappenTwice(t *testing.T) {
 	nodes, g := &scripted{}, &gate{}
 	env, _ := bench(t, nodes, g)
-	for _, changes := range []string{"", "lv-create vg/a", "lv-create vg/b", "start web", "promote drbd0", "lv-remove vg/a"} {
+	for _, changes := range []string{"", "lv-create vg/a", "lv-create vg/b", "starts web", "promotes drbd0", "lv-remove vg/a"} {
 		if _, err := env.Nodes.Run(t.Context(), "node1", changing(changes, "x")); err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestTheFenceIsAskedBeforeWhatMustNotHappenTwice(t *testing.T) {
 	}
 	g.closed = errors.New("node2 has a higher epoch")
 	sent := len(nodes.log)
-	if _, err := env.Nodes.Run(t.Context(), "node1", changing("start web", "x")); !errors.Is(err, g.closed) || remote.OutcomeOf(err) != remote.Failed || len(nodes.log) != sent {
+	if _, err := env.Nodes.Run(t.Context(), "node1", changing("starts web", "x")); !errors.Is(err, g.closed) || remote.OutcomeOf(err) != remote.Failed || len(nodes.log) != sent {
 		t.Errorf("started behind the fence: %v, %q", err, nodes.log[sent:])
 	}
 	env.strength = store.Look
