@@ -1,6 +1,7 @@
 package htools
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,9 @@ func fail(format string, args ...any) error {
 // Fail makes the one line a tool ends with.
 func Fail(format string, args ...any) error { return fail(format, args...) }
 
+// ErrNoLive is what a tool says when it needs the running cluster.
+var ErrNoLive = fault.Say("Error: reading the running cluster (-L) is not possible yet")
+
 // Load reads the cluster from wherever the options say and prints a warning about data that does not add up.
 func (o *Options) Load(env *cli.Env) (*balance.Cluster, error) {
 	if countSet(o.Master != "", o.Live, o.TextFile != "") > 1 {
@@ -36,6 +40,9 @@ func (o *Options) Load(env *cli.Env) (*balance.Cluster, error) {
 		return nil, err
 	}
 	c, err := o.readCluster(env)
+	if errors.Is(err, ErrNoLive) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fail("failed to load data, aborting: %v", err)
 	}
@@ -83,7 +90,7 @@ func (o *Options) readCluster(env *cli.Env) (*balance.Cluster, error) {
 	case o.Master != "":
 		return rapi.Read(o.Master)
 	case o.Live:
-		return nil, fmt.Errorf("reading the running cluster (-L) is not possible yet")
+		return nil, ErrNoLive
 	case len(o.Simulate) > 0:
 		groups := slices.Clone(o.Simulate)
 		slices.Reverse(groups) // the last one given is the first group

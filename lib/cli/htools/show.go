@@ -75,33 +75,36 @@ check() {
 
 `
 
-// ShowCommands prints the commands that lead to a solution, or writes them to a file. On the screen the calls of the
-// script's own check are left out.
+// ShowCommands prints the commands that lead to a solution, or writes them to a file.
 func (o *Options) ShowCommands(env *cli.Env, sets [][]balance.Commands) error {
+	title := "Commands to run to reach the above solution:"
+	if o.FirstJobGroup {
+		title = "First set of jobs:"
+		sets = sets[:min(1, len(sets))]
+	}
+	var script strings.Builder
+	for _, line := range balance.Script(sets) {
+		script.WriteString(line + "\n")
+	}
+	return o.ShowScript(env, title, script.String())
+}
+
+// ShowScript prints a shell script, or writes it to a file, if one was asked for. On the screen the calls of the script's own
+// check are left out.
+func (o *Options) ShowScript(env *cli.Env, title, script string) error {
 	if !o.Commands {
 		return nil
 	}
-	if o.FirstJobGroup && len(sets) > 1 {
-		sets = sets[:1]
-	}
 	if o.CommandFile == "" {
-		title := "Commands to run to reach the above solution:"
-		if o.FirstJobGroup {
-			title = "First set of jobs:"
-		}
 		env.Println("\n%s", title)
-		for _, line := range balance.Script(sets) {
-			if line != "  check" {
+		for line := range strings.Lines(script) {
+			if line = strings.TrimSuffix(line, "\n"); line != "  check" {
 				env.Println("  %s", line)
 			}
 		}
 		return nil
 	}
-	script := scriptHead
-	for _, line := range balance.Script(sets) {
-		script += line + "\n"
-	}
-	if err := os.WriteFile(o.CommandFile, []byte(script), 0o666); err != nil {
+	if err := os.WriteFile(o.CommandFile, []byte(scriptHead+script), 0o666); err != nil {
 		return fault.Say(err.Error())
 	}
 	env.Println("The commands have been written to file '%s'", o.CommandFile)
