@@ -7,17 +7,20 @@ import (
 )
 
 var commands = cli.Commands{
-	"add-tags":    cli.AddTags("", cluster.Adding(cluster.TagsOfCluster)),
-	"command":     command,
-	"copyfile":    copyfile,
-	"getmaster":   getmaster,
-	"info":        info,
-	"init":        initialise,
-	"list-tags":   cli.ListTags("", cluster.TagsOf(cluster.TagsOfCluster)),
-	"queue":       queue,
-	"remove-tags": cli.RemoveTags("", cluster.Removing(cluster.TagsOfCluster)),
-	"search-tags": searchTags,
-	"version":     version,
+	"add-tags":        cli.AddTags("", cluster.Adding(cluster.TagsOfCluster)),
+	"command":         command,
+	"copyfile":        copyfile,
+	"getmaster":       getmaster,
+	"info":            info,
+	"init":            initialise,
+	"list-tags":       cli.ListTags("", cluster.TagsOf(cluster.TagsOfCluster)),
+	"master-failover": masterFailover,
+	"queue":           queue,
+	"remove-tags":     cli.RemoveTags("", cluster.Removing(cluster.TagsOfCluster)),
+	"search-tags":     searchTags,
+	"version":         version,
 }
 
-func main() { cli.Main(commands) }
+var aliases = cli.Aliases{"masterfailover": "master-failover"}
+
+func main() { cli.Main(commands, aliases) }

@@ -77,6 +77,16 @@ func (env *Env) here(node string) (bool, error) {
 	return node == myself || strings.HasPrefix(node, myself+"."), nil
 }
 
+// Self is the name of this machine among the nodes of a configuration.
+func (env *Env) Self(c *config.Config) (string, error) {
+	for _, node := range c.Nodes {
+		if here, err := env.here(node.Name); err != nil || here {
+			return node.Name, err
+		}
+	}
+	return "", fault.Refuse(fault.WrongState, "This machine is none of the cluster's nodes")
+}
+
 // LocalStore is the configuration that lies on this machine, whether it is the
 // master, another candidate, or nothing yet.
 func (env *Env) LocalStore() (*store.Store, error) {
@@ -205,6 +215,11 @@ func (env *Env) JobQueue() (*job.Queue, error) {
 	if err := env.onMaster(); err != nil {
 		return nil, err
 	}
+	return env.LocalQueue()
+}
+
+// LocalQueue is the queue that lies on this machine, whether it is the master or not yet.
+func (env *Env) LocalQueue() (*job.Queue, error) {
 	q, err := job.OpenQueue(filepath.Join(env.paths.data, "queue"))
 	if err != nil {
 		return nil, err
