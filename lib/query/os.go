@@ -1,0 +1,90 @@
+package query
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"gantry/lib/config"
+	"gantry/lib/osdef"
+	"gantry/lib/remote"
+)
+
+// OSRow is one OS definition and how the nodes have it.
+type OSRow struct {
+	Name                string
+	Valid               bool     // on all nodes that answered
+	Variants            []string // that all of them offer
+	Hidden, Blacklisted bool
+	Nodes               map[string][]osdef.OS // by UUID, of each node that answered; the first is in use, the others are behind it
+}
+
+// AskSystems asks all nodes that may hold instances for their OS definitions. A node that does not answer is left out.
+func AskSystems(ctx context.Context, r remote.Runner, cfg *config.Config) []*OSRow {
+	uuids := map[string]string{}
+	var names []string
+	for _, n := range cfg.Nodes {
+		if !n.Offline && n.VMCapable {
+			uuids[n.Name] = n.UUID
+			names = append(names, n.Name)
+		}
+	}
+	found := map[string]map[string][]osdef.OS{}
+	answered := []string{}
+	for _, reply := range remote.Each(ctx, names, 0, func(ctx context.Context, node string) ([]osdef.OS, error) {
+		return osdef.Diagnose(ctx, r, node)
+	}) {
+		if reply.Err != nil {
+			continue
+		}
+		uuid := uuids[reply.Node]
+		answered = append(answered, uuid)
+		for _, o := range reply.Value {
+			if found[o.Name] == nil {
+				found[o.Name] = map[string][]osdef.OS{}
+			}
+			found[o.Name][uuid] = append(found[o.Name][uuid], o)
+		}
+	}
+	var rows []*OSRow
+	for name, nodes := range found {
+		for _, uuid := range answered {
+			nodes[uuid] = slices.Clip(nodes[uuid]) // nodes without it have an entry too
+		}
+		rows = append(rows, system(&cfg.Cluster, name, nodes))
+	}
+	sortRows(rows, func(r *OSRow) string { return r.Name })
+	return rows
+}
+
+func system(c *config.Cluster, name string, nodes map[string][]osdef.OS) *OSRow {
+	row := &OSRow{Name: name, Valid: true, Nodes: nodes,
+		Hidden: slices.Contains(c.HiddenOS, name), Blacklisted: slices.Contains(c.BlacklistedOS, name)}
+	first := true
+	for _, uuid := range slices.Sorted(maps.Keys(nodes)) {
+		list := nodes[uuid]
+		if len(list) == 0 || !list[0].Valid {
+			row.Valid = false
+			continue
+		}
+		if first {
+			row.Variants = slices.Sorted(slices.Values(list[0].Variants))
+			first = false
+			continue
+		}
+		row.Variants = slices.DeleteFunc(row.Variants, func(v string) bool { return !slices.Contains(list[0].Variants, v) })
+	}
+	return row
+}
+
+// FullNames are the names that instances are made with: one for each variant.
+func (r *OSRow) FullNames() []string {
+	if len(r.Variants) == 0 {
+		return []string{r.Name}
+	}
+	names := make([]string, len(r.Variants))
+	for i, v := range r.Variants {
+		names[i] = r.Name + "+" + v
+	}
+	return names
+}
