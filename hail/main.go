@@ -105,9 +105,12 @@ func (h *hail) answer(request *iallocator.Resolved, c *balance.Cluster) error {
 	if err := h.SaveState(h.env, "pre-ialloc", "before iallocator run", c, c.Whole()); err != nil {
 		return err
 	}
-	answer := request.Answer(c, balance.AllocOptions{
+	answer, err := request.Answer(c, balance.AllocOptions{
 		IgnoreSoftErrors: h.Balance.IgnoreSoftErrors, Capacity: h.CapacityChecks, RestrictTo: h.restrict,
 	})
+	if err != nil {
+		return htools.Fail("%v", err)
+	}
 	if answer.Nodes == nil {
 		answer.Nodes, answer.Instances = c.Nodes, c.Instances
 	}

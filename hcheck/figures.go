@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"slices"
 
 	"gantry/lib/balance"
 )
@@ -11,6 +11,7 @@ type groupFigures struct {
 	group  *balance.Group
 	counts []int // in the order of labels
 	score  float64
+	broken error // why the last count has no value
 }
 
 // figures are those of all groups that have nodes.
@@ -30,7 +31,7 @@ var labels = []label{
 }
 
 // measure counts what is wrong in a group. The figure for secondaries is the number of offline nodes, as in the reference.
-func measure(p balance.Part, capacity bool) (groupFigures, error) {
+func measure(p balance.Part, capacity bool) groupFigures {
 	bad, _ := balance.BadNodes(p.Nodes, p.Instances)
 	conflicts, primaries, offline := 0, 0, 0
 	for _, n := range p.Nodes.Present() {
@@ -44,15 +45,11 @@ func measure(p balance.Part, capacity bool) (groupFigures, error) {
 	}
 	g := groupFigures{group: p.Group, counts: []int{len(bad), conflicts, primaries, offline}, score: balance.Score(p.Nodes)}
 	if !capacity {
-		return g, nil
+		return g
 	}
-	for _, i := range p.Instances.Present() {
-		if i.Mirrored() && (i.Secondary == balance.None || p.Nodes[i.Secondary] == nil) {
-			return g, fmt.Errorf("instance %s has no secondary node in its group", i.Name)
-		}
-	}
-	g.counts = append(g.counts, len(balance.UnsafeNodes(p.Nodes, p.Instances)))
-	return g, nil
+	unsafe, err := balance.UnsafeNodes(p.Nodes, p.Instances)
+	g.counts, g.broken = append(g.counts, len(unsafe)), err
+	return g
 }
 
 // sums adds the figures of all groups up; without groups there is none.
@@ -69,11 +66,19 @@ func (f figures) sums() []int {
 	return sums
 }
 
-func (f figures) needsRebalance() bool {
-	for _, n := range f.sums() {
-		if n > 0 {
-			return true
+// needsRebalance tells whether anything is wrong. It fails if a count has no value.
+func (f figures) needsRebalance() (bool, error) {
+	if err := f.broken(); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(f.sums(), func(n int) bool { return n > 0 }), nil
+}
+
+func (f figures) broken() error {
+	for _, g := range f {
+		if g.broken != nil {
+			return g.broken
 		}
 	}
-	return false
+	return nil
 }

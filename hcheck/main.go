@@ -63,44 +63,42 @@ func (h *hcheck) run() error {
 	}
 	h.cluster = c
 	parts := c.Parts()
-	out := &output{env: h.env, machine: h.Machine, silent: h.Level() < 0, capacity: h.CapacityChecks}
-	before, err := h.check(parts)
-	if err != nil {
+	out := &output{env: h.env, machine: h.Machine, silent: h.Level() < 1, capacity: h.CapacityChecks}
+	before := h.check(parts)
+	sick, err := before.needsRebalance()
+	if err != nil && !h.Machine {
 		return htools.Fail("%v", err)
 	}
-	sick := before.needsRebalance()
 	out.verdict(h.simulate, sick)
 	out.groups(c.Groups)
-	out.phase(before, false, sick)
-	if h.simulate && (sick || h.Machine) {
-		if sick {
-			if parts, err = h.rebalance(parts); err != nil {
-				return htools.Fail("%v", err)
-			}
-		}
-		after, err := h.check(parts)
-		if err != nil {
+	if err := out.phase(before, false, sick); err != nil {
+		return htools.Fail("%v", err)
+	}
+	rebalanced := sick && h.simulate
+	if rebalanced {
+		if parts, err = h.rebalance(parts); err != nil {
 			return htools.Fail("%v", err)
 		}
-		out.phase(after, true, sick)
+	}
+	if rebalanced || h.Machine {
+		if err := out.phase(h.check(parts), true, sick); err != nil {
+			return htools.Fail("%v", err)
+		}
 	}
 	out.finish()
-	if sick && h.simulate {
+	if rebalanced {
 		return fault.Say("")
 	}
 	return nil
 }
 
 // check collects the figures of all groups.
-func (h *hcheck) check(parts []balance.Part) (figures, error) {
+func (h *hcheck) check(parts []balance.Part) figures {
 	list := make(figures, len(parts))
 	for k, p := range parts {
-		var err error
-		if list[k], err = measure(p, h.CapacityChecks); err != nil {
-			return nil, err
-		}
+		list[k] = measure(p, h.CapacityChecks)
 	}
-	return list, nil
+	return list
 }
 
 // rebalance does what hbal would do to each group.

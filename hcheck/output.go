@@ -6,6 +6,7 @@ import (
 	"gantry/lib/balance"
 	"gantry/lib/balance/number"
 	"gantry/lib/cli"
+	"gantry/lib/cli/htools"
 )
 
 // output prints the verdict and the figures, for people or as shell variables.
@@ -16,7 +17,7 @@ type output struct {
 
 func (o *output) key(name, value string) {
 	if o.machine {
-		o.env.Println("HCHECK_%s=%s", name, value)
+		o.env.Println("HCHECK_%s=%s", name, htools.ShellValue(value))
 	}
 }
 
@@ -39,12 +40,12 @@ func (o *output) verdict(simulate, sick bool) {
 
 func (o *output) groups(groups []*balance.Group) {
 	for _, g := range groups {
-		o.key("GROUP_UUID_"+strconv.Itoa(g.Index+g.FirstIndex), "'"+g.UUID+"'")
+		o.key("GROUP_UUID_"+strconv.Itoa(g.Index+g.FirstIndex), g.UUID)
 	}
 }
 
-// phase prints the figures before or after balancing. The verdict is that from before in both.
-func (o *output) phase(f figures, after, sick bool) {
+// phase prints the figures before or after balancing, up to one that has no value. The verdict is that from before in both.
+func (o *output) phase(f figures, after, sick bool) error {
 	prefix, when := "INIT_", "initially"
 	if after {
 		prefix, when = "FINAL_", "after rebalancing"
@@ -52,6 +53,10 @@ func (o *output) phase(f figures, after, sick bool) {
 	for _, g := range f {
 		group := prefix + "GROUP_" + strconv.Itoa(g.group.Index+g.group.FirstIndex) + "_"
 		o.text("\nStatistics for group %s %s", g.group.Name, when)
+		if g.broken != nil {
+			o.counts(group, labels, g.counts[:len(g.counts)-1])
+			return g.broken
+		}
 		o.counts(group, o.labels(), g.counts)
 		o.key(group+"SCORE", number.Fixed(g.score, 8))
 		o.text("    Group score: %s", number.Fixed(g.score, 8))
@@ -69,6 +74,7 @@ func (o *output) phase(f figures, after, sick bool) {
 	}
 	o.key(prefix+"CLUSTER_"+last.key, verdict)
 	o.text("    %s: %s", last.text, shown)
+	return nil
 }
 
 func (o *output) labels() []label {

@@ -175,7 +175,10 @@ func (h *hspace) prepare(template balance.Template) error {
 		Groups:       c.Groups, Limit: h.Balance.MaxMoves, Nodes: c.Nodes, Initial: c.Instances,
 	}
 	badNodes, _ := balance.BadNodes(c.Nodes, c.Instances)
-	badGroups := c.UnsafeGroups()
+	badGroups, err := c.UnsafeGroups()
+	if err != nil {
+		return htools.Fail("%v", err)
+	}
 	h.warnBad(badNodes, badGroups)
 	allocable := func(g *balance.Group) bool {
 		hasBad := slices.ContainsFunc(badNodes, func(n *balance.Node) bool { return n.Group == g.Index })
@@ -185,7 +188,7 @@ func (h *hspace) prepare(template balance.Template) error {
 		h.filler.IgnoreGroups(badGroups)
 	}
 	h.stopped = len(badNodes) > 0 && !h.acceptExisting && !(h.independent && slices.ContainsFunc(c.Groups, allocable))
-	err := h.filler.Restrict(allocable, template.NodeCount())
+	err = h.filler.Restrict(allocable, template.NodeCount())
 	if err != nil && !h.stopped {
 		return htools.Fail("failure during allocation: %v", err)
 	}

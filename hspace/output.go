@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"gantry/lib/balance"
 	"gantry/lib/balance/number"
 	"gantry/lib/cli"
+	"gantry/lib/cli/htools"
 )
 
 // output prints results, for people or as shell variables.
@@ -18,16 +18,11 @@ type output struct {
 	exclusive bool // some node hands out spindles exclusively, so they are shown
 }
 
-// key prints one shell variable, in the form for machines only. Values with other than letters, digits and dots are quoted.
+// key prints one shell variable, in the form for machines only.
 func (o output) key(name, value string) {
-	if !o.machine {
-		return
+	if o.machine {
+		o.env.Println("HTS_%s=%s", strings.ToUpper(name), htools.ShellValue(value))
 	}
-	plain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' }
-	if strings.ContainsFunc(value, func(r rune) bool { return !plain(r) }) {
-		value = "'" + value + "'"
-	}
-	o.env.Println("HTS_%s=%s", strings.ToUpper(name), value)
 }
 
 func (o output) number(name string, value int) { o.key(name, strconv.Itoa(value)) }

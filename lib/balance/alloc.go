@@ -16,7 +16,8 @@ type AllocOptions struct {
 	AcceptExisting   bool     // offline nodes need not be replaceable
 	RestrictTo       []string // names of the only nodes to consider; nil means all
 	ignoredGroups    map[int]bool
-	dedicated        bool // rate places by what else would still fit
+	broken           *error // set when an instance lacks its secondary node
+	dedicated        bool   // rate places by what else would still fit
 }
 
 // Allocated is an instance on its new nodes.

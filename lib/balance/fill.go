@@ -96,8 +96,9 @@ func (f *Filler) IgnoreGroups(groups []*Group) {
 
 // Fixed fills the cluster with instances of one size.
 func (f *Filler) Fixed(i *Instance) (*Filling, error) {
+	f.broken = new(error)
 	filling, err := f.fixed(f.start(), i, f.Limit)
-	if err != nil {
+	if err = errors.Join(err, *f.broken); err != nil {
 		return nil, err
 	}
 	return filling.finish(), nil
@@ -208,6 +209,7 @@ func (f *Filler) oneByOne(s *Filling, i *Instance, limit int, checked bool) (*Fi
 
 // Tiered fills the cluster with instances that shrink whenever no more fit. Each size goes on where the one before ended.
 func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
+	f.broken = new(error)
 	s := f.start()
 	for _, i := range sizes {
 		limit := f.Limit
@@ -218,6 +220,9 @@ func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
 		if s, err = f.tiered(s, i, limit); err != nil {
 			return nil, err
 		}
+	}
+	if *f.broken != nil {
+		return nil, *f.broken
 	}
 	return s.finish(), nil
 }

@@ -1,6 +1,9 @@
 package balance
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // redundant tells whether every node could be lost: all its instances would find another place.
 func (o AllocOptions) redundant(nodes NodeList, instances InstanceList) bool {
@@ -14,7 +17,7 @@ func (o AllocOptions) unsafeNodes(nodes NodeList, instances InstanceList, justOn
 		if n == nil || o.ignoredGroups[n.Group] || (o.AcceptExisting && n.Offline) {
 			continue
 		}
-		if !canLose(n, nodes, instances) {
+		if !o.canLose(n, nodes, instances) {
 			unsafe = append(unsafe, n)
 			if justOne {
 				break
@@ -24,19 +27,24 @@ func (o AllocOptions) unsafeNodes(nodes NodeList, instances InstanceList, justOn
 	return unsafe
 }
 
-// UnsafeNodes lists the nodes that could not be lost.
-func UnsafeNodes(nodes NodeList, instances InstanceList) []*Node {
-	return AllocOptions{}.unsafeNodes(nodes, instances, false)
+// UnsafeNodes lists the nodes that could not be lost. It fails if it meets an instance without its secondary node.
+func UnsafeNodes(nodes NodeList, instances InstanceList) ([]*Node, error) {
+	o := AllocOptions{broken: new(error)}
+	return o.unsafeNodes(nodes, instances, false), *o.broken
 }
 
 // canLose tells whether all instances of a node would find another place. Mirrored ones fail over, those on shared storage
 // move, the others are created anew on another node of the group.
-func canLose(n *Node, nodes NodeList, instances InstanceList) bool {
+func (o AllocOptions) canLose(n *Node, nodes NodeList, instances InstanceList) bool {
 	e := &emptying{nodes: slices.Clone(nodes), instances: instances, targets: groupNodes(nodes, n.Group, n.Index), group: n.Group}
 	var shared, lost []int
 	for _, k := range n.pri {
 		switch i := instances[k]; {
 		case i.Mirrored():
+			if !e.mirrorThere(k) {
+				o.meet(i)
+				return false
+			}
 			if !e.failOver(k) {
 				return false
 			}
@@ -102,11 +110,14 @@ func put(nodes NodeList, changed []*Node) {
 	}
 }
 
+// mirrorThere tells whether the secondary of an instance is among the nodes.
+func (e *emptying) mirrorThere(k int) bool {
+	i := e.current(k)
+	return i.Secondary != None && e.nodes[i.Secondary] != nil
+}
+
 func (e *emptying) failOver(k int) bool {
 	i := e.current(k)
-	if i.Secondary == None || e.nodes[i.Secondary] == nil {
-		return false
-	}
 	changed, moved, why := mover{e.nodes, true}.failover(i)
 	if why != OK {
 		return false
@@ -150,18 +161,33 @@ func (e *emptying) recreate(i *Instance) bool {
 	return true
 }
 
-// UnsafeGroups lists the groups with nodes of which one at least could not be lost.
-func (c *Cluster) UnsafeGroups() []*Group {
+// UnsafeGroups lists the groups with nodes of which one at least could not be lost. It fails if it meets an instance without
+// its secondary node.
+func (c *Cluster) UnsafeGroups() ([]*Group, error) {
+	o := AllocOptions{broken: new(error)}
 	var list []*Group
 	for _, p := range c.Parts() {
-		if !(AllocOptions{}).redundant(p.Nodes, c.Instances) {
+		if !o.redundant(p.Nodes, c.Instances) {
 			list = append(list, p.Group)
 		}
 	}
-	return list
+	return list, *o.broken
+}
+
+// meet notes an instance whose secondary node is not there. Nothing that depends on it has an answer.
+func (o AllocOptions) meet(i *Instance) {
+	if o.broken != nil && *o.broken == nil {
+		*o.broken = fmt.Errorf("the secondary node of instance %s is not there", i.Name)
+	}
 }
 
 // AnyExclusive tells whether some node hands out its spindles exclusively.
 func AnyExclusive(nodes NodeList) bool {
 	return slices.ContainsFunc(nodes.Present(), func(n *Node) bool { return n.Exclusive })
+}
+
+// Noting returns the options with a place for the error of an instance whose secondary node is not there.
+func (o AllocOptions) Noting(broken *error) AllocOptions {
+	o.broken = broken
+	return o
 }

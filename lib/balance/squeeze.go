@@ -52,8 +52,8 @@ func hasRoom(nodes NodeList, i *Instance) bool {
 // HasRoom tells whether no node needs to be switched on.
 func (s Squeezer) HasRoom() bool { return hasRoom(s.Nodes, s.Minimal) }
 
-// OfflineCandidates are the nodes that may be switched off: all they run can move to any other node. Those with the most
-// instances come first.
+// OfflineCandidates are the nodes that may be switched off: nothing on their own disks. Those with the most instances come
+// first.
 func (s Squeezer) OfflineCandidates() []*Node {
 	var list []*Node
 	for _, n := range s.Nodes.Present() {
@@ -66,7 +66,7 @@ func (s Squeezer) OfflineCandidates() []*Node {
 }
 
 func (s Squeezer) hasLocal(n *Node) bool {
-	return slices.ContainsFunc(n.pri, func(k int) bool { return s.Instances[k].Template.Mirror() != MirrorExternal })
+	return slices.ContainsFunc(n.pri, func(k int) bool { return s.Instances[k].local() })
 }
 
 // StandbyNodes are the nodes that may be switched on.
@@ -90,7 +90,7 @@ func (s Squeezer) Expand() (*Squeezed, error) {
 		if result, err = s.switched(standby[:count], false); err != nil {
 			return nil, err
 		}
-		if result.Enough = hasRoom(result.Nodes, s.Target); result.Enough {
+		if result.Enough = result.emptied() && hasRoom(result.Nodes, s.Target); result.Enough {
 			break
 		}
 	}
@@ -113,9 +113,9 @@ func (s Squeezer) Shrink() (*Squeezed, error) {
 	return best, nil
 }
 
-// emptied tells whether nothing runs any more, or is going to run, on the nodes that were switched off.
+// emptied tells whether no instance, not even one that is only reserved, is left on an offline node.
 func (s *Squeezed) emptied() bool {
-	return !slices.ContainsFunc(s.Changed, func(n *Node) bool { return len(s.Nodes[n.Index].priF) > 0 })
+	return !slices.ContainsFunc(s.Instances, func(i *Instance) bool { return s.Nodes[i.Primary].Offline })
 }
 
 // switched sets nodes offline or online and balances the cluster from its present state.

@@ -97,8 +97,15 @@ func (q *Resolved) resolveSingle() error {
 	return nil
 }
 
-// Answer works a request out on a cluster, which may be another one than it came with.
-func (q *Resolved) Answer(c *balance.Cluster, o balance.AllocOptions) *Answer {
+// Answer works a request out on a cluster, which may be another one than it came with. It fails if the cluster has an
+// instance without its secondary node that matters.
+func (q *Resolved) Answer(c *balance.Cluster, o balance.AllocOptions) (*Answer, error) {
+	var broken error
+	answer := q.answer(c, o.Noting(&broken))
+	return answer, broken
+}
+
+func (q *Resolved) answer(c *balance.Cluster, o balance.AllocOptions) *Answer {
 	a := &balance.Allocator{AllocOptions: o, Groups: c.Groups, Nodes: c.Nodes, Instances: c.Instances}
 	if !q.inRange(c) {
 		return failed(errors.New("the instances of the request are not on the cluster"))

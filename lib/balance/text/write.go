@@ -9,8 +9,9 @@ import (
 	"gantry/lib/balance/number"
 )
 
-// Write prints a cluster as a data file. The nodes and instances may be a part of the cluster.
-func Write(c *balance.Cluster, nodes balance.NodeList, instances balance.InstanceList) string {
+// Write prints a cluster as a data file. The nodes and instances may be a part of the cluster, but none of the instances may
+// have a node outside.
+func Write(c *balance.Cluster, nodes balance.NodeList, instances balance.InstanceList) (string, error) {
 	var b strings.Builder
 	for _, g := range c.Groups {
 		b.WriteString(formatGroup(g))
@@ -21,6 +22,9 @@ func Write(c *balance.Cluster, nodes balance.NodeList, instances balance.Instanc
 	}
 	b.WriteString("\n")
 	for _, i := range instances.Present() {
+		if i.Secondary != balance.None && nodes[i.Secondary] == nil {
+			return "", fmt.Errorf("the secondary node of instance %s is not among the nodes saved", i.Name)
+		}
 		b.WriteString(formatInstance(i, c.Nodes))
 	}
 	b.WriteString("\n")
@@ -32,7 +36,7 @@ func Write(c *balance.Cluster, nodes balance.NodeList, instances balance.Instanc
 	for _, g := range c.Groups {
 		b.WriteString(formatPolicy(g.Name, g.Policy))
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 func formatGroup(g *balance.Group) string {

@@ -41,8 +41,12 @@ func (o *Options) SaveState(env *cli.Env, extension, when string, c *balance.Clu
 		return nil
 	}
 	name := o.Save + "." + extension
-	if err := os.WriteFile(name, []byte(text.Write(c, part.Nodes, part.Instances)), 0o666); err != nil {
+	data, broken := text.Write(c, part.Nodes, part.Instances)
+	if err := os.WriteFile(name, []byte(data), 0o666); err != nil {
 		return fault.Say(err.Error())
+	}
+	if broken != nil {
+		return fail("%v", broken) // the file stays, empty, as the reference leaves it
 	}
 	env.Warn("The cluster state %s has been written to file '%s'", when, name)
 	return nil
