@@ -1,0 +1,145 @@
+package instance
+
+import (
+	"context"
+	"errors"
+
+	"gantry/lib/config"
+	"gantry/lib/fault"
+	"gantry/lib/hooks"
+	"gantry/lib/job"
+	"gantry/lib/unit"
+)
+
+// Kinds of reboots: soft starts the guest as it was started before, hard with its current parameters, full also gives its
+// disks up in between.
+const (
+	RebootSoft = "soft"
+	RebootHard = "hard"
+	RebootFull = "full"
+)
+
+// Reboot stops an instance and starts it again; one that does not run is started.
+type Reboot struct {
+	Name              string `json:"instance_name"`
+	Type              string `json:"reboot_type"`
+	IgnoreSecondaries bool   `json:"ignore_secondaries"`
+	ShutdownTimeout   int    `json:"shutdown_timeout"`
+}
+
+// OpID is the operation's name in job files.
+func (Reboot) OpID() string { return "OP_INSTANCE_REBOOT" }
+
+// Work starts it.
+func (op Reboot) Work(env *job.Env) job.Work {
+	return &reboot{Reboot: op, onOne: onOne{env: env, name: op.Name}}
+}
+
+type reboot struct {
+	Reboot
+	onOne
+}
+
+func (w *reboot) Locks(cfg *config.Config) ([]job.Lock, error) {
+	switch w.Type {
+	case RebootSoft, RebootHard, RebootFull:
+		return w.onOne.Locks(cfg)
+	}
+	return nil, fault.Refuse(fault.WrongInput, "Parameter '%s.reboot_type' fails validation", w.OpID())
+}
+
+func (w *reboot) Check(ctx context.Context) error {
+	if err := w.locate(); err != nil {
+		return err
+	}
+	if err := checkState(ctx, w.env, w.inst, onlineStates, ""); err != nil {
+		return err
+	}
+	node := w.primary()
+	if err := checkOnline(node); err != nil {
+		return err
+	}
+	return checkBridges(ctx, w.env.Nodes, w.env.Config, w.inst.NICs, node.Name)
+}
+
+func (w *reboot) Hooks() *hooks.Plan {
+	return onInstance(w.env.Config, w.env.Config.Instance(w.inst.UUID), "instance-reboot", map[string]string{
+		"IGNORE_SECONDARIES": unit.Str(w.IgnoreSecondaries), "REBOOT_TYPE": w.Type, "SHUTDOWN_TIMEOUT": unit.Str(w.ShutdownTimeout)})
+}
+
+// Run takes nothing back: a guest that was stopped and cannot be started is still wanted.
+func (w *reboot) Run(ctx context.Context) (any, error) {
+	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.primary().Name)
+	if err != nil {
+		return nil, fault.Exec("Error checking node %s: %w", w.primary().Name, err)
+	}
+	var steps []job.Step
+	switch {
+	case !s.Running:
+		w.env.Info("Instance %s was already stopped, starting now", w.inst.Name)
+		steps = []job.Step{job.Do("", w.proveAbsent), job.Do("", w.prepare), job.Do("", w.startFull)}
+	case w.Type == RebootSoft:
+		steps = []job.Step{job.Do("", w.soft)}
+	case w.Type == RebootHard:
+		steps = []job.Step{job.Do("", w.end("Could not reboot instance: ")), job.Do("", w.startHard)}
+	default:
+		steps = []job.Step{job.Do("", w.end("Could not shutdown instance for full reboot: ")), job.Do("", w.giveUpDisks), job.Do("", w.prepare), job.Do("", w.startFull)}
+	}
+	steps = append(steps, job.Do("", w.recording(mark{Admin: config.AdminUp, Source: config.AdminSource, Disks: new(true)})))
+	return nil, job.Run(ctx, w.env.Say, steps)
+}
+
+func (w *reboot) proveAbsent(ctx context.Context) error {
+	return w.elsewhereAbsent(ctx, w.primary().Name)
+}
+
+// end stops the guest. An outcome that is not known stays so: a command that is still on its way could end the next guest.
+func (w *reboot) end(words string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := stopGuest(ctx, w.env.Nodes, w.env.Config, w.inst, w.primary().Name, seconds(w.ShutdownTimeout))
+		if err != nil {
+			return fault.Exec(words+"%w", err)
+		}
+		return nil
+	}
+}
+
+func (w *reboot) giveUpDisks(ctx context.Context) error { return w.detach(ctx, w.primary().Name) }
+
+func (w *reboot) prepare(ctx context.Context) error {
+	if err := w.record(ctx, mark{Disks: new(true)}); err != nil {
+		return err
+	}
+	return w.attach(ctx, w.primary().Name, !w.IgnoreSecondaries)
+}
+
+func (w *reboot) startFull(ctx context.Context) error {
+	err := w.start(ctx, w.inst, w.primary().Name, false)
+	if err == nil || isUnknown(err) {
+		return err
+	}
+	failure := fault.Exec("Could not start instance for full reboot: %w", inBackendWords(err))
+	return errors.Join(failure, w.detach(ctx, w.primary().Name))
+}
+
+func (w *reboot) startHard(ctx context.Context) error {
+	err := attachDisks(ctx, w.env, w.inst, w.primary().Name)
+	if err == nil {
+		err = w.start(ctx, w.inst, w.primary().Name, false)
+	}
+	if err != nil {
+		return fault.Exec("Could not reboot instance: %w", inBackendWords(err))
+	}
+	return nil
+}
+
+func (w *reboot) soft(ctx context.Context) error {
+	if err := w.env.Fenced(ctx); err != nil {
+		return err
+	}
+	err := restartGuest(ctx, w.env.Nodes, w.env.Config, w.inst, w.primary().Name)
+	if err != nil {
+		return fault.Exec("Could not reboot instance: Failed to soft reboot instance '%s': %w", w.inst.Name, err)
+	}
+	return nil
+}
