@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+
+	"gantry/lib/config"
+	"gantry/lib/query"
+	"gantry/lib/remote"
+)
+
+// Listed is what the list commands of a program need to know of what they list.
+type Listed[T any] struct {
+	Noun     string // "instance"
+	Resource func() *query.Resource[T]
+	Rows     func(*config.Config) []T
+	Ask      func(remote.Runner) func(context.Context, []T) // asks the nodes; nil where there is nothing to ask
+	Fields   []string                                       // shown without -o
+	Special  map[string]func(any) string                    // how the cells of some columns are written
+	Plain    bool                                           // neither --units nor --filter, as gnt-network has it
+}
+
+// List declares "list".
+func (l Listed[T]) List(c *Command) {
+	c.Usage("[<"+l.Noun+"-name>...]", "Lists the "+l.Noun+"s")
+	listing := List(c, l.Fields...)
+	if !l.Plain {
+		c.Environment()
+		listing.WithUnits(c)
+		listing.WithFilter(c)
+	}
+	var names []string
+	c.Any(l.Noun, &names)
+
+	c.Run(func(ctx context.Context, env *Env) error {
+		resource := l.Resource()
+		request, err := listing.Request(names, resource.NameField, false)
+		if err != nil {
+			return err
+		}
+		cfg, err := env.Config()
+		if err != nil {
+			return err
+		}
+		var ask func(context.Context, []T)
+		if l.Ask != nil {
+			ask = func(ctx context.Context, rows []T) {
+				if nodes, err := env.Nodes(); err == nil { // it only fails where the configuration cannot be read
+					l.Ask(nodes)(ctx, rows)
+				}
+			}
+		}
+		result, err := resource.Run(ctx, request, l.Rows(cfg), ask)
+		if err != nil {
+			return err
+		}
+		return listing.Print(env, result, l.Special)
+	})
+}
+
+// ListFields declares "list-fields".
+func (l Listed[T]) ListFields(c *Command) {
+	c.Usage("[<field>...]", "Describes the fields that list can show")
+	listing := Table(c)
+	var names []string
+	c.Any("field", &names)
+
+	c.Run(func(_ context.Context, env *Env) error {
+		columns, unknown := l.Resource().Columns(names)
+		return listing.PrintFields(env, columns, unknown)
+	})
+}
