@@ -23,14 +23,19 @@ func run(c *cli.Command) {
 		if err != nil {
 			return err
 		}
-		s, err := env.Store()
+		rt, err := runtime(env)
 		if err != nil {
-			return err
+			return job.FailJob(queue, n, err)
 		}
-		nodes, err := env.Nodes()
-		if err != nil {
-			return err
-		}
-		return job.RunJob(ctx, queue, n, job.Runtime{Table: ops.Table(), Nodes: nodes, Store: job.Configuration{Store: s, Nodes: nodes}})
+		return job.RunJob(ctx, queue, n, rt)
 	})
+}
+
+func runtime(env *cli.Env) (job.Runtime, error) {
+	s, err := env.Store()
+	if err != nil {
+		return job.Runtime{}, err
+	}
+	nodes, err := env.Nodes()
+	return job.Runtime{Table: ops.Table(), Nodes: nodes, Store: job.Configuration{Store: s, Nodes: nodes}}, err
 }

@@ -52,20 +52,29 @@ func (env *Env) Master() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// onMaster refuses unless this machine is the master of a cluster.
-func (env *Env) onMaster() error {
+// onMaster refuses unless this machine is the master of a cluster, and returns its name as a node.
+func (env *Env) onMaster() (string, error) {
 	master, err := env.Master()
 	if err != nil {
-		return fault.Refuse(fault.WrongInput, "Cluster not initialized or this machine is not part of a cluster")
+		return "", fault.Refuse(fault.WrongInput, "Cluster not initialized or this machine is not part of a cluster")
 	}
 	here, err := env.here(master)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !here {
-		return fault.Refuse(fault.WrongInput, "This is not the master node, please connect to node '%s' and rerun the command", master)
+		return "", fault.Refuse(fault.WrongInput, "This is not the master node, please connect to node '%s' and rerun the command", master)
 	}
-	return nil
+	return master, nil
+}
+
+// IsMaster says whether this machine is the master of a cluster, as far as its own files know.
+func (env *Env) IsMaster() (bool, error) {
+	master, err := env.Master()
+	if err != nil {
+		return false, err
+	}
+	return env.here(master)
 }
 
 // here says whether a node is this machine, which may know itself by its full name or by the first label.
@@ -103,10 +112,16 @@ func (env *Env) LocalStore() (*store.Store, error) {
 
 // Store is the configuration of the cluster of which this machine is the master.
 func (env *Env) Store() (*store.Store, error) {
-	if err := env.onMaster(); err != nil {
+	master, err := env.onMaster()
+	if err != nil {
 		return nil, err
 	}
-	return env.LocalStore()
+	s, err := env.LocalStore()
+	if err != nil {
+		return nil, err
+	}
+	s.Node = master // so that it changes nothing if the configuration names another one
+	return s, nil
 }
 
 // Config is the configuration as it is now. It is read once, and nobody may change it.
@@ -117,18 +132,10 @@ func (env *Env) Config() (*config.Config, error) {
 	}
 	c, err := s.Load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Refuse(fault.WrongInput, "Cluster not initialized or this machine is not part of a cluster")
+		return nil, fault.New(fault.Configuration, "%s is missing, although this node is the master. Every master candidate has a copy of "+
+			"the configuration: put the newest one in its place (epoch and serial are in its first lines)", s.File())
 	}
-	return c, unusable(err)
-}
-
-// unusable gives the error of a file that cannot be used the class, and so the exit status, that Ganeti has for it.
-func unusable(err error) error {
-	damaged, newer := (*store.Damaged)(nil), (*store.NewerFormat)(nil)
-	if errors.As(err, &damaged) || errors.As(err, &newer) {
-		return fault.New(fault.Configuration, "%w", err)
-	}
-	return err
+	return c, err
 }
 
 // Nodes runs commands on the nodes of the configuration, by their names.
@@ -212,7 +219,7 @@ func (env *Env) Queue() (Queue, error) {
 
 // JobQueue is the queue itself, for the commands that are about jobs.
 func (env *Env) JobQueue() (*job.Queue, error) {
-	if err := env.onMaster(); err != nil {
+	if _, err := env.onMaster(); err != nil {
 		return nil, err
 	}
 	return env.LocalQueue()

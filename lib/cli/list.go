@@ -105,7 +105,7 @@ func (l *Listing) Print(env *Env, result *query.Result, special map[string]func(
 
 // PrintFields prints the description of fields, as list-fields does: in Ganeti that needs a cluster, like any question.
 func (l *Listing) PrintFields(env *Env, columns []query.Column, unknown []string) error {
-	if err := env.onMaster(); err != nil {
+	if _, err := env.onMaster(); err != nil {
 		return err
 	}
 	t := table.Table{Columns: []table.Column{{Title: "Name"}, {Title: "Type"}, {Title: "Title"}, {Title: "Description"}}}

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -159,6 +160,15 @@ func (e *Env) Holds(level Level) []string {
 // words on this node.
 func (e *Env) Settle(node, changes string, found remote.Outcome) error {
 	return e.runner.settle(node, changes, found.String())
+}
+
+// OpenIntents lists what jobs that ended left unknown.
+func (e *Env) OpenIntents() ([]OpenIntent, error) { return e.runner.queue.OpenIntents() }
+
+// Ended says that a job has ended, or that nothing is known of it any more.
+func (e *Env) Ended(id int) bool {
+	j, err := e.runner.queue.Load(id)
+	return errors.Is(err, ErrNoJob) || err == nil && j.Status().Final()
 }
 
 // Submit puts jobs into the queue on behalf of this operation: with its priority, and its reasons behind their own.

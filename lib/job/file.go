@@ -40,6 +40,7 @@ type event struct {
 
 // Kinds of events.
 const (
+	evStart    = "start"    // the job is being given a process
 	evOwner    = "owner"    // a process took the job
 	evStatus   = "status"   // an opcode changed its status
 	evLog      = "log"      // a message
@@ -116,12 +117,13 @@ func (j *Job) apply(e event) error {
 	}
 	op := &j.Ops[e.Op]
 	switch e.Kind {
+	case evStart:
+		j.Starts++
 	case evOwner:
 		if e.Owner == nil {
 			return errors.New("the owner is missing")
 		}
 		j.Owner = *e.Owner
-		j.Starts++
 	case evStatus:
 		j.setStatus(op, e)
 	case evLog:

@@ -80,7 +80,7 @@ type Job struct {
 	End      Time
 	Archived bool
 	Owner    Owner // the process that runs or ran it
-	Starts   int   // how many processes it had
+	Starts   int   // how many processes it was given
 	Intents  []Intent
 }
 

@@ -284,6 +284,31 @@ func TestAJobWhoseProcessNeverBeginsIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestAJobWhoseProcessDoesNotEvenTakeItIsGivenUp(t *testing.T) {
+	q := newQueue(t)
+	q.Runner = []string{"/bin/false"}
+	j := ended(t, q, submit(t, q, &delay{}, Options{}), Error)
+	if j.Starts != maxStarts || !strings.Contains(string(j.Ops[0].Result), "each ended before it began") {
+		t.Errorf("%d starts: %s", j.Starts, j.Ops[0].Result)
+	}
+}
+
+func TestAJobEndsWhereItsProcessHasNothingToWorkWith(t *testing.T) {
+	q := newQueue(t)
+	q.Runner = nil // started by hand
+	id := submit(t, q, &delay{}, Options{})
+	if err := FailJob(q, id, fault.New(fault.Configuration, "config.toml, line 3: no")); err != nil {
+		t.Fatal(err)
+	}
+	j := ended(t, q, id, Error)
+	if want := `["ConfigurationError",["config.toml, line 3: no"]]`; string(j.Ops[0].Result) != want {
+		t.Errorf("result %s, want %s", j.Ops[0].Result, want)
+	}
+	if err := FailJob(q, id, os.ErrClosed); err == nil {
+		t.Error("a job that has ended was ended again")
+	}
+}
+
 func hostname(t *testing.T) string {
 	t.Helper()
 	host, _ := thisHost()

@@ -51,19 +51,11 @@ type runner struct {
 // RunJob is the life of a job's process. An error means that the job was not run; what happens to the job itself stands in
 // its file.
 func RunJob(ctx context.Context, q *Queue, id int, rt Runtime) error {
-	file, err := q.inherit(id)
+	w, err := q.takeOver(id)
 	if err != nil {
-		return err
-	}
-	w, err := newWriter(file, q.Now)
-	if err != nil {
-		file.Close()
 		return err
 	}
 	defer w.close()
-	if w.job.Status().Final() {
-		return fmt.Errorf("job %d has ended already", id)
-	}
 	if err := enterScope(ctx, id); err != nil {
 		q.warn("job %d: %v", id, err)
 	}
@@ -80,6 +72,38 @@ func RunJob(ctx context.Context, q *Queue, id int, rt Runtime) error {
 	}
 	q.clean(id)
 	return q.Tend()
+}
+
+// FailJob ends a job whose process cannot even begin, because the configuration is not to be used.
+func FailJob(q *Queue, id int, why error) error {
+	w, err := q.takeOver(id)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.record(w.endings(why)...); err != nil {
+		return err
+	}
+	q.clean(id)
+	return q.Tend()
+}
+
+// takeOver makes this process the writer of the job it was started for.
+func (q *Queue) takeOver(id int) (*writer, error) {
+	file, err := q.inherit(id)
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWriter(file, q.Now)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	if w.job.Status().Final() {
+		w.close()
+		return nil, fmt.Errorf("job %d has ended already", id)
+	}
+	return w, nil
 }
 
 // owner is this process. Reading the configuration here costs nothing: the first opcode needs it anyway, and the store

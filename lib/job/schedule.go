@@ -108,15 +108,19 @@ func (q *Queue) dependenciesEnded(j *Job) bool {
 // start makes a process for a job and hands it the job's flock: there is no moment without an owner. The process is in a
 // session of its own, so that neither a closed terminal nor ^C ends it.
 func (q *Queue) start(id int) error {
-	file, err := claim(q.jobPath(id))
+	w, err := take(q.jobPath(id), q.Now)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer w.close()
+	// counted here and not by the process: one that dies at once would be given successors for ever
+	if err := w.note(event{Kind: evStart, Time: w.stamp()}); err != nil {
+		return err
+	}
 	argv := append(slices.Clone(q.Runner), strconv.Itoa(id))
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Setsid: true}
-	cmd.ExtraFiles = []*os.File{file}
+	cmd.ExtraFiles = []*os.File{w.file}
 	if q.Output != "" {
 		out, err := os.OpenFile(q.Output, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 		if err != nil {
@@ -152,6 +156,9 @@ func (q *Queue) bury(j *Job) error {
 func lastWords(j *Job) error {
 	if j.Status() == Canceling {
 		return nil
+	}
+	if j.Owner.Host == "" {
+		return fault.Exec("Job %d could not be run: it was given %d processes, and each ended before it began; jobs.log may say why", j.ID, j.Starts)
 	}
 	_, boot := thisHost()
 	why := "its process ended without a word"

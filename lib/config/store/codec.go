@@ -88,7 +88,7 @@ func decode(name string, text []byte) (*config.Config, error) {
 		return nil, damaged(name, 1, err)
 	}
 	if h.MinReader > Format {
-		return nil, &NewerFormat{File: name, Format: h.Format}
+		return nil, newer(name, h.Format)
 	}
 	var f file
 	if err := toml.Unmarshal(text, &f); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gantry/lib/config"
+	"gantry/lib/fault"
 )
 
 // realConfig is the configuration of a real cluster, with the identity that the store gives.
@@ -139,7 +140,7 @@ func TestDamageIsNamedWithFileAndLine(t *testing.T) {
 		"empty":            {"", 1, "line 1"},
 		"no header":        {"x = 1\n" + text, 1, `"format = …"`},
 		"epoch no number":  {strings.Replace(text, "epoch = 1", "epoch = one", 1), 1, "epoch"},
-		"broken TOML":      {strings.Replace(text, "mac_prefix = 'aa:00:00'", "mac_prefix = 'aa:00:00", 1), 1 + strings.Count(text[:strings.Index(text, "mac_prefix")], "\n"), "mac_prefix"},
+		"broken TOML":      {strings.Replace(text, "mac_prefix = 'aa:00:00'", "mac_prefix = 'aa:00:00", 1), 1 + strings.Count(text[:strings.Index(text, "mac_prefix")], "\n"), "literal strings cannot have new lines"},
 		"changed value":    {strings.Replace(text, "aa:00:00:4c:53:4c", "aa:00:00:4c:53:4d", 1), strings.Count(text, "\n"), "digest"},
 		"an object erased": {strings.Replace(text, "nodes = 4\n", "nodes = 5\n", 1), strings.Count(text, "\n"), "counts"},
 		"text after it":    {text + "x = 1\n", strings.Count(text, "\n") + 1, "cut off"},
@@ -155,6 +156,9 @@ func TestDamageIsNamedWithFileAndLine(t *testing.T) {
 			}
 			if !strings.HasPrefix(err.Error(), "/var/lib/ganeti/config.toml, line ") || !strings.Contains(err.Error(), "Every master candidate has a copy") {
 				t.Errorf("the error does not say where and what to do: %v", err)
+			}
+			if _, status := fault.Text(err); status != 2 || strings.Contains(err.Error(), "aa:00") {
+				t.Errorf("status %d, or a piece of the file, which may be secret, in %v", status, err)
 			}
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"gantry/lib/fault"
 )
 
 // Damaged is a config.toml that cannot be used. Nothing is written over it.
@@ -24,10 +26,11 @@ func (d *Damaged) Error() string {
 func (d *Damaged) Unwrap() error { return d.Err }
 
 func damaged(file string, line int, err error) error {
-	return &Damaged{File: file, Line: line, Err: err}
+	return fault.New(fault.Configuration, "%w", &Damaged{File: file, Line: line, Err: err})
 }
 
-// damagedTOML shows the lines around what the decoder did not understand.
+// damagedTOML says which line the decoder did not understand. It does not show the line: it may hold a secret, and what is
+// printed goes to a log that everybody can read.
 func damagedTOML(file string, err error) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
@@ -38,13 +41,17 @@ func damagedTOML(file string, err error) error {
 		return damaged(file, 1, err)
 	}
 	line, _ := d.Position()
-	return damaged(file, line, fmt.Errorf("%s\n%s", strings.TrimPrefix(d.Error(), "toml: "), d.String()))
+	return damaged(file, line, errors.New(strings.TrimPrefix(d.Error(), "toml: ")))
 }
 
 // NewerFormat is a config.toml that a newer program wrote.
 type NewerFormat struct {
 	File   string
 	Format int
+}
+
+func newer(file string, format int) error {
+	return fault.New(fault.Configuration, "%w", &NewerFormat{File: file, Format: format})
 }
 
 func (n *NewerFormat) Error() string {

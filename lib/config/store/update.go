@@ -94,7 +94,7 @@ func (t *transaction) load() error {
 		return err
 	}
 	if h.Format > Format { // it can be read, but what this program does not know would be lost
-		return &NewerFormat{File: t.File(), Format: h.Format}
+		return newer(t.File(), h.Format)
 	}
 	t.base = &version{config: c, header: h}
 	return nil
