@@ -18,6 +18,7 @@ var commands = cli.Commands{
 	"queue":           queue,
 	"remove-tags":     cli.RemoveTags("", cluster.Removing(cluster.TagsOfCluster)),
 	"search-tags":     searchTags,
+	"verify":          verifyCluster,
 	"version":         version,
 }
 

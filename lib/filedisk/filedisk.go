@@ -207,6 +207,20 @@ func CheckPath(ctx context.Context, r remote.Runner, node, dir string, exact boo
 	return checkPath(dir, ParsePaths(out.Stdout), exact)
 }
 
+// Usable says, of what a probe found on a node, why a directory of the cluster's cannot hold disks there: the paths that are
+// allowed, and whether it exists and can be written.
+func Usable(dir string, allowed []string, exists, writable bool) error {
+	switch err := checkPath(dir, allowed, true); {
+	case err != nil:
+		return err
+	case !exists:
+		return refuse("Path '%s' is not existing or not a directory.", dir)
+	case !writable:
+		return refuse("Path '%s' is not writable", dir)
+	}
+	return nil
+}
+
 func checkPath(dir string, allowed []string, exact bool) error {
 	switch {
 	case len(allowed) == 0:

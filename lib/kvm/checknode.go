@@ -25,6 +25,12 @@ func CheckNode(ctx context.Context, r remote.Runner, node string, hv config.Para
 	return judge(hv, out.Stdout)
 }
 
+// CheckProbe is the command behind CheckNode, for who wants to gather several probes of a node; JudgeProbe reads its output.
+func CheckProbe(hv config.Params) remote.Cmd { return checkNode(hv) }
+
+// JudgeProbe is the error that CheckNode would give.
+func JudgeProbe(hv config.Params, out []byte) error { return judge(hv, out) }
+
 // pathsOf are the parameters that name something on the node.
 func pathsOf(hv config.Params) []config.Param {
 	var out []config.Param

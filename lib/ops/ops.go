@@ -3,6 +3,7 @@ package ops
 
 import (
 	"gantry/lib/cluster"
+	"gantry/lib/cluster/verify"
 	"gantry/lib/job"
 	"gantry/lib/network"
 	"gantry/lib/node"
@@ -14,8 +15,13 @@ func Table() job.Table {
 	for _, make := range []func() job.Operation{
 		func() job.Operation { return &cluster.AddTags{} },
 		func() job.Operation { return &cluster.Delay{} },
+		func() job.Operation { return &cluster.Modify{} },
 		func() job.Operation { return &cluster.PostInit{} },
 		func() job.Operation { return &cluster.RemoveTags{} },
+
+		func() job.Operation { return &verify.Cluster{} },
+		func() job.Operation { return &verify.Config{} },
+		func() job.Operation { return &verify.Group{} },
 
 		func() job.Operation { return &network.Add{} },
 		func() job.Operation { return &network.Connect{} },
