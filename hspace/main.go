@@ -175,9 +175,12 @@ func (h *hspace) prepare(template balance.Template) error {
 		Groups:       c.Groups, Limit: h.Balance.MaxMoves, Nodes: c.Nodes, Initial: c.Instances,
 	}
 	badNodes, _ := balance.BadNodes(c.Nodes, c.Instances)
-	badGroups, err := c.UnsafeGroups()
-	if err != nil {
-		return htools.Fail("%v", err)
+	var badGroups []*balance.Group
+	var err error
+	if h.independent || h.Level() > 3 { // otherwise nobody asks, and it may have no answer
+		if badGroups, err = c.UnsafeGroups(); err != nil {
+			return htools.Fail("%v", err)
+		}
 	}
 	h.warnBad(badNodes, badGroups)
 	allocable := func(g *balance.Group) bool {
@@ -189,11 +192,11 @@ func (h *hspace) prepare(template balance.Template) error {
 	}
 	h.stopped = len(badNodes) > 0 && !h.acceptExisting && !(h.independent && slices.ContainsFunc(c.Groups, allocable))
 	err = h.filler.Restrict(allocable, template.NodeCount())
-	if err != nil && !h.stopped {
-		return htools.Fail("failure during allocation: %v", err)
-	}
 	if h.Level() > 3 {
 		h.env.Warn("Allocatable nodes: %s", showPlaces(h.filler.Places(), c))
+	}
+	if err != nil && !h.stopped {
+		return htools.Fail("failure during allocation: %v", err)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ type Filler struct {
 	places    *Places
 }
 
-// Places are the nodes that instances may go to, by index.
+// Places are the nodes that instances may go to, by index: single ones, or pairs if Pairs is not nil.
 type Places struct {
 	Single []int
 	Pairs  []Pair
@@ -59,6 +59,9 @@ func (f *Filler) Restrict(allocable func(*Group) bool, count int) error {
 	}
 	p, err := f.current(f.Nodes)
 	f.places = p.indices()
+	if count == 2 && f.places.Pairs == nil {
+		f.places.Pairs = []Pair{}
+	}
 	return err
 }
 

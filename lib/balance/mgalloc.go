@@ -183,6 +183,28 @@ func (a *Allocator) Take(placed *Allocated) {
 	a.Instances = a.Instances.with(placed.Instance.Index, placed.Instance)
 }
 
+// Preview returns the state with an allocation that has no number yet: on the lists of its nodes the instance is -1, and it
+// comes before all others.
+func (a *Allocator) Preview(placed *Allocated) (NodeList, InstanceList) {
+	nodes := a.Nodes.with(placed.Nodes...)
+	for _, n := range placed.Nodes {
+		m := *n
+		m.pri, m.sec = renumbered(n.pri, placed.Instance.Index), renumbered(n.sec, placed.Instance.Index)
+		nodes[n.Index] = &m
+	}
+	return nodes, append(InstanceList{placed.Instance}, a.Instances...)
+}
+
+func renumbered(list []int, index int) []int {
+	changed := slices.Clone(list)
+	for k, i := range changed {
+		if i == index {
+			changed[k] = None
+		}
+	}
+	return changed
+}
+
 // AllocateSecondary finds a secondary node for an instance that has none; it becomes mirrored.
 func (a *Allocator) AllocateSecondary(i *Instance) (*Search, error) {
 	if i.Secondary != None {

@@ -153,8 +153,8 @@ func (q *Resolved) allocate(a *balance.Allocator) *Answer {
 	if s.Best == nil {
 		return failed(errors.New(info))
 	}
-	a.Take(s.Best)
-	return done(info, list(s.Best.Names(), jsondata.Quote), a.Nodes, a.Instances)
+	nodes, instances := a.Preview(s.Best)
+	return done(info, list(s.Best.Names(), jsondata.Quote), nodes, instances)
 }
 
 func (q *Resolved) multiAllocate(a *balance.Allocator) *Answer {

@@ -50,10 +50,25 @@ func (o *Options) Load(env *cli.Env) (*balance.Cluster, error) {
 	if err != nil {
 		return nil, fail("failed to load data, aborting: %v", err)
 	}
+	if o.MonD {
+		if err := o.readMonitoring(); err != nil {
+			return nil, err
+		}
+	}
 	if o.Level() != 0 {
 		Warn(env, warnings)
 	}
 	return c, nil
+}
+
+// readMonitoring refuses what --mond asks for: Gantry has no monitoring daemons, so nothing makes such data.
+func (o *Options) readMonitoring() error {
+	if o.MonDFile != "" {
+		if _, err := ReadFile(o.MonDFile); err != nil {
+			return fault.Say(err.Error())
+		}
+	}
+	return fail("there are no monitoring daemons whose data --mond could use")
 }
 
 func (o *Options) merge(util []balance.InstanceUtil) balance.Merge {
