@@ -48,6 +48,7 @@ install: all
 	$(MAKE) -C debootstrap install DESTDIR=$(abspath $(DESTDIR))
 	install -D -m 644 packaging/completion.bash $(DESTDIR)/usr/share/bash-completion/completions/ganeti
 	install -D -m 644 packaging/ganeti.cron $(DESTDIR)/etc/cron.d/ganeti
+	install -D -m 644 packaging/ganeti-boot.service $(DESTDIR)/usr/lib/systemd/system/ganeti-boot.service
 
 clean:
 	rm -rf bin

@@ -15,9 +15,9 @@ var layers = []string{
 	"fault unit table",
 	"config remote remote/remotetest",
 	"lvm drbd kvm fake bridge filedisk osdef hooks nodefacts resolve config/store balance",
-	"ancillary disk job query",
+	"ancillary disk iallocator job query",
 	"instance node cluster network group backup",
-	"ops cli",
+	"ops cli watcher",
 }
 
 // within are the imports inside one row that the design allows.

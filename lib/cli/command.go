@@ -14,6 +14,7 @@ type Command struct {
 	flags             []*Flag
 	help              *Flag
 	permute           bool // options and arguments may be mixed: htools
+	plain             bool // a program without subcommands: ganeti-watcher
 	environment       bool
 	kind              string // what the arguments are: instance, node …
 	min, max          int    // how many arguments; max < 0 is any number
@@ -36,7 +37,7 @@ type common struct {
 func newCommand(binary, name string, declare func(*Command)) *Command {
 	c := &Command{binary: binary, name: name, take: func([]string) {}}
 	declare(c)
-	if !c.permute {
+	if !c.permute && !c.plain {
 		c.Flag("debug", "Log more, and show the log on standard error").Short('d').CountVar(&c.common.debug)
 		c.Flag("reason", "Why this is done; kept with the job").StringPtr(&c.common.reason)
 	}

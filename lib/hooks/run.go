@@ -55,6 +55,19 @@ func Run(ctx context.Context, r remote.Runner, nodes []string, path string, phas
 	return reports
 }
 
+// RunWatcher runs the site's scripts for the watcher on a node. They are told nothing.
+func RunWatcher(ctx context.Context, r remote.Runner, node string) Report {
+	res, err := r.Run(ctx, node, command(watcherDirectory, nil))
+	if err != nil {
+		return Report{Node: node, Err: err}
+	}
+	results, err := parse(watcherDirectory, res.Stdout)
+	return Report{Node: node, Results: results, Err: err}
+}
+
+// watcherDirectory is below Dir; it has no phases.
+const watcherDirectory = "watcher"
+
 // command hands the environment over as arguments, read by xargs from standard input: it may be larger than a line, is not
 // to be in the log, and has names (NODE_TAGS_node1.example.com) that no shell takes for a variable.
 func command(dir string, env map[string]string) remote.Cmd {

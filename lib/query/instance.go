@@ -120,7 +120,7 @@ func (r *InstanceRow) secondaries(part func(*config.Config, *config.Node) string
 }
 
 var instanceLiveFields = []Field[*InstanceRow]{
-	{Name: "status", Title: "Status", Kind: Text, Live: true, Get: func(r *InstanceRow) Cell { return value(r.status()) },
+	{Name: "status", Title: "Status", Kind: Text, Live: true, Get: func(r *InstanceRow) Cell { return value(r.Status()) },
 		Doc: `What it is against what it is meant to be: running, ADMIN_down (stopped, as wanted), ADMIN_offline (takes no part), ` +
 			`ERROR_down (should run), ERROR_up (should not run), ERROR_wrongnode (runs elsewhere), ERROR_nodedown (its node does ` +
 			`not answer), ERROR_nodeoffline (its node is marked offline), USER_down (stopped from within)`},
@@ -159,8 +159,8 @@ func (r *InstanceRow) whileRunning(get func() any) Cell {
 	})
 }
 
-// status is the word that operators and their scripts look at first.
-func (r *InstanceRow) status() string {
+// Status is the word that operators and their scripts look at first.
+func (r *InstanceRow) Status() string {
 	inst, up := r.Instance, r.Instance.AdminState == config.AdminUp
 	switch node := r.primary(); {
 	case node == nil || node.Offline:

@@ -1,0 +1,145 @@
+package watcher
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"gantry/lib/config"
+	"gantry/lib/fault"
+	"gantry/lib/instance"
+	"gantry/lib/job"
+	"gantry/lib/query"
+)
+
+// group is the state of looking after one group of nodes.
+type group struct {
+	*Watcher
+	known     state
+	path      string // of the state
+	instances []*query.InstanceRow
+	nodes     []*query.NodeRow
+}
+
+// group brings one group in order: instances first, then the disks of nodes that were started anew.
+func (w *Watcher) group(ctx context.Context, g *config.NodeGroup) error {
+	w.Log.Info("Watcher for node group '%s'", g.UUID)
+	s, err := readState(w.path(g.UUID, "data"))
+	if err != nil {
+		w.Log.Warn("Invalid state file. Using defaults. Error message: %v", err)
+	}
+	x := &group{Watcher: w, known: s, path: w.path(g.UUID, "data")}
+	x.ask(ctx, g.UUID)
+	if err := writeStatus(w.path(g.UUID, "instance-status"), x.instances); err != nil {
+		w.Log.Error("Not updating status file due to failure: %v", err)
+	}
+	x.known.expire(w.Now(), func(name string) bool { return w.cfg.InstanceByName(name) != nil })
+	started := x.restart(ctx)
+	x.noteBoots(started)
+	return x.known.write(x.path)
+}
+
+// ask looks at the nodes of the group and at the instances that have it as their primary's.
+func (x *group) ask(ctx context.Context, uuid string) {
+	x.nodes = slices.DeleteFunc(query.NodeRows(x.cfg), func(r *query.NodeRow) bool { return r.Node.Group != uuid })
+	query.AskNodes(x.Nodes)(ctx, x.nodes)
+	x.instances = slices.DeleteFunc(query.InstanceRows(x.cfg), func(r *query.InstanceRow) bool {
+		primary := x.cfg.Node(r.Instance.PrimaryNode)
+		return primary == nil || primary.Group != uuid
+	})
+	query.AskInstances(x.Nodes)(ctx, x.instances)
+}
+
+// restart starts what should run and does not, a few times each. It returns what was started.
+func (x *group) restart(ctx context.Context) (started []string) {
+	for _, r := range x.instances {
+		name := r.Instance.Name
+		switch r.Status() {
+		case "ERROR_down":
+			if x.restartOne(ctx, name) {
+				started = append(started, name)
+			}
+		case "USER_down":
+			if r.Instance.AdminState == config.AdminUp {
+				x.userDown(ctx, name)
+			}
+		case "ERROR_nodedown", "ERROR_nodeoffline": // nothing is known; the count stays
+		default:
+			if n := x.known.Instances[name].Restarts; n > 0 {
+				x.Log.Info("Instance '%s' runs again after %d attempts", name, n)
+				delete(x.known.Instances, name)
+			}
+		}
+	}
+	return started
+}
+
+func (x *group) restartOne(ctx context.Context, name string) bool {
+	n := x.known.try(name, x.Now())
+	switch {
+	case n > maxTries+1:
+		x.Log.Warn("Not restarting instance '%s', retries exhausted", name)
+		return false
+	case n == maxTries+1:
+		x.Log.Error("Could not restart instance '%s' after %d attempts, giving up", name, maxTries)
+		return false
+	}
+	x.Log.Info("Restarting instance '%s' (attempt #%d)", name, n)
+	if err := x.do(ctx, instance.Startup{Name: name}); err != nil {
+		x.Log.Error("Error while restarting instance '%s': %v", name, oneLine(err))
+		return false
+	}
+	x.Log.Info("Restart of instance '%s' succeeded", name)
+	return true
+}
+
+// userDown notes that a guest was powered off from within, so that it stays so.
+func (x *group) userDown(ctx context.Context, name string) {
+	if n := x.known.try(name, x.Now()); n > maxTries {
+		x.Log.Warn("Not cleaning up instance '%s', retries exhausted", name)
+		return
+	}
+	x.Log.Info("Instance '%s' was shutdown by the user, cleaning up instance", name)
+	op := instance.Shutdown{Name: name, Timeout: instance.ShutdownTimeout, Source: config.UserSource}
+	if err := x.do(ctx, op); err != nil {
+		x.Log.Error("Error while cleaning up instance '%s': %v", name, oneLine(err))
+		return
+	}
+	delete(x.known.Instances, name)
+}
+
+// do runs one operation as a job and follows it.
+func (x *group) do(ctx context.Context, op job.Operation) error {
+	id, err := x.Queue.Submit(ctx, []job.Operation{op}, job.Options{
+		Reason: []job.Reason{{Source: "gnt:watcher", Text: "ganeti-watcher", Time: x.Now().UnixNano()}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := x.Follow(ctx, id); err != nil {
+		return fmt.Errorf("job %d: %w", id, err)
+	}
+	return nil
+}
+
+// noteBoots keeps the boot ids of nodes. What a restart of a node has taken down was started again above, with its disks: they are
+// attached by whoever starts an instance.
+func (x *group) noteBoots(started []string) {
+	for _, r := range x.nodes {
+		id := r.Live.BootID
+		if id == "" {
+			x.Log.Debug("Node '%s' missing boot ID", r.Node.Name)
+			continue
+		}
+		if old := x.known.Nodes[r.Node.Name].BootID; old != "" && old != id {
+			x.Log.Info("Node '%s' was started anew; instances restarted in this run: %v", r.Node.Name, started)
+		}
+		x.known.Nodes[r.Node.Name] = seen{id}
+	}
+}
+
+// oneLine is a failure as the log has it.
+func oneLine(err error) string {
+	text, _ := fault.Text(err)
+	return text
+}
