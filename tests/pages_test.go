@@ -13,7 +13,7 @@ import (
 // TestPagesNameWhatTheProgramsTake keeps manual pages, --help and options in step: the page of a program with subcommands has a
 // heading for each, and below it every option that its --help shows and no other.
 func TestPagesNameWhatTheProgramsTake(t *testing.T) {
-	bin := build(t)
+	bin := binaries(t)
 	programs, err := filepath.Glob("../gnt-*")
 	if err != nil || len(programs) == 0 {
 		t.Fatal("no programs", err)
@@ -39,8 +39,8 @@ func TestPagesNameWhatTheProgramsTake(t *testing.T) {
 	}
 }
 
-// build builds all programs with subcommands.
-func build(t *testing.T) string {
+// binaries builds all programs with subcommands.
+func binaries(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	cmd := exec.Command("sh", "-c", `cd .. && CGO_ENABLED=0 go build -o "$1" ./gnt-*`, "sh", dir+"/")
