@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"gantry/lib/config"
 	"gantry/lib/remote"
 )
 
@@ -27,10 +28,26 @@ var Files = []string{
 	"/etc/ganeti/rapi/users", "/etc/ganeti/ext_storage_secrets",
 }
 
-// Push puts the cluster's known_hosts and the Files on the named nodes, and gives an error for each node that failed.
-func Push(ctx context.Context, nodes Nodes, dataDir string, names []string) []remote.Reply[struct{}] {
+// PushAll puts the cluster's known_hosts, the Files and, where the cluster looks after it, /etc/hosts on all nodes that are not
+// offline, and gives an error for each node that failed.
+func PushAll(ctx context.Context, nodes Nodes, cfg *config.Config, dataDir string) []remote.Reply[struct{}] {
+	var names []string
+	for _, n := range cfg.Nodes {
+		if !n.Offline && n.UUID != cfg.Cluster.MasterNode {
+			names = append(names, n.Name)
+		}
+	}
+	paths := append([]string{filepath.Join(dataDir, "known_hosts")}, Files...)
+	if cfg.Cluster.ModifyEtcHosts {
+		paths = append(paths, "/etc/hosts")
+	}
+	return Push(ctx, nodes, paths, names)
+}
+
+// Push puts files of this node on others.
+func Push(ctx context.Context, nodes Nodes, paths, names []string) []remote.Reply[struct{}] {
 	return remote.Each(ctx, names, 0, func(ctx context.Context, node string) (struct{}, error) {
-		for _, path := range append([]string{filepath.Join(dataDir, "known_hosts")}, Files...) {
+		for _, path := range paths {
 			if err := push(ctx, nodes, node, path); err != nil {
 				return struct{}{}, err
 			}

@@ -2,8 +2,9 @@
 # key type, key bits, "yes" to make and authorise root's key.
 set -eu
 data=$1 cluster=$2 type=$3 bits=$4 ssh=$5
-install -d -m 0755 "$data" /run/ganeti /etc/ganeti
-install -d -m 0750 "$data/queue" "$data/queue/archive" /var/log/ganeti/os /var/log/ganeti/kvm
+install -d -m 0755 "$data" /etc/ganeti /run/ganeti /run/ganeti/instance-disks /run/ganeti/bdev-cache /run/ganeti/instance-reason \
+	/run/ganeti/kvm-hypervisor /run/ganeti/fake-hypervisor
+install -d -m 0750 "$data/queue" "$data/queue/archive" /var/log/ganeti/os /var/log/ganeti/kvm /var/log/ganeti/extstorage
 install -d -m 0770 /var/log/ganeti
 if [ "$ssh" = yes ]; then
 	install -d -m 0700 /root/.ssh

@@ -210,12 +210,17 @@ func (w *add) Run(ctx context.Context) (any, error) {
 	if err := w.env.Update(ctx, w.record); err != nil {
 		return nil, err
 	}
-	for _, r := range ancillary.Push(ctx, w.env.Nodes, config.DataDir, []string{w.Name}) {
+	share(ctx, w.env)
+	return nil, nil
+}
+
+// share gives all nodes the files that a change of nodes has changed.
+func share(ctx context.Context, env *job.Env) {
+	for _, r := range ancillary.PushAll(ctx, env.Nodes, env.Config, config.DataDir) {
 		if r.Err != nil {
-			w.env.Warn("Copying files to node %s: %v", r.Node, r.Err)
+			env.Warn("Copying files to node %s: %v", r.Node, r.Err)
 		}
 	}
-	return nil, nil
 }
 
 // nameEverywhere keeps the node's name in the master's /etc/hosts where the cluster looks after that file.

@@ -77,6 +77,7 @@ func (w *remove) Run(ctx context.Context) (any, error) {
 			w.env.Warn("Removing %s from /etc/hosts: %v", w.node.Name, err)
 		}
 	}
+	share(ctx, w.env)
 	return nil, nil
 }
 
