@@ -10,7 +10,6 @@ import (
 	"gantry/lib/config/store"
 	"gantry/lib/fault"
 	"gantry/lib/remote"
-	"gantry/lib/unit"
 )
 
 func initialise(c *cli.Command) {
@@ -50,7 +49,7 @@ func initialise(c *cli.Command) {
 	c.Flag("user-shutdown", "Whether a machine may be stopped from within").Meta("ENABLED_USER_SHUTDOWN").YesNoPtr(&userShutdown)
 	c.Flag("ssh-key-bits", "Size of root's SSH key").IntVar(&op.SSHKeyBits)
 	c.Flag("ssh-key-type", "Type of root's SSH key").ChoiceVar(&op.SSHKeyType, "rsa", "ecdsa", "dsa")
-	policy := policyFlags(c)
+	policy := policyFlags(c, true)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		op.EnabledHypervisors, op.EnabledDiskTemplates = commas(hypervisors), commas(templates)
@@ -102,39 +101,4 @@ func create(ctx context.Context, env *cli.Env, op cluster.Init) error {
 		return err
 	}
 	return env.Submit(ctx, cluster.PostInit{})
-}
-
-// policyFlags declares the options of the instance policy; the function it returns reads them.
-func policyFlags(c *cli.Command) func() (cluster.PolicyOptions, error) {
-	var o cluster.PolicyOptions
-	var templates []string
-	var vcpus, spindles any
-	split := map[string]*unit.Params{}
-	c.Flag("ipolicy-std-specs", "Specification of an ordinary instance").Meta("IPOLICY_STD_SPECS").ParamsVar(&o.Std)
-	c.Flag("ipolicy-bounds-specs", "Smallest and largest specification, min:…/max:…").Meta("IPOLICY_BOUNDS_SPECS").SpecsVar(&o.Bounds)
-	c.Flag("ipolicy-disk-templates", "Disk templates that instances may have").Meta("IPOLICY_DISK_TEMPLATES").ListVar(&templates)
-	c.Flag("ipolicy-vcpu-ratio", "Virtual processors for each real one").FloatOrDefaultVar(&vcpus)
-	c.Flag("ipolicy-spindle-ratio", "Instances for each spindle").FloatOrDefaultVar(&spindles)
-	for name, spec := range map[string]string{"cpu-count": "cpu-count", "disk-count": "disk-count", "disk-size": "disk-size", "mem-size": "memory-size", "nic-count": "nic-count"} {
-		p := new(unit.Params)
-		split[spec] = p
-		c.Flag("specs-"+name, "min, max and std of "+spec).Meta("ISPECS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))).ParamsVar(p)
-	}
-	return func() (cluster.PolicyOptions, error) {
-		o.DiskTemplates = templates
-		for into, v := range map[**float64]any{&o.VCPURatio: vcpus, &o.SpindleRatio: spindles} {
-			if f, ok := v.(float64); ok {
-				*into = &f
-			}
-		}
-		for spec, p := range split {
-			if len(*p) > 0 {
-				if o.Split == nil {
-					o.Split = map[string]unit.Params{}
-				}
-				o.Split[spec] = *p
-			}
-		}
-		return o, nil
-	}
 }

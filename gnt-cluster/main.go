@@ -15,6 +15,7 @@ var commands = cli.Commands{
 	"init":            initialise,
 	"list-tags":       cli.ListTags("", cluster.TagsOf(cluster.TagsOfCluster)),
 	"master-failover": masterFailover,
+	"modify":          modify,
 	"queue":           queue,
 	"remove-tags":     cli.RemoveTags("", cluster.Removing(cluster.TagsOfCluster)),
 	"search-tags":     searchTags,

@@ -1,9 +1,19 @@
-# Brings the cluster's address up or down. Arguments: start or stop, address, netmask, interface.
+# Brings the cluster's address up or down, or changes its netmask. Arguments: start, stop or netmask, address, netmask,
+# interface; for netmask the old one as well.
 set -eu
+own() { ip -o addr show to "$1" | grep -q .; }
 case $1 in
 start)
-	ip -o addr show dev "$4" to "$2" | grep -q . || ip address add "$2/$3" dev "$4" label "$4:0"
+	if ! ip -o addr show dev "$4" to "$2" 2>/dev/null | grep -q .; then
+		ip address add "$2/$3" dev "$4" label "$4:0" || { echo "Error during the activation of the master IP address" >&2; exit 1; }
+	fi
 	if command -v arping >/dev/null 2>&1; then arping -q -U -c 3 -I "$4" -s "$2" "$2" || :; fi
 	;;
-stop) ! ip -o addr show dev "$4" to "$2" | grep -q . || ip address del "$2/$3" dev "$4" ;;
+stop) ! ip -o addr show dev "$4" to "$2" 2>/dev/null | grep -q . || ip address del "$2/$3" dev "$4" ;;
+netmask)
+	own "$2" || exit 3
+	[ "$3" != "$5" ] || exit 0
+	ip address add "$2/$3" dev "$4" label "$4:0"
+	ip address del "$2/$5" dev "$4"
+	;;
 esac

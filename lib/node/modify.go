@@ -169,7 +169,7 @@ func (w *modify) promoteItself(cfg *config.Config) {
 		if w.node.MasterCapable && !w.node.Offline && !w.node.Drained {
 			more = 0
 		}
-		if now, should := wanted(cfg, more); now < should && w.MasterCandidate == nil {
+		if now, should := cfg.CandidateCount(more); now < should && w.MasterCandidate == nil {
 			w.MasterCandidate = &yes
 			w.env.Info("Auto-promoting node to master candidate")
 		}
@@ -258,7 +258,7 @@ func (w *modify) Run(ctx context.Context) (any, error) {
 		w.apply(n)
 		n.Touch(w.env.Clock())
 		if w.AutoPromote && w.demotes() {
-			promoted = promote(cfg, w.env)
+			promoted = cfg.PromoteCandidates(w.env.Clock())
 		}
 		return nil
 	})

@@ -51,20 +51,6 @@ func owns(ctx context.Context, r remote.Runner, node, ip string) (bool, error) {
 	return len(result.Stdout) > 0, err
 }
 
-// wanted is how many master candidates there should be among those that can be one, with more of the latter than now.
-func wanted(cfg *config.Config, more int) (now, should int) {
-	possible := more
-	for _, n := range cfg.Nodes {
-		if n.MasterCapable && !n.Offline && !n.Drained {
-			possible++
-		}
-		if n.MasterCandidate {
-			now++
-		}
-	}
-	return now, min(possible, cfg.Cluster.CandidatePool)
-}
-
 // lock is the exclusive lock of one node.
 func lock(n *config.Node) job.Lock { return job.Lock{Level: job.LevelNode, Name: n.UUID} }
 

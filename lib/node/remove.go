@@ -63,7 +63,7 @@ func (w *remove) Run(ctx context.Context) (any, error) {
 	var promoted []string
 	err := w.env.Update(ctx, func(cfg *config.Config) error {
 		cfg.Nodes = slices.DeleteFunc(cfg.Nodes, func(n *config.Node) bool { return n.UUID == w.node.UUID })
-		promoted = promote(cfg, w.env)
+		promoted = cfg.PromoteCandidates(w.env.Clock())
 		return nil
 	})
 	if err != nil {
@@ -89,21 +89,4 @@ func (w *remove) clean(ctx context.Context) {
 	if _, err := w.env.Nodes.Run(ctx, w.node.Name, leave()); err != nil {
 		w.env.Warn("Errors encountered on the remote node while leaving the cluster: %v", err)
 	}
-}
-
-// promote makes master candidates until there are as many as there should be, and gives their names.
-func promote(cfg *config.Config, env *job.Env) (names []string) {
-	now, should := wanted(cfg, 0)
-	for _, n := range cfg.Nodes {
-		if now >= should {
-			break
-		}
-		if !n.MasterCandidate && n.MasterCapable && !n.Offline && !n.Drained {
-			n.MasterCandidate = true
-			n.Touch(env.Clock())
-			names = append(names, n.Name)
-			now++
-		}
-	}
-	return names
 }

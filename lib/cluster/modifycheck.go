@@ -1,0 +1,332 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/fault"
+	"gantry/lib/kvm"
+	"gantry/lib/remote"
+	"gantry/lib/unit"
+)
+
+// Check makes the cluster as it is to be, and looks at it in Ganeti's order.
+func (w *modify) Check(ctx context.Context) error {
+	if err := w.checkArguments(); err != nil {
+		return err
+	}
+	w.next = w.env.Config.Clone()
+	if err := w.apply(&w.next.Cluster); err != nil {
+		return err
+	}
+	for _, check := range []func(context.Context) error{
+		w.checkTemplatesInUse, w.checkVG, w.checkDirs, w.checkDRBD, w.checkPolicy, w.checkNICs, w.checkHypervisors, w.checkPrograms,
+	} {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *modify) checkArguments() error {
+	for _, pool := range []*[]config.UIDRange{w.UIDPool, w.AddUIDs, w.RemoveUIDs} {
+		if pool == nil {
+			continue
+		}
+		if err := config.CheckUIDs(*pool); err != nil {
+			return err
+		}
+	}
+	if w.MACPrefix != nil {
+		prefix, err := config.NormalizeMACPrefix(*w.MACPrefix)
+		if err != nil {
+			return err
+		}
+		w.MACPrefix = &prefix
+	}
+	most := map[int]int{2: 32, 10: 128}[w.env.Config.Cluster.PrimaryIPFamily]
+	if w.MasterNetmask != nil && (*w.MasterNetmask < 1 || *w.MasterNetmask > most) {
+		return fault.Refuse(fault.WrongInput, "CIDR netmask (%d) not valid", *w.MasterNetmask)
+	}
+	for template, p := range w.DiskParams {
+		for name := range p {
+			if config.DiskTable(template).Get(name) == nil {
+				return fault.Refuse(fault.WrongInput, "While verify diskparams options: Option '%s' is not supported for template '%s'", name, template)
+			}
+		}
+	}
+	if w.InstallImage != nil && !imagePath(*w.InstallImage) {
+		return fault.Refuse(fault.WrongInput, "Install image must be an absolute path or a URL")
+	}
+	if w.ZeroingImage != nil && !imagePath(*w.ZeroingImage) {
+		return fault.Refuse(fault.WrongInput, "Zeroing image must be an absolute path or a URL")
+	}
+	return nil
+}
+
+func imagePath(s string) bool {
+	return s == "" || filepath.IsAbs(s) || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "ftp://")
+}
+
+// checkTemplatesInUse refuses to disable a disk template that instances have.
+func (w *modify) checkTemplatesInUse(context.Context) error {
+	old := w.env.Config
+	for _, template := range old.Cluster.EnabledDiskTemplates {
+		if slices.Contains(w.next.Cluster.EnabledDiskTemplates, template) {
+			continue
+		}
+		what, found := "disk", disksOf(old, template)
+		if template == config.DTDiskless {
+			what, found = "instance", diskless(old)
+		}
+		if len(found) > 0 {
+			unit.SortNames(found)
+			return fault.Refuse(fault.WrongState, "Cannot disable disk template '%s', because there is at least one %s using it:\n * %s",
+				template, what, strings.Join(found, "\n * "))
+		}
+	}
+	return nil
+}
+
+func disksOf(cfg *config.Config, template string) []string {
+	var found []string
+	for _, inst := range cfg.Instances {
+		for i, d := range cfg.InstanceDisks(inst) {
+			if d.DevType == template {
+				found = append(found, fmt.Sprintf("disk/%d (on %s)", i, inst.Name))
+			}
+		}
+	}
+	return found
+}
+
+func diskless(cfg *config.Config) []string {
+	var found []string
+	for _, inst := range cfg.Instances {
+		if len(inst.Disks) == 0 {
+			found = append(found, inst.Name)
+		}
+	}
+	return found
+}
+
+func usesLVM(templates []string) bool {
+	return slices.Contains(templates, config.DTPlain) || slices.Contains(templates, config.DTDRBD)
+}
+
+// checkVG looks at the volume group wherever LVM is, or comes to be, in use.
+func (w *modify) checkVG(ctx context.Context) error {
+	old, next := &w.env.Config.Cluster, &w.next.Cluster
+	lvm := usesLVM(next.EnabledDiskTemplates)
+	switch {
+	case w.VGName != nil && *w.VGName == "" && lvm:
+		return fault.Refuse(fault.WrongInput, "Cannot unset volume group if lvm-based disk templates are or get enabled.")
+	case w.VGName == nil && old.VolumeGroupName == "" && lvm:
+		return fault.Refuse(fault.WrongInput, "Please specify a volume group when enabling lvm-based disk-templates.")
+	case w.VGName != nil && *w.VGName == "" && len(disksOf(w.env.Config, config.DTPlain)) > 0:
+		return fault.Refuse(fault.WrongInput, "Cannot disable lvm storage while lvm-based instances exist")
+	}
+	if !lvm || w.VGName == nil && usesLVM(old.EnabledDiskTemplates) {
+		return nil
+	}
+	for _, r := range remote.Each(ctx, w.nodes(), 0, func(ctx context.Context, node string) (string, error) {
+		return vgTrouble(ctx, w.env.Nodes, node, next.VolumeGroupName)
+	}) {
+		if r.Err != nil {
+			w.env.Warn("Error while gathering data on node %s (ignoring node): %v", r.Node, r.Err)
+		} else if r.Value != "" {
+			return fault.Refuse(fault.Environment, "Error on node '%s': %s", r.Node, r.Value)
+		}
+	}
+	return nil
+}
+
+// nodes are those that hold instances and are not offline.
+func (w *modify) nodes() []string {
+	var names []string
+	for _, n := range w.env.Config.Nodes {
+		if n.VMCapable && !n.Offline {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// vgTrouble says what is wrong with a volume group on a node, "" if nothing is.
+func vgTrouble(ctx context.Context, r remote.Runner, node, vg string) (string, error) {
+	c := remote.Command("vgs", "--noheadings", "--nosuffix", "--units=m", "-o", "vg_size", vg)
+	c.OK = []int{5, 127} // there is none, or no LVM at all
+	result, err := r.Run(ctx, node, c)
+	if err != nil {
+		return "", err
+	}
+	size, err := strconv.ParseFloat(strings.TrimSpace(string(result.Stdout)), 64)
+	switch {
+	case result.Status != 0 || err != nil:
+		return fmt.Sprintf("volume group '%s' missing", vg), nil
+	case size < minVGSize:
+		return fmt.Sprintf("volume group '%s' too small (%d MiB required, %d MiB found)", vg, minVGSize, int(size)), nil
+	}
+	return "", nil
+}
+
+func (w *modify) checkDirs(context.Context) error {
+	for _, d := range []struct {
+		dir      *string
+		template string
+	}{{w.FileStorageDir, config.DTFile}, {w.SharedFileStorageDir, config.DTSharedFile}} {
+		enabled := slices.Contains(w.next.Cluster.EnabledDiskTemplates, d.template)
+		switch {
+		case d.dir == nil:
+		case *d.dir == "" && enabled:
+			return fault.Refuse(fault.WrongInput, "Unsetting the '%s' storage directory while having '%s' storage enabled is not permitted.", d.template, d.template)
+		case *d.dir != "" && !enabled:
+			w.env.Warn("Specified a %s storage directory, although %s storage is not enabled.", d.template, d.template)
+		}
+	}
+	return nil
+}
+
+func (w *modify) checkDRBD(context.Context) error {
+	enabled := slices.Contains(w.next.Cluster.EnabledDiskTemplates, config.DTDRBD)
+	if w.DRBDHelper != nil && *w.DRBDHelper == "" {
+		if enabled {
+			return fault.Refuse(fault.WrongState, "Cannot disable drbd helper while DRBD is enabled.")
+		}
+		if len(disksOf(w.env.Config, config.DTDRBD)) > 0 {
+			return fault.Refuse(fault.WrongInput, "Cannot disable drbd helper while drbd-based instances exist")
+		}
+	}
+	before := slices.Contains(w.env.Config.Cluster.EnabledDiskTemplates, config.DTDRBD)
+	if enabled && !before && w.next.Cluster.DRBDUsermodeHelper == "" {
+		return fault.Refuse(fault.WrongState, "Cannot enable DRBD without a DRBD usermode helper set.")
+	}
+	return nil
+}
+
+// checkPolicy looks at the new policy, and warns of instances that only it does not allow.
+func (w *modify) checkPolicy(context.Context) error {
+	policy := w.next.ClusterPolicy()
+	if err := policy.Check(); err != nil {
+		return fault.Refuse(fault.WrongInput, "Invalid instance policy: %v", err)
+	}
+	if err := policy.CheckTemplates(w.next.Cluster.EnabledDiskTemplates); err != nil {
+		return err
+	}
+	if violations := newViolations(w.env.Config, w.next); len(violations) > 0 {
+		w.env.Warn("After the ipolicy change the following instances violate them: %s", strings.Join(violations, ", "))
+	}
+	return nil
+}
+
+// newViolations names the instances that the policy of next does not allow and that of old does.
+func newViolations(old, next *config.Config) []string {
+	var names []string
+	for _, inst := range old.Instances {
+		var group *config.NodeGroup
+		if n := old.Node(inst.PrimaryNode); n != nil {
+			group = old.Group(n.Group)
+		}
+		size := old.Sizing(inst)
+		if len(next.InstancePolicy(group).Violations(size)) > len(old.InstancePolicy(group).Violations(size)) {
+			names = append(names, inst.Name)
+		}
+	}
+	unit.SortNames(names)
+	return names
+}
+
+func (w *modify) checkNICs(context.Context) error {
+	if len(w.NICParams) == 0 {
+		return nil
+	}
+	if err := config.CheckNICParams(w.next.NICDefaults()); err != nil {
+		return err
+	}
+	var wrong []string
+	for _, inst := range w.next.Instances {
+		for i, nic := range inst.NICs {
+			filled := nic.NICParams.Fill(w.next.NICDefaults())
+			if err := config.CheckNICParams(filled); err != nil {
+				wrong = append(wrong, fmt.Sprintf("Instance %s, nic/%d: %v", inst.Name, i, err))
+			}
+			if filled.String("mode") == config.NICRouted && nic.IP == "" {
+				wrong = append(wrong, fmt.Sprintf("Instance %s, nic/%d: routed NIC with no ip address", inst.Name, i))
+			}
+		}
+	}
+	if wrong != nil {
+		return fault.Refuse(fault.WrongInput, "Cannot apply the change, errors:\n%s", strings.Join(wrong, "\n"))
+	}
+	return nil
+}
+
+// checkHypervisors looks at the parameters of the hypervisors that the change touches, by themselves and on the nodes.
+func (w *modify) checkHypervisors(ctx context.Context) error {
+	for _, hv := range config.Hypervisors() {
+		if _, changed := w.HVParams[hv]; !changed && !slices.Contains(w.EnabledHypervisors, hv) {
+			continue
+		}
+		params := w.next.Cluster.HVParams[hv]
+		if err := config.CheckHV(hv, params); err != nil {
+			return err
+		}
+		if hv != config.HVKVM {
+			continue
+		}
+		for _, r := range remote.Each(ctx, w.nodes(), 0, func(ctx context.Context, node string) (struct{}, error) {
+			return struct{}{}, kvm.CheckNode(ctx, w.env.Nodes, node, params)
+		}) {
+			if r.Err != nil {
+				return fault.Exec("Hypervisor parameter validation failed on node %s: %w", r.Node, r.Err)
+			}
+		}
+	}
+	return nil
+}
+
+// allocatorPath is where allocators are looked for.
+var allocatorPath = []string{"/usr/local/lib/ganeti/iallocators", "/usr/lib/ganeti/iallocators", "/usr/share/ganeti/iallocators"}
+
+// builtinAllocator is there on every installation, whatever lies in the search path.
+const builtinAllocator = "hail"
+
+var pluginName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+// checkPrograms looks whether the default allocator is there, and whether compression tools have names that can be.
+func (w *modify) checkPrograms(context.Context) error {
+	if name := w.DefaultIAllocator; name != nil && *name != "" && *name != builtinAllocator && !isAllocator(*name) {
+		return fault.Refuse(fault.WrongInput, "Invalid default iallocator script '%s' specified", *name)
+	}
+	if w.CompressionTools == nil || len(*w.CompressionTools) == 0 {
+		return nil
+	}
+	illegal := slices.DeleteFunc(slices.Clone(*w.CompressionTools), pluginName.MatchString)
+	switch {
+	case len(illegal) > 0:
+		return fault.Refuse(fault.WrongInput, "The tools '%s' contain illegal characters: only alphanumeric values, dashes, and underscores are allowed", strings.Join(illegal, ", "))
+	case !slices.Contains(*w.CompressionTools, "gzip"):
+		return fault.Refuse(fault.WrongInput, "For compatibility reasons, the gzip utility must be present in the compression tool list")
+	case slices.Contains(*w.CompressionTools, "none"):
+		return fault.Refuse(fault.WrongInput, "'none' is a reserved value and cannot be used as a compression tool")
+	}
+	return nil
+}
+
+func isAllocator(name string) bool {
+	if !pluginName.MatchString(name) {
+		return false
+	}
+	return slices.ContainsFunc(allocatorPath, func(dir string) bool {
+		info, err := os.Stat(filepath.Join(dir, name))
+		return err == nil && info.Mode().IsRegular()
+	})
+}
