@@ -37,7 +37,7 @@ type Init struct {
 	BEParams             unit.Params
 	NICParams            unit.Params
 	NDParams             unit.Params
-	IPolicy              PolicyOptions
+	IPolicy              config.PolicyOptions
 	CandidatePoolSize    int
 	UIDPool              string
 	ModifyEtcHosts       bool
