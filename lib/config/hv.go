@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"gantry/lib/fault"
 	"gantry/lib/unit"
@@ -24,6 +25,22 @@ func Hypervisors() []string { return slices.Sorted(maps.Keys(hypervisors)) }
 
 // HVTable returns the parameters of a hypervisor, nil when there is none of this name.
 func HVTable(hypervisor string) Table { return hypervisors[hypervisor] }
+
+// HVInput is what all hypervisors know together: Ganeti checks the types of -H without looking at the hypervisor.
+var HVInput = allHVParams()
+
+func allHVParams() Table {
+	var all Table
+	for _, hypervisor := range Hypervisors() {
+		for _, p := range hypervisors[hypervisor] {
+			if all.Get(p.Name) == nil {
+				all = append(all, p)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
 
 // NeedsPort says whether instances of a hypervisor get a port of the cluster's pool (for their consoles).
 func NeedsPort(hypervisor string) bool { return hypervisor == HVKVM || hypervisor == HVXenHVM }

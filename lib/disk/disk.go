@@ -4,7 +4,6 @@ package disk
 
 import (
 	"context"
-	"fmt"
 	"path"
 
 	"gantry/lib/config"
@@ -82,24 +81,38 @@ func volume(d *config.Disk) lvm.Volume {
 	return lvm.Volume{VG: vg, Name: name}
 }
 
-// MakeDir makes the directory that the files of an instance's disks are in; other templates need none.
-func MakeDir(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
+// Dir is the directory that the file of a disk is in, "" for disks that are no files.
+func Dir(d *config.Disk) string {
 	if !InFiles(d.DevType) {
+		return ""
+	}
+	return path.Dir(d.Path())
+}
+
+// MakeDir makes the directory that the files of an instance's disks are in, where the node's administrator allows it; other
+// templates need none.
+func MakeDir(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
+	dir := Dir(d)
+	if dir == "" {
 		return nil
 	}
-	dir := path.Dir(d.Path())
-	if err := filedisk.MakeDir(ctx, r, node, dir); err != nil {
-		return fmt.Errorf("Failed to create directory '%s' on node %s: %w", dir, node, err)
+	err := filedisk.CheckPath(ctx, r, node, dir, false)
+	if err == nil {
+		err = filedisk.MakeDir(ctx, r, node, dir)
+	}
+	if err != nil {
+		return fault.Exec("Failed to create directory '%s' on node %s: %w", dir, node, err)
 	}
 	return nil
 }
 
 // RemoveDir removes that directory once it is empty.
 func RemoveDir(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
-	if !InFiles(d.DevType) {
+	dir := Dir(d)
+	if dir == "" {
 		return nil
 	}
-	return filedisk.RemoveDir(ctx, r, node, path.Dir(d.Path()))
+	return filedisk.RemoveDir(ctx, r, node, dir)
 }
 
 // Remove removes a disk with its data; one that is not there is no error where the storage can tell.

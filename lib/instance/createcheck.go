@@ -1,0 +1,493 @@
+package instance
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+	"gantry/lib/iallocator"
+	"gantry/lib/lvm"
+	"gantry/lib/remote"
+	"gantry/lib/resolve"
+)
+
+// parameters checks those of hypervisor, back end and OS, and begins the instance.
+func (w *create) parameters(context.Context) (err error) {
+	cfg := w.env.Config
+	if w.dir, err = fileDir(cfg, w.DiskTemplate, w.Name, w.FileStorageDir); err != nil {
+		return err
+	}
+	if (w.DiskTemplate == config.DTPlain || w.DiskTemplate == config.DTDRBD) && cfg.Cluster.VolumeGroupName == "" {
+		return fault.Refuse(fault.WrongState, "Cluster does not support lvm-based instances")
+	}
+	enabled := cfg.Cluster.EnabledHypervisors
+	if w.Hypervisor == "" || w.Hypervisor == auto {
+		w.Hypervisor = enabled[0]
+	}
+	if !slices.Contains(enabled, w.Hypervisor) {
+		return fault.Refuse(fault.WrongState, "Selected hypervisor (%s) not enabled in the cluster (%s)", w.Hypervisor, strings.Join(enabled, ","))
+	}
+	tags, err := config.AddTags(nil, w.Tags...)
+	if err != nil {
+		return err
+	}
+	w.inst = &config.Instance{UUID: config.NewUUID(), Name: w.Name, OS: w.OSType, Hypervisor: w.Hypervisor, AdminState: config.AdminDown,
+		AdminStateSource: config.AdminSource, Forthcoming: w.Forthcoming, Tags: tags, OSParams: given(w.OSParams), OSParamsPrivate: given(w.OSParamsPrivate)}
+	if w.old != nil {
+		w.inst.UUID = w.old.UUID
+	}
+	if err := w.setHV(cfg); err != nil {
+		return err
+	}
+	if w.inst.BEParams, err = newBE(cfg, w.BEParams); err != nil {
+		return err
+	}
+	w.os, err = newOSChoice(cfg, w.inst, w.OSParamsSecret, w.ForceVariant)
+	if err == nil && w.IdentifyDefaults {
+		w.dropDefaults(cfg)
+	}
+	return err
+}
+
+func (w *create) setHV(cfg *config.Config) (err error) {
+	if w.inst.HVParams, err = config.HVInput.Force(w.HVParams); err != nil {
+		return err
+	}
+	if err := config.CheckHV(w.Hypervisor, cfg.FilledHV(w.inst)); err != nil {
+		return err
+	}
+	if err := checkNotGlobal(w.Hypervisor, w.inst.HVParams); err != nil {
+		return err
+	}
+	return available(w.Hypervisor)
+}
+
+// checkNotGlobal refuses parameters that only the cluster can have.
+func checkNotGlobal(hypervisor string, hv config.Params) error {
+	var global []string
+	for _, p := range config.HVTable(hypervisor) {
+		if _, set := hv[p.Name]; set && p.ClusterOnly {
+			global = append(global, p.Name)
+		}
+	}
+	if global == nil {
+		return nil
+	}
+	return fault.Refuse(fault.WrongInput, "The following hypervisor parameters are global and cannot be customized at instance level, please modify them at cluster level: %s", strings.Join(global, ", "))
+}
+
+// newBE gives back-end parameters their types; auto takes the cluster's value of now.
+func newBE(cfg *config.Config, typed map[string]any) (config.Params, error) {
+	be := given(typed)
+	for name, value := range be {
+		if value == auto {
+			be[name] = cfg.BEDefaults()[name]
+		}
+	}
+	forced, err := config.BEInput.Force(be)
+	if err != nil {
+		return nil, err
+	}
+	return config.SplitMemory(forced), nil
+}
+
+// dropDefaults leaves out what is the cluster's value anyway, so that the instance follows it.
+func (w *create) dropDefaults(cfg *config.Config) {
+	drop := func(own, defaults config.Params) {
+		for name, value := range defaults {
+			if own[name] == value {
+				delete(own, name)
+			}
+		}
+	}
+	drop(w.inst.HVParams, cfg.HVDefaults(w.Hypervisor, w.OSType))
+	drop(w.inst.BEParams, cfg.BEDefaults())
+	drop(w.inst.OSParams, config.OSDefaults(cfg.Cluster.OSParams, w.OSType))
+	drop(w.inst.OSParamsPrivate, config.OSDefaults(cfg.Cluster.OSParamsPrivateCluster, w.OSType))
+}
+
+// devices checks what was asked of network interfaces and disks.
+func (w *create) devices(context.Context) error {
+	cfg := w.env.Config
+	for _, asked := range w.NICs {
+		n, err := newNIC(cfg, asked, w.host.IP)
+		if err != nil {
+			return err
+		}
+		w.nics = append(w.nics, n)
+	}
+	for _, asked := range w.Disks {
+		d, err := newDisk(cfg, w.DiskTemplate, asked)
+		if err != nil {
+			return err
+		}
+		w.asked = append(w.asked, d)
+	}
+	return nil
+}
+
+// nodedPort is where Ganeti's check of addresses knocks.
+const nodedPort = 1811
+
+// ping refuses an address that somebody has, and makes the MAC addresses.
+func (w *create) ping(ctx context.Context) error {
+	if w.IPCheck && resolve.Answers(ctx, w.host.IP, nodedPort) {
+		return fault.Refuse(fault.NotUnique, "IP %s of instance %s already in use", w.host.IP, w.Name)
+	}
+	var made []config.NIC
+	for i := range w.nics {
+		n := &w.nics[i]
+		if n.MAC == "" {
+			mac, err := generateMAC(w.env.Config, n.Network, made)
+			if err != nil {
+				return err
+			}
+			n.MAC = mac
+		}
+		made = append(made, n.NIC)
+	}
+	return nil
+}
+
+// place lets the allocator choose the node, if nobody named one.
+func (w *create) place(ctx context.Context) error {
+	if w.IAllocator == "" {
+		return nil
+	}
+	cfg := w.env.Config
+	if w.old != nil {
+		w.PNode = cfg.NodeName(w.old.PrimaryNode)
+		w.env.Info("Nodes of instance %s: ['%s']", w.Name, w.PNode)
+		return nil
+	}
+	nodes, err := iallocator.Place(ctx, w.env.Nodes, cfg, w.IAllocator, w.allocation())
+	if err != nil {
+		return err
+	}
+	w.PNode = nodes[0]
+	w.env.Info("Selected nodes for instance %s via iallocator %s: %s", w.Name, w.IAllocator, strings.Join(nodes, ", "))
+	return nil
+}
+
+func (w *create) allocation() iallocator.Allocate {
+	be := w.env.Config.FilledBE(w.inst)
+	a := iallocator.Allocate{Name: w.Name, DiskTemplate: w.DiskTemplate, Tags: append([]string{}, w.Tags...), OS: w.OSType, VCPUs: be.Int("vcpus"),
+		Memory: be.Int("maxmem"), SpindleUse: be.Int("spindle_use"), Disks: []iallocator.AllocateDisk{}, NICs: []iallocator.AllocateNIC{},
+		Nodes: 1, Hypervisor: w.Hypervisor}
+	if w.GroupName != "" {
+		a.GroupName = &w.GroupName
+	}
+	for _, d := range w.asked {
+		asked := iallocator.AllocateDisk{Size: d.size, Mode: d.mode, DevType: w.DiskTemplate, Spindles: d.spindles}
+		if d.vg != "" {
+			asked.VG = &d.vg
+		}
+		if d.name != "" {
+			asked.Name = &d.name
+		}
+		a.Disks = append(a.Disks, asked)
+		a.DiskSpace += iallocator.Space(w.DiskTemplate, d.size)
+	}
+	for _, n := range w.nics {
+		a.NICs = append(a.NICs, iallocator.AllocateNIC{MAC: n.MAC, IP: n.IP, Name: n.Name, Network: n.Network, NICParams: n.NICParams, UUID: n.UUID})
+	}
+	return a
+}
+
+// primary refuses a node that takes no instances.
+func (w *create) primary(context.Context) error {
+	n, err := findNode(w.env.Config, w.PNode)
+	if err != nil {
+		return err
+	}
+	for _, state := range []struct {
+		wrong bool
+		word  string
+	}{{n.Offline, "offline"}, {n.Drained, "drained"}, {!n.VMCapable, "non-vm_capable"}} {
+		if state.wrong {
+			return fault.Refuse(fault.WrongState, "Cannot use %s primary node '%s'", state.word, n.Name)
+		}
+	}
+	w.pnode, w.inst.PrimaryNode = n, n.UUID
+	return nil
+}
+
+// addresses completes the network interfaces. Addresses out of networks are reserved at once, since hooks and scripts are told of them.
+func (w *create) addresses(ctx context.Context) error {
+	fromNetworks := slices.ContainsFunc(w.nics, func(n nicRequest) bool { return n.Network != "" && (n.fromPool || n.IP != "") })
+	var chosen *addresses
+	choose := func(cfg *config.Config) (taken []config.Reservation, err error) {
+		chosen = &addresses{cfg: cfg, node: w.pnode, check: w.ConflictsCheck, failPhrase: noneFree}
+		w.inst.NICs = nil
+		for i, n := range w.nics {
+			nic, err := chosen.choose(i, n)
+			if err != nil {
+				return nil, err
+			}
+			w.inst.NICs = append(w.inst.NICs, nic)
+		}
+		for _, r := range append(chosen.taken, w.bookings()...) {
+			taken = append(taken, *r)
+		}
+		return taken, nil
+	}
+	var err error
+	if fromNetworks && !w.env.DryRun {
+		err = w.env.Reserve(ctx, choose)
+		w.booked = err == nil
+	} else {
+		_, err = choose(w.env.Config)
+	}
+	for _, m := range chosen.said {
+		w.env.Say(" - INFO: "+m.format, m.args...)
+	}
+	return err
+}
+
+func noneFree(index int) error {
+	return fault.Refuse(fault.WrongState, "Unable to get a free IP for NIC %d from the address pool", index)
+}
+
+// bookings are the reservations besides addresses: the name, MAC addresses, memory and disk space.
+func (w *create) bookings() []*config.Reservation {
+	all := []*config.Reservation{{Name: w.Name, Node: w.pnode.UUID}}
+	for _, n := range w.nics {
+		all = append(all, &config.Reservation{MAC: n.MAC})
+	}
+	if w.Start {
+		all = append(all, &config.Reservation{Node: w.pnode.UUID, Memory: w.env.Config.FilledBE(w.inst).Int("maxmem")})
+	}
+	if w.DiskTemplate == config.DTPlain && !w.adopt {
+		for _, d := range w.asked {
+			all = append(all, &config.Reservation{Node: w.pnode.UUID, VG: d.vg, MiB: d.size})
+		}
+	}
+	return all
+}
+
+// storage looks whether the disks can be made, or are there to be adopted.
+func (w *create) storage(ctx context.Context) error {
+	if err := disk.Supported(w.DiskTemplate); err != nil {
+		return err
+	}
+	exclusive := w.env.Config.FilledND(w.pnode).Bool("exclusive_storage")
+	if exclusive && w.DiskTemplate != config.DTPlain {
+		return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", w.DiskTemplate)
+	}
+	for _, d := range w.asked {
+		if !exclusive && d.spindles != nil {
+			return fault.Refuse(fault.WrongInput, "Spindles in instance disks cannot be specified when exclusive storage is not active")
+		}
+		if exclusive && d.spindles == nil {
+			return fault.Refuse(fault.WrongInput, "You must specify spindles in instance disks when exclusive storage is active")
+		}
+	}
+	switch {
+	case w.adopt && w.DiskTemplate == config.DTBlock:
+		return w.checkDevices(ctx)
+	case w.adopt:
+		return w.checkVolumes(ctx)
+	case w.DiskTemplate == config.DTPlain:
+		return w.checkSpace(ctx)
+	}
+	return nil
+}
+
+// adoptable are the devices below which block devices may be adopted.
+const adoptable = "/dev/disk/"
+
+const sizesScript = `for device; do [ -b "$device" ] && echo "$(blockdev --getsize64 "$device") $device"; done; true`
+
+// checkDevices looks for the block devices to be adopted and learns their sizes.
+func (w *create) checkDevices(ctx context.Context) error {
+	var devices []string
+	for _, d := range w.asked {
+		devices = append(devices, path.Clean(d.adopt))
+	}
+	slices.Sort(devices)
+	if unique := slices.Compact(slices.Clone(devices)); len(unique) != len(devices) {
+		return fault.Refuse(fault.WrongInput, "Duplicate disk names given for adoption")
+	}
+	if outside := slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return strings.HasPrefix(d, adoptable) }); len(outside) > 0 {
+		return fault.Refuse(fault.WrongInput, "Device node(s) %s lie outside %s and cannot be adopted", strings.Join(outside, ", "), adoptable)
+	}
+	out, err := w.env.Nodes.Run(ctx, w.pnode.Name, remote.Script(sizesScript, devices...))
+	if err != nil {
+		return fault.Refuse(fault.Environment, "Cannot get block device information from node %s: %w", w.pnode.Name, err)
+	}
+	sizes := map[string]int64{}
+	for line := range strings.Lines(string(out.Stdout)) {
+		size, device, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		bytes, err := strconv.ParseInt(size, 10, 64)
+		if err != nil {
+			return fault.Exec("Cannot get block device information from node %s: unexpected answer %q", w.pnode.Name, line)
+		}
+		sizes[device] = bytes >> 20
+	}
+	if missing := slices.DeleteFunc(devices, func(d string) bool { _, there := sizes[d]; return there }); len(missing) > 0 {
+		return fault.Refuse(fault.WrongInput, "Missing block device(s): %s", strings.Join(missing, ", "))
+	}
+	for i := range w.asked {
+		w.asked[i].size = sizes[path.Clean(w.asked[i].adopt)]
+	}
+	return nil
+}
+
+// checkVolumes looks for the logical volumes to be adopted and learns their sizes.
+func (w *create) checkVolumes(ctx context.Context) error {
+	wanted := map[string]bool{}
+	for _, d := range w.asked {
+		wanted[d.vg+"/"+d.adopt] = true
+	}
+	if len(wanted) != len(w.asked) {
+		return fault.Refuse(fault.WrongInput, "Duplicate volume names given for adoption")
+	}
+	for _, d := range w.asked {
+		if usedVolume(w.env.Config, w.pnode.UUID, d.vg, d.adopt) {
+			return fault.Refuse(fault.NotUnique, "LV named %s/%s used by another instance", d.vg, d.adopt)
+		}
+	}
+	sizes, err := lvm.Sizes(ctx, w.env.Nodes, w.pnode.Name)
+	if err != nil {
+		return fault.Refuse(fault.Environment, "Cannot get LV information from node %s: %w", w.pnode.Name, err)
+	}
+	var missing, open []string
+	for i, d := range w.asked {
+		at := slices.IndexFunc(sizes, func(s lvm.Size) bool { return s.Volume == lvm.Volume{VG: d.vg, Name: d.adopt} })
+		switch {
+		case at < 0:
+			missing = append(missing, d.vg+"/"+d.adopt)
+		case sizes[at].Open:
+			open = append(open, d.vg+"/"+d.adopt)
+		default:
+			w.asked[i].size = int64(sizes[at].MiB)
+		}
+	}
+	if missing != nil {
+		return fault.Refuse(fault.WrongInput, "Missing logical volume(s): %s", strings.Join(missing, ", "))
+	}
+	if open != nil {
+		return fault.Refuse(fault.WrongState, "Online logical volumes found, cannot adopt: %s", strings.Join(open, ", "))
+	}
+	return nil
+}
+
+// usedVolume says whether a volume of a node is, or is part of, some instance's disk.
+func usedVolume(cfg *config.Config, node, vg, name string) bool {
+	var used func(list []*config.Disk) bool
+	used = func(list []*config.Disk) bool {
+		return slices.ContainsFunc(list, func(d *config.Disk) bool {
+			dvg, lv, ok := d.LV()
+			return ok && dvg == vg && lv == name && (len(d.Nodes) == 0 || slices.Contains(d.Nodes, node)) || used(d.Children)
+		})
+	}
+	return used(cfg.Disks)
+}
+
+// checkSpace refuses when a volume group has not enough space left, what running jobs have reserved counted as taken.
+func (w *create) checkSpace(ctx context.Context) error {
+	required := map[string]int64{}
+	for _, d := range w.asked {
+		required[d.vg] += d.size
+	}
+	groups, err := lvm.VGs(ctx, w.env.Nodes, w.pnode.Name)
+	if err != nil {
+		return fault.Refuse(fault.Environment, "Cannot get current information from node %s: %w", w.pnode.Name, err)
+	}
+	for vg, mib := range required {
+		at := slices.IndexFunc(groups, func(g lvm.VG) bool { return g.Name == vg })
+		if at < 0 {
+			return fault.Refuse(fault.Environment, "Can't compute free disk space on node %s for vg %s, result was 'None'", w.pnode.Name, vg)
+		}
+		if free := int64(groups[at].Free) - w.othersSpace(vg); mib > free {
+			return fault.Refuse(fault.NoResources, "Not enough disk space on target node %s vg %s: required %d MiB, available %d MiB", w.pnode.Name, vg, mib, free)
+		}
+	}
+	return nil
+}
+
+func (w *create) othersSpace(vg string) (mib int64) {
+	for _, r := range w.env.Config.Reservations {
+		if r.Job != w.env.Job && r.Node == w.pnode.UUID && r.VG == vg {
+			mib += r.MiB
+		}
+	}
+	return mib
+}
+
+// policy refuses an instance that the policy of its group does not allow.
+func (w *create) policy(context.Context) error {
+	cfg := w.env.Config
+	be := cfg.FilledBE(w.inst)
+	sizing := config.Sizing{Memory: be.Int("maxmem"), CPUs: be.Int("vcpus"), NICs: int64(len(w.nics)), Spindles: be.Int("spindle_use")}
+	for _, d := range w.asked {
+		sizing.Disks = append(sizing.Disks, config.DiskSizing{MiB: d.size, Template: w.DiskTemplate})
+	}
+	group := cfg.Group(w.pnode.Group)
+	violations := cfg.InstancePolicy(group).Violations(sizing)
+	if w.IgnoreIPolicy || violations == nil {
+		return nil
+	}
+	return fault.Refuse(fault.WrongInput, "Instance allocation to group %s (%s) violates policy: %s", group.UUID, group.Name, strings.Join(violations, ", "))
+}
+
+// node asks the primary node whether it can run the instance.
+func (w *create) node(ctx context.Context) error {
+	cfg, nodes := w.env.Config, []string{w.pnode.UUID}
+	if err := checkHV(ctx, w.env.Nodes, cfg, w.Hypervisor, cfg.FilledHV(w.inst), nodes); err != nil {
+		return err
+	}
+	if err := w.os.check(ctx, w.env.Nodes, cfg, nodes); err != nil {
+		return err
+	}
+	if err := checkBridges(ctx, w.env.Nodes, cfg, w.inst.NICs, w.pnode.Name); err != nil {
+		return err
+	}
+	if !w.Start {
+		return nil
+	}
+	return w.memory(ctx)
+}
+
+// memory refuses when the node has not enough left, what running jobs have reserved counted as taken. It keeps what was free at that moment, so
+// that the commit can tell what others took since.
+func (w *create) memory(ctx context.Context) error {
+	cfg, most := w.env.Config, w.env.Config.FilledBE(w.inst).Int("maxmem")
+	free, err := checkMemory(ctx, w.env.Nodes, cfg, w.pnode.Name, "creating instance "+w.Name, most)
+	if err != nil {
+		return err
+	}
+	w.seen = map[string]bool{}
+	for _, inst := range cfg.Instances {
+		w.seen[inst.UUID] = true
+	}
+	w.free = free
+	return w.stillFree(cfg)
+}
+
+// stillFree refuses when others have taken the memory since the node was asked.
+func (w *create) stillFree(cfg *config.Config) error {
+	if !w.Start || w.seen == nil {
+		return nil
+	}
+	free, most := w.free, cfg.FilledBE(w.inst).Int("maxmem")
+	for _, r := range cfg.Reservations {
+		if r.Job != w.env.Job && r.Node == w.pnode.UUID {
+			free -= r.Memory
+		}
+	}
+	for _, inst := range cfg.Instances {
+		if inst.PrimaryNode == w.pnode.UUID && inst.UUID != w.inst.UUID && inst.AdminState == config.AdminUp && !w.seen[inst.UUID] {
+			free -= cfg.FilledBE(inst).Int("maxmem")
+		}
+	}
+	if most > free {
+		return fault.Refuse(fault.NoResources, "Not enough memory on node %s for creating instance %s: needed %d MiB, available %d MiB", w.pnode.Name, w.Name, most, free)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package instance
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+)
+
+// DiskInput is what can be said of a disk of an instance.
+var DiskInput = config.Table{
+	{Name: "access", Type: config.String}, {Name: "adopt", Type: config.String}, {Name: "dev_type", Type: config.String},
+	{Name: "metavg", Type: config.String}, {Name: "mode", Type: config.String}, {Name: "name", Type: config.MaybeString},
+	{Name: "provider", Type: config.String}, {Name: "size", Type: config.Size}, {Name: "spindles", Type: config.Int},
+	{Name: "vg", Type: config.String},
+}
+
+// diskRequest is one disk as it was asked for.
+type diskRequest struct {
+	size     int64 // MiB
+	mode     string
+	name     string
+	vg       string
+	adopt    string // a volume or device that is there already
+	spindles *int64
+}
+
+// newDisk checks what was asked of a disk.
+func newDisk(cfg *config.Config, template string, asked map[string]any) (diskRequest, error) {
+	d := diskRequest{mode: "rw", vg: cfg.Cluster.VolumeGroupName, adopt: text(asked, "adopt")}
+	if mode, given := asked["mode"]; given {
+		d.mode, _ = mode.(string)
+	}
+	if d.mode != "rw" && d.mode != "ro" {
+		return d, fault.Refuse(fault.WrongInput, "Invalid disk access mode '%s'", d.mode)
+	}
+	if asked["size"] == nil {
+		return d, fault.Refuse(fault.WrongInput, "Missing disk size")
+	}
+	forced, err := DiskInput.Force(known(asked))
+	if err != nil {
+		return d, err
+	}
+	d.size = forced.Int("size")
+	if err := checkProvider(template, asked); err != nil {
+		return d, err
+	}
+	if vg := text(asked, "vg"); vg != "" {
+		d.vg = vg
+	}
+	if name := text(asked, "name"); !isNone(name) {
+		d.name = name
+	}
+	if _, given := forced["spindles"]; given {
+		n := forced.Int("spindles")
+		d.spindles = &n
+	}
+	return d, nil
+}
+
+// known leaves out what only a provider of external storage understands.
+func known(asked map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, value := range asked {
+		if DiskInput.Get(name) != nil {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// checkProvider: external storage has a provider, nothing else has.
+func checkProvider(template string, asked map[string]any) error {
+	provider := text(asked, "provider")
+	if provider != "" && template != config.DTExt {
+		return fault.Refuse(fault.WrongInput, "The 'provider' option is only valid for the ext disk template, not %s", template)
+	}
+	if provider == "" && template == config.DTExt {
+		return fault.Refuse(fault.WrongInput, "Missing provider for template 'ext'")
+	}
+	return nil
+}
+
+// checkAdoption looks whether disks that are there already are to be taken, which all of them must be then.
+func checkAdoption(template, iallocator string, asked []map[string]any) (adopt bool, err error) {
+	adopting := 0
+	for _, d := range asked {
+		if template != config.DTExt {
+			if _, err := DiskInput.Force(d); err != nil {
+				return false, err
+			}
+		}
+		if _, given := d["adopt"]; given {
+			adopting++
+		}
+	}
+	switch {
+	case adopting > 0 && adopting < len(asked):
+		return false, fault.Refuse(fault.WrongInput, "Either all disks are adopted or none is")
+	case adopting == 0 && template == config.DTBlock:
+		return false, fault.Refuse(fault.WrongInput, "Disk template %s requires disk adoption, but no 'adopt' parameter given", template)
+	case adopting == 0:
+		return false, nil
+	case template != config.DTBlock && template != config.DTPlain:
+		return false, fault.Refuse(fault.WrongInput, "Disk adoption is not supported for the '%s' disk template", template)
+	case iallocator != "":
+		return false, fault.Refuse(fault.WrongInput, "Disk adoption not allowed with an iallocator script")
+	}
+	return true, nil
+}
+
+// checkTemplate refuses a template that the cluster does not allow.
+func checkTemplate(cfg *config.Config, template string) error {
+	enabled := cfg.Cluster.EnabledDiskTemplates
+	if !slices.Contains(enabled, template) {
+		return fault.RefuseBare("Disk template '%s' is not enabled in cluster. Enabled disk templates are: %s", template, strings.Join(enabled, ","))
+	}
+	return nil
+}
+
+// fileDir is the directory for the files of an instance's disks, "" for templates that have none. sub is a directory below the
+// cluster's.
+func fileDir(cfg *config.Config, template, instance, sub string) (string, error) {
+	var root string
+	switch template {
+	case config.DTFile:
+		root = cfg.Cluster.FileStorageDir
+	case config.DTSharedFile:
+		root = cfg.Cluster.SharedFileStorageDir
+	case config.DTGluster:
+		root = cfg.Cluster.GlusterStorageDir
+	default:
+		return "", nil
+	}
+	if root == "" {
+		return "", fault.Refuse(fault.WrongState, "Cluster file storage dir for '%s' storage type not defined", template)
+	}
+	dir := path.Join(root, sub, instance)
+	if path.IsAbs(sub) {
+		dir = path.Join(sub, instance)
+	}
+	if !strings.HasPrefix(dir, strings.TrimSuffix(root, "/")+"/") {
+		return "", fault.Exec("Error: path joining resulted in different prefix (%s != %s)", dir, root)
+	}
+	return dir, nil
+}
+
+// layOut makes the disks of an instance out of what was asked for; dir is where files go, driver what opens them. first is the number
+// of the first one.
+func layOut(template, node, dir, driver string, first int, asked []diskRequest) ([]*config.Disk, error) {
+	disks := make([]*config.Disk, len(asked))
+	for i, a := range asked {
+		d := &config.Disk{UUID: config.NewUUID(), Name: a.name, DevType: template, IVName: "disk/" + strconv.Itoa(first+i),
+			Size: a.size, Mode: a.mode, Spindles: a.spindles, Params: config.Params{}}
+		if !disk.Shared(template) {
+			d.Nodes = []string{node}
+		}
+		file := fmt.Sprintf("%s.%s.disk%d", config.NewUUID(), template, first+i)
+		switch template {
+		case config.DTFile, config.DTSharedFile:
+			d.LogicalID = config.LogicalID{driver, path.Join(dir, file)}
+		case config.DTBlock:
+			d.LogicalID = config.LogicalID{"manual", a.adopt}
+		case config.DTPlain:
+			d.LogicalID = config.LogicalID{a.vg, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i)}
+		default:
+			return nil, disk.Supported(template)
+		}
+		disks[i] = d
+	}
+	return disks, nil
+}

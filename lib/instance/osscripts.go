@@ -1,0 +1,79 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+	"gantry/lib/job"
+	"gantry/lib/osdef"
+	"gantry/lib/remote"
+)
+
+// osChoice is the OS of an instance as an operation gets it: secret parameters are kept nowhere, so they come each time.
+type osChoice struct {
+	name         string // NAME or NAME+VARIANT
+	values       map[string]string
+	forceVariant bool
+}
+
+// newOSChoice merges the parameters of all kinds of an instance.
+func newOSChoice(cfg *config.Config, inst *config.Instance, secret map[string]any, forceVariant bool) (osChoice, error) {
+	values, err := osdef.Values(cfg.FilledOS(inst), cfg.FilledOSPrivate(inst), secret)
+	return osChoice{inst.OS, values, forceVariant}, err
+}
+
+// check asks nodes, by UUID, whether the OS can be used there.
+func (c osChoice) check(ctx context.Context, r remote.Runner, cfg *config.Config, nodes []string) error {
+	if c.name == "" {
+		return nil
+	}
+	for _, reply := range remote.Each(ctx, online(cfg, nodes), 0, func(ctx context.Context, node string) (any, error) {
+		return nil, osdef.Validate(ctx, r, node, c.name, c.values, c.forceVariant)
+	}) {
+		if reply.Err != nil {
+			return fault.Exec("OS Parameters validation failed on node %s: %w", reply.Node, reply.Err)
+		}
+	}
+	return nil
+}
+
+// install runs the create script of an instance's OS on a node where its disks are attached. It is durable work: neither a lost
+// connection nor the end of this process ends it. reinstall tells the script that there was something before.
+func (c osChoice) install(ctx context.Context, env *job.Env, inst *config.Instance, node string, reinstall bool) error {
+	base, _ := osdef.Split(c.name)
+	os, err := osdef.Find(ctx, env.Nodes, node, base)
+	if err != nil {
+		return err
+	}
+	if !os.Valid {
+		return fault.Exec("%s", os.Reason)
+	}
+	if !os.Trusted {
+		return fault.Exec("Cannot create install instance because an install image has not been specified")
+	}
+	var extra map[string]string
+	if reinstall {
+		extra = map[string]string{"INSTANCE_REINSTALL": "1"}
+	}
+	target := osdef.TargetOf(env.Config, inst, func(d *config.Disk) (string, string) { return disk.Device(d), "" })
+	vars, err := os.Environment(target, c.values, extra, env.Debug)
+	if err != nil {
+		return err
+	}
+	id := fmt.Sprintf("os-create-%d-%s", env.Job, inst.UUID)
+	if err := env.Nodes.Start(ctx, node, id, os.Create(vars)); err != nil {
+		return err
+	}
+	out, err := env.Nodes.Follow(ctx, node, id)
+	if isUnknown(err) {
+		return err
+	}
+	if said := osdef.Judge("create", out); said != nil {
+		err = said
+	}
+	return errors.Join(err, env.Nodes.Forget(context.WithoutCancel(ctx), node, id))
+}

@@ -1,0 +1,34 @@
+package instance
+
+import (
+	"context"
+
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/job"
+	"gantry/lib/unit"
+)
+
+// wipeEvery is how often the progress of wiping is told, in seconds.
+const wipeEvery = 60
+
+// wipeDisk overwrites a disk with zeros, piece by piece.
+func wipeDisk(ctx context.Context, env *job.Env, node string, index int, d *config.Disk) error {
+	env.Info("* Wiping disk %d", index)
+	began := env.Clock()
+	told := began
+	for offset := int64(0); offset < d.Size; {
+		size := min(disk.Chunk(d), d.Size-offset)
+		if err := disk.Wipe(ctx, env.Nodes, node, d, offset, size); err != nil {
+			return err
+		}
+		offset += size
+		if now := env.Clock(); now.Sub(told).Seconds() >= wipeEvery {
+			done := float64(offset) / float64(d.Size)
+			left := now.Sub(began).Seconds() * (1 - done) / done
+			env.Info(" - done: %.1f%% ETA: %s", done*100, unit.FormatSeconds(left))
+			told = now
+		}
+	}
+	return nil
+}
