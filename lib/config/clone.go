@@ -62,7 +62,7 @@ func clonePointer[T any](p *T) *T {
 func (n Node) clone() Node {
 	n.NDParams = maps.Clone(n.NDParams)
 	n.HVStateStatic = cloneParams(n.HVStateStatic)
-	n.DiskStateStatic = cloneParams(n.DiskStateStatic)
+	n.DiskStateStatic = cloneNested(n.DiskStateStatic)
 	n.Tags = slices.Clone(n.Tags)
 	return n
 }
@@ -73,7 +73,7 @@ func (g NodeGroup) clone() NodeGroup {
 	g.DiskParams = cloneParams(g.DiskParams)
 	g.Networks = cloneParams(g.Networks)
 	g.HVStateStatic = cloneParams(g.HVStateStatic)
-	g.DiskStateStatic = cloneParams(g.DiskStateStatic)
+	g.DiskStateStatic = cloneNested(g.DiskStateStatic)
 	g.Tags = slices.Clone(g.Tags)
 	return g
 }

@@ -36,35 +36,35 @@ const GanetiVersion = 3000000
 
 // Node is one machine. A nil Powered or empty SecondaryIP never occurs in a valid configuration.
 type Node struct {
-	UUID            string            `toml:"uuid" json:"uuid"`
-	Name            string            `toml:"name" json:"name"`
-	PrimaryIP       string            `toml:"primary_ip" json:"primary_ip"`
-	SecondaryIP     string            `toml:"secondary_ip" json:"secondary_ip"`
-	MasterCandidate bool              `toml:"master_candidate" json:"master_candidate"`
-	Offline         bool              `toml:"offline" json:"offline"`
-	Drained         bool              `toml:"drained" json:"drained"`
-	Group           string            `toml:"group" json:"group"`
-	MasterCapable   bool              `toml:"master_capable" json:"master_capable"`
-	VMCapable       bool              `toml:"vm_capable" json:"vm_capable"`
-	Powered         bool              `toml:"powered" json:"powered"`
-	NDParams        Params            `toml:"ndparams,omitempty" json:"ndparams"`
-	HVStateStatic   map[string]Params `toml:"hv_state_static,omitempty" json:"hv_state_static,omitempty"`
-	DiskStateStatic map[string]Params `toml:"disk_state_static,omitempty" json:"disk_state_static,omitempty"`
+	UUID            string                       `toml:"uuid" json:"uuid"`
+	Name            string                       `toml:"name" json:"name"`
+	PrimaryIP       string                       `toml:"primary_ip" json:"primary_ip"`
+	SecondaryIP     string                       `toml:"secondary_ip" json:"secondary_ip"`
+	MasterCandidate bool                         `toml:"master_candidate" json:"master_candidate"`
+	Offline         bool                         `toml:"offline" json:"offline"`
+	Drained         bool                         `toml:"drained" json:"drained"`
+	Group           string                       `toml:"group" json:"group"`
+	MasterCapable   bool                         `toml:"master_capable" json:"master_capable"`
+	VMCapable       bool                         `toml:"vm_capable" json:"vm_capable"`
+	Powered         bool                         `toml:"powered" json:"powered"`
+	NDParams        Params                       `toml:"ndparams,omitempty" json:"ndparams"`
+	HVStateStatic   map[string]Params            `toml:"hv_state_static,omitempty" json:"hv_state_static,omitempty"`
+	DiskStateStatic map[string]map[string]Params `toml:"disk_state_static,omitempty" json:"disk_state_static,omitempty"`
 	Stamp
 	Tags []string `toml:"tags,omitempty" json:"tags"`
 }
 
 // NodeGroup is a set of nodes with the policy and parameters they share. Which nodes belong to it, the nodes say.
 type NodeGroup struct {
-	UUID            string            `toml:"uuid" json:"uuid"`
-	Name            string            `toml:"name" json:"name"`
-	AllocPolicy     string            `toml:"alloc_policy" json:"alloc_policy"`
-	NDParams        Params            `toml:"ndparams,omitempty" json:"ndparams"`
-	IPolicy         IPolicy           `toml:"ipolicy,omitempty" json:"ipolicy"`
-	DiskParams      map[string]Params `toml:"diskparams,omitempty" json:"diskparams"`
-	Networks        map[string]Params `toml:"networks,omitempty" json:"networks"` // network UUID to NIC parameters
-	HVStateStatic   map[string]Params `toml:"hv_state_static,omitempty" json:"hv_state_static,omitempty"`
-	DiskStateStatic map[string]Params `toml:"disk_state_static,omitempty" json:"disk_state_static,omitempty"`
+	UUID            string                       `toml:"uuid" json:"uuid"`
+	Name            string                       `toml:"name" json:"name"`
+	AllocPolicy     string                       `toml:"alloc_policy" json:"alloc_policy"`
+	NDParams        Params                       `toml:"ndparams,omitempty" json:"ndparams"`
+	IPolicy         IPolicy                      `toml:"ipolicy,omitempty" json:"ipolicy"`
+	DiskParams      map[string]Params            `toml:"diskparams,omitempty" json:"diskparams"`
+	Networks        map[string]Params            `toml:"networks,omitempty" json:"networks"` // network UUID to NIC parameters
+	HVStateStatic   map[string]Params            `toml:"hv_state_static,omitempty" json:"hv_state_static,omitempty"`
+	DiskStateStatic map[string]map[string]Params `toml:"disk_state_static,omitempty" json:"disk_state_static,omitempty"`
 	Stamp
 	Tags []string `toml:"tags,omitempty" json:"tags"`
 }

@@ -106,19 +106,22 @@ func decode(name string, text []byte) (*config.Config, error) {
 func keepEmpty(c *config.Config) {
 	cl := &c.Cluster
 	all := []map[string]config.Params{cl.BEParams, cl.NICParams, cl.HVParams, cl.OSParams, cl.OSParamsPrivateCluster, cl.DiskParams, cl.HVStateStatic}
-	for _, nested := range []map[string]map[string]config.Params{cl.OSHVP, cl.DiskStateStatic} {
-		for name, m := range nested {
+	nested := []map[string]map[string]config.Params{cl.OSHVP, cl.DiskStateStatic}
+	for _, g := range c.NodeGroups {
+		all = append(all, g.DiskParams, g.Networks, g.HVStateStatic)
+		nested = append(nested, g.DiskStateStatic)
+	}
+	for _, n := range c.Nodes {
+		all = append(all, n.HVStateStatic)
+		nested = append(nested, n.DiskStateStatic)
+	}
+	for _, outer := range nested {
+		for name, m := range outer {
 			if m == nil {
-				nested[name] = map[string]config.Params{}
+				outer[name] = map[string]config.Params{}
 			}
 			all = append(all, m)
 		}
-	}
-	for _, g := range c.NodeGroups {
-		all = append(all, g.DiskParams, g.Networks, g.HVStateStatic, g.DiskStateStatic)
-	}
-	for _, n := range c.Nodes {
-		all = append(all, n.HVStateStatic, n.DiskStateStatic)
 	}
 	for _, m := range all {
 		for name, p := range m {
