@@ -1,6 +1,9 @@
 package balance
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // multiset counts strings. It is never changed in place: with and without return a new one.
 type multiset struct {
@@ -65,4 +68,23 @@ func (m multiset) clone() multiset {
 		c = map[string]int{}
 	}
 	return multiset{c, m.total}
+}
+
+// excessWith is the excess after more keys are added.
+func (m multiset) excessWith(keys []string) int {
+	excess := m.excess()
+	for k, key := range keys {
+		if m.has(key) || slices.Contains(keys[:k], key) {
+			excess++
+		}
+	}
+	return excess
+}
+
+// excessWithout is the excess after keys that are there are taken out.
+func (m multiset) excessWithout(keys []string) int {
+	if len(keys) == 0 {
+		return m.excess()
+	}
+	return m.without(keys).excess()
 }

@@ -6,7 +6,7 @@ func Solve(start *Table, o Options, progress func(Placed)) (*Table, []Placed, er
 	table := start
 	var made []Placed
 	for (o.MaxMoves < 0 || len(made) < o.MaxMoves) && table.Score > goal {
-		best, err := newSearch(table, o).exhaustive()
+		best, err := newSearch(table, o).best()
 		if err != nil {
 			return table, made, err
 		}
