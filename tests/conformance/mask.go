@@ -70,8 +70,10 @@ var sets = []struct {
 	at            *regexp.Regexp
 }{
 	{"choices", ", ", regexp.MustCompile(`\(choose from ([^()]*)\)`)},
-	{"one of", ", ", regexp.MustCompile(`must be one of:? ([^\n]*)`)},
+	{"one of", ", ", regexp.MustCompile(`must be one of:? ([^\n(]*[^\n( ])`)},
 	{"templates", ", ", regexp.MustCompile(`but not enabled on the cluster: ([^\n]*)`)},
+	{"templates of the policy", ", ", regexp.MustCompile(`allowed disk templates: ([^\n]*)`)},
+	{"missing specifications", ", ", regexp.MustCompile(`Missing parameters in ipolicy spec \w+: ([^\n]*)`)},
 	{"findings of one check", "\n", regexp.MustCompile(`((?:<date>   - (?:ERROR|WARNING|NOTICE)[^\n]*\n)+)`)},
 	{"nodes by UUID", "\n", regexp.MustCompile(`((?:  Node: [0-9a-f<][^\n]*\n)+)`)},
 	{"reserved addresses", "\n", regexp.MustCompile(`((?:[^\n]* - INFO: Reserved IP address of node [^\n]*\n)+)`)},

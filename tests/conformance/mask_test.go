@@ -64,6 +64,9 @@ var maskCases = map[string]struct{ cmd, want, same, wrong string }{
 	"help, an option missing":  {"gnt-x y --help", help("<name>", "--force, -f  Do it", "--net=NET\n   Which one"), help("<name>", "--force, -f  It", "--net=NET  One"), help("<name>", "--force, -f  Do it")},
 	"help, usage":              {"gnt-x y --help", help("[-f] <name>", "--force, -f  Do it"), help("[-f] <name>", "--force, -f"), help("<name>", "--force, -f  Do it")},
 	"commands":                 {"gnt-x", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n        or two\n list - Lists\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Makes\n list - Shows\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n lost - Lists\n"},
+	"one of, with value":       {"gnt-x", "must be one of: a, b, c (current value: 'x')\n", "must be one of: c, a, b (current value: 'x')\n", "must be one of: c, a, b (current value: 'y')\n"},
+	"templates of the policy":  {"gnt-cluster info", "  allowed disk templates: ext, file\n", "  allowed disk templates: file, ext\n", "  allowed disk templates: file, plain\n"},
+	"missing specifications":   {"gnt-cluster modify", "Missing parameters in ipolicy spec min: a, b\n", "Missing parameters in ipolicy spec min: b, a\n", "Missing parameters in ipolicy spec max: a, b\n"},
 	"trailing space":           {"gnt-network list", "Name   \nnet1   \n", "Name   \nnet1   \n", "Name\nnet1\n"},
 	"newline at the end":       {"gnt-cluster info", "x\n", "x\n", "x"},
 }
