@@ -333,7 +333,9 @@ func (w *initialising) validate() error {
 	if c.CompressionTools == nil {
 		c.CompressionTools = []string{"gzip", "gzip-fast", "gzip-slow"}
 	}
-	c.IPolicy.DiskTemplates = slices.Clone(c.IPolicy.DiskTemplates)
+	c.IPolicy.DiskTemplates = slices.DeleteFunc(slices.Clone(w.EnabledDiskTemplates), func(t string) bool {
+		return !slices.Contains(c.IPolicy.DiskTemplates, t)
+	})
 	c.DataCollectors = defaultCollectors()
 	if errs := w.cfg.Validate(); errs != nil {
 		return fmt.Errorf("the new configuration is not consistent: %w", errs[0])
