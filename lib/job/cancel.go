@@ -94,6 +94,9 @@ func (q *Queue) Cancel(ctx context.Context, id int, kill bool) (bool, string, er
 // end ends a job that has no process, as canceled if there is no failure. Commands it had announced and not seen the end of
 // are put on the list of open intents first, so that no crash in here loses them. The queue's flock is held.
 func (q *Queue) end(w *writer, failure error) error {
+	if err := w.interrupt(); err != nil {
+		return err
+	}
 	if err := q.markIntents(w.job); err != nil {
 		return err
 	}

@@ -51,11 +51,23 @@ func child(dir string, args []string) error {
 	return RunJob(ctx, q, id, Runtime{
 		Table: Table{"OP_TEST_DELAY": func() Operation { return new(delay) }},
 		Nodes: local{}, Store: jsonStore{dir},
-		Resolvers: map[string]Resolver{"make": func(ctx context.Context, env *Env, o OpenIntent) error {
+		Resolvers: map[string]Resolver{"make": undoMake, unfinished: func(ctx context.Context, env *Env, o OpenIntent) error {
 			env.Info("resolved %s of job %d", o.Object(), o.Job)
-			return os.RemoveAll(o.Object())
+			for _, in := range o.All {
+				if in.Kind() == "make" {
+					if err := os.RemoveAll(in.Object()); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
 		}},
 	})
+}
+
+func undoMake(_ context.Context, env *Env, o OpenIntent) error {
+	env.Info("resolved %s of job %d", o.Object(), o.Job)
+	return os.RemoveAll(o.Object())
 }
 
 func openTestQueue(dir string) (*Queue, error) {

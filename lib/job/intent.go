@@ -48,6 +48,7 @@ func (in Intent) Object() string {
 type OpenIntent struct {
 	Job int
 	Intent
+	All []Intent // of the job, in order: what it had done before belongs to the same unfinished work
 }
 
 // String is how verify and the next job on the instance name it.
@@ -57,6 +58,32 @@ func (o OpenIntent) String() string {
 
 // hasOpen says whether a job has open intents.
 func (j *Job) hasOpen() bool { return slices.ContainsFunc(j.Intents, Intent.Open) }
+
+// unfinished is the kind of an intent that says that a job was cut off between two changes: none of them is in doubt, but what it
+// has made may belong to nobody.
+const unfinished = "leaves"
+
+// interrupt writes such an intent for a job that died while an opcode was changing instances, unless it has one open anyway.
+func (w *writer) interrupt() error {
+	op := slices.IndexFunc(w.job.Ops, func(op Op) bool { return op.Status == Running })
+	if op < 0 {
+		return nil
+	}
+	var last Intent
+	for _, in := range w.job.Intents {
+		if len(in.Instances) > 0 && in.Open() {
+			return nil
+		}
+		if len(in.Instances) > 0 && in.Op == op && in.Outcome == remote.Done.String() {
+			last = in
+		}
+	}
+	if last.N == 0 {
+		return nil
+	}
+	return w.record(event{Kind: evIntent, Intent: &Intent{N: w.job.Intents[len(w.job.Intents)-1].N + 1, Op: op, Time: w.stamp(),
+		Node: w.job.Owner.Host, Changes: unfinished + " " + w.job.Ops[op].OpID() + " unfinished", Instances: last.Instances}})
+}
 
 func (q *Queue) intentPath(id int) string { return q.path("intents/" + strconv.Itoa(id)) }
 
@@ -94,7 +121,7 @@ func (q *Queue) OpenIntents() ([]OpenIntent, error) {
 		}
 		for _, in := range j.Intents {
 			if in.Open() {
-				open = append(open, OpenIntent{id, in})
+				open = append(open, OpenIntent{id, in, j.Intents})
 			}
 		}
 	}

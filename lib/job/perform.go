@@ -23,7 +23,7 @@ func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, 
 	if err := r.begin(env.index); err != nil {
 		return nil, err
 	}
-	if err := r.resolve(ctx, env); err != nil {
+	if err := r.settleEarlier(ctx, env, work); err != nil {
 		return nil, err
 	}
 	if err := work.Check(ctx); err != nil {
@@ -93,6 +93,26 @@ func (r *runner) lock(ctx context.Context, env *Env, work Work) (err error) {
 	return fault.Exec("What had to be locked changed %d times while waiting for it, giving up", lockRounds)
 }
 
+// settleEarlier deals with open ends of earlier jobs. If that changed what this one has to lock (an instance is found on another node
+// than the configuration said), the locks are taken again.
+func (r *runner) settleEarlier(ctx context.Context, env *Env, work Work) error {
+	before := env.Config
+	if err := r.resolve(ctx, env); err != nil || env.Config == before {
+		return err
+	}
+	want, err := work.Locks(env.Config)
+	if err != nil || slices.Equal(normal(want), env.locks) {
+		return err
+	}
+	if err := r.queue.dropTicket(r.id); err != nil {
+		return err
+	}
+	if err := r.lock(ctx, env, work); err != nil {
+		return err
+	}
+	return r.resolve(ctx, env) // what others may have left meanwhile
+}
+
 // resolve deals with what earlier jobs on these instances left unknown, before anything else is done to them. Kinds that
 // nobody resolves stay on the list and are warned of.
 func (r *runner) resolve(ctx context.Context, env *Env) error {
@@ -112,7 +132,11 @@ func (r *runner) resolve(ctx context.Context, env *Env) error {
 			env.Warn("%s", o)
 			continue
 		}
-		if err := f(ctx, env, o); err != nil {
+		switch err := f(ctx, env, o); {
+		case errors.Is(err, ErrLater):
+			env.Warn("%s; %v", o, err)
+			continue
+		case err != nil:
 			return err
 		}
 		if err := r.queue.resolved(o, r.id); err != nil {

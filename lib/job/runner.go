@@ -22,6 +22,10 @@ import (
 // any more, or it is as the configuration says. The new job holds the locks of the instance.
 type Resolver func(ctx context.Context, env *Env, open OpenIntent) error
 
+// ErrLater is in the chain when a Resolver cannot do it now and the new job need not wait for it: the node is marked offline. The
+// intent stays open.
+var ErrLater = errors.New("this has to wait")
+
 // Runtime is what a runner needs to work.
 type Runtime struct {
 	Table     Table
