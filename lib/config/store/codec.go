@@ -92,7 +92,7 @@ func decode(name string, text []byte) (*config.Config, error) {
 	}
 	var f file
 	if err := toml.Unmarshal(text, &f); err != nil {
-		return nil, damagedTOML(name, err)
+		return nil, damagedTOML(name, text, err)
 	}
 	if err := checkEnd(name, text, &f); err != nil {
 		return nil, err

@@ -138,6 +138,7 @@ func TestDamageIsNamedWithFileAndLine(t *testing.T) {
 		says string
 	}{
 		"empty":            {"", 1, "line 1"},
+		"cut in a string":  {text[:strings.Index(text, "mac_prefix = 'aa:00:00'")+17], 1 + strings.Count(text[:strings.Index(text, "mac_prefix")], "\n"), "unterminated"},
 		"no header":        {"x = 1\n" + text, 1, `"format = …"`},
 		"epoch no number":  {strings.Replace(text, "epoch = 1", "epoch = one", 1), 1, "epoch"},
 		"broken TOML":      {strings.Replace(text, "mac_prefix = 'aa:00:00'", "mac_prefix = 'aa:00:00", 1), 1 + strings.Count(text[:strings.Index(text, "mac_prefix")], "\n"), "literal strings cannot have new lines"},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +32,7 @@ func damaged(file string, line int, err error) error {
 
 // damagedTOML says which line the decoder did not understand. It does not show the line: it may hold a secret, and what is
 // printed goes to a log that everybody can read.
-func damagedTOML(file string, err error) error {
+func damagedTOML(file string, text []byte, err error) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		err = &strict.Errors[0]
@@ -41,7 +42,15 @@ func damagedTOML(file string, err error) error {
 		return damaged(file, 1, err)
 	}
 	line, _ := d.Position()
+	if line == 1 { // where the header has been read: the decoder has no position for what is missing at the end
+		line = lines(text)
+	}
 	return damaged(file, line, errors.New(strings.TrimPrefix(d.Error(), "toml: ")))
+}
+
+// lines counts the lines of a text, a last one that is cut included.
+func lines(text []byte) int {
+	return max(1, len(bytes.SplitAfter(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))))
 }
 
 // NewerFormat is a config.toml that a newer program wrote.
