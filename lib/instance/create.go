@@ -272,3 +272,9 @@ func given(p map[string]any) map[string]any {
 	}
 	return maps.Clone(p)
 }
+
+// NewCreate is an operation with Ganeti's defaults.
+func NewCreate() Create {
+	return Create{Mode: "create", Start: true, NameCheck: true, IPCheck: true, ConflictsCheck: true, WaitForSync: true, Compress: "none",
+		Tags: []string{}, HelperStartup: 300, HelperShutdown: 7200, SourceShutdown: 120}
+}

@@ -61,24 +61,10 @@ func (w *create) setHV(cfg *config.Config) (err error) {
 	if err := config.CheckHV(w.Hypervisor, cfg.FilledHV(w.inst)); err != nil {
 		return err
 	}
-	if err := checkNotGlobal(w.Hypervisor, w.inst.HVParams); err != nil {
+	if err := checkNotGlobal(w.inst.HVParams); err != nil {
 		return err
 	}
 	return available(w.Hypervisor)
-}
-
-// checkNotGlobal refuses parameters that only the cluster can have.
-func checkNotGlobal(hypervisor string, hv config.Params) error {
-	var global []string
-	for _, p := range config.HVTable(hypervisor) {
-		if _, set := hv[p.Name]; set && p.ClusterOnly {
-			global = append(global, p.Name)
-		}
-	}
-	if global == nil {
-		return nil
-	}
-	return fault.Refuse(fault.WrongInput, "The following hypervisor parameters are global and cannot be customized at instance level, please modify them at cluster level: %s", strings.Join(global, ", "))
 }
 
 // newBE gives back-end parameters their types; auto takes the cluster's value of now.

@@ -1,0 +1,22 @@
+// Command gnt-instance manages virtual machines.
+package main
+
+import (
+	"gantry/lib/cli"
+	"gantry/lib/cluster"
+)
+
+var commands = cli.Commands{
+	"add":          add,
+	"add-tags":     cli.AddTags("instance", cluster.Adding(cluster.TagsOfInstance)),
+	"batch-create": batchCreate,
+	"console":      console,
+	"list":         list,
+	"list-fields":  listFields,
+	"list-tags":    cli.ListTags("instance", cluster.TagsOf(cluster.TagsOfInstance)),
+	"reinstall":    reinstall,
+	"remove":       remove,
+	"remove-tags":  cli.RemoveTags("instance", cluster.Removing(cluster.TagsOfInstance)),
+}
+
+func main() { cli.Main(commands, cli.Aliases{"show": "info", "start": "startup", "stop": "shutdown"}) }
