@@ -11,12 +11,19 @@ var commands = cli.Commands{
 	"add-tags":     cli.AddTags("instance", cluster.Adding(cluster.TagsOfInstance)),
 	"batch-create": batchCreate,
 	"console":      console,
+	"failover":     failover,
+	"info":         info,
 	"list":         list,
 	"list-fields":  listFields,
 	"list-tags":    cli.ListTags("instance", cluster.TagsOf(cluster.TagsOfInstance)),
+	"migrate":      migrate,
+	"modify":       modify,
+	"reboot":       reboot,
 	"reinstall":    reinstall,
 	"remove":       remove,
 	"remove-tags":  cli.RemoveTags("instance", cluster.Removing(cluster.TagsOfInstance)),
+	"shutdown":     shutdown,
+	"startup":      startup,
 }
 
 func main() { cli.Main(commands, cli.Aliases{"show": "info", "start": "startup", "stop": "shutdown"}) }

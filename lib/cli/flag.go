@@ -134,6 +134,17 @@ func (f *Flag) ListVar(p *[]string) {
 // ParamsVar takes key=value,…; a second use replaces the first. Nil means not given.
 func (f *Flag) ParamsVar(p *unit.Params) { keep(f, p, unit.ParseParams) }
 
+// OrderedParamsVar is ParamsVar for a command that prints the keys again in the order in which they came.
+func (f *Flag) OrderedParamsVar(p *unit.Params, keys *[]string) {
+	keep(f, p, func(option, s string) (unit.Params, error) {
+		for _, part := range unit.SplitList(s) {
+			key, _, _ := strings.Cut(part, "=")
+			*keys = append(*keys, strings.TrimPrefix(strings.TrimPrefix(key, "no_"), "-"))
+		}
+		return unit.ParseParams(option, s)
+	})
+}
+
 // IdentPtr takes ident:key=value,… .
 func (f *Flag) IdentPtr(p **unit.Ident) { keepPtr(f, p, unit.ParseIdent) }
 

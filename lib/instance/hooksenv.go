@@ -65,7 +65,6 @@ func addInstance(env map[string]string, cfg *config.Config, inst *config.Instanc
 		"INSTANCE_VCPUS":       unit.Str(be["vcpus"]),
 		"INSTANCE_HYPERVISOR":  inst.Hypervisor,
 		"INSTANCE_TAGS":        strings.Join(inst.Tags, " "),
-		"INSTANCE_NIC_COUNT":   strconv.Itoa(len(inst.NICs)),
 	})
 	for name, value := range be {
 		env["INSTANCE_BE_"+name] = unit.Str(value)
@@ -73,7 +72,12 @@ func addInstance(env map[string]string, cfg *config.Config, inst *config.Instanc
 	for name, value := range cfg.FilledHV(inst) {
 		env["INSTANCE_HV_"+name] = unit.Str(value)
 	}
-	for i, nic := range inst.NICs {
+	addNICs(env, cfg, inst.NICs)
+}
+
+func addNICs(env map[string]string, cfg *config.Config, nics []config.NIC) {
+	env["INSTANCE_NIC_COUNT"] = strconv.Itoa(len(nics))
+	for i, nic := range nics {
 		addNIC(env, cfg, "INSTANCE_NIC"+strconv.Itoa(i)+"_", nic)
 	}
 }

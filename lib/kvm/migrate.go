@@ -156,6 +156,24 @@ func failureText(p Progress) string {
 	return "hypervisor returned failure"
 }
 
+// Cancel ends a transfer and says how it ended: one that was quicker has completed.
+func Cancel(ctx context.Context, r remote.Runner, node, name string) (Progress, error) {
+	if err := change(ctx, r, node, name, "cancels the migration of", request{Execute: "migrate_cancel"}); err != nil {
+		return Progress{}, err
+	}
+	for {
+		p, err := Query(ctx, r, node, name)
+		if err != nil || !p.Active() && p.Status != "cancelling" {
+			return p, err
+		}
+		select {
+		case <-ctx.Done():
+			return p, ctx.Err()
+		case <-time.After(queryEvery):
+		}
+	}
+}
+
 // FinishTarget writes the runtime file of a guest that has arrived and ends what only the migration needed.
 func FinishTarget(ctx context.Context, r remote.Runner, node, name string, runtimeFile []byte, capabilities string) error {
 	if err := WriteRuntime(ctx, r, node, name, runtimeFile); err != nil {

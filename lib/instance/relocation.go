@@ -1,0 +1,161 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+	"gantry/lib/job"
+)
+
+// relocation is what failover and migrate share: they make another node that can reach the disks the primary one.
+type relocation struct {
+	onOne
+	node, allocator string // as given
+	ignorePolicy    bool
+
+	source, target *config.Node
+}
+
+// Locks are the instance and the two nodes, or all nodes as long as the target is not known. A source that is marked offline is
+// not locked: a job that hangs on it must not hold up the rescue of its instances.
+func (o *relocation) Locks(cfg *config.Config) ([]job.Lock, error) {
+	locks, err := o.onOne.Locks(cfg)
+	if err != nil {
+		return nil, err
+	}
+	inst, _ := find(cfg, o.name)
+	nodes := []string{job.All}
+	if o.node != "" {
+		target, err := findNode(cfg, o.node)
+		if err != nil {
+			return nil, err
+		}
+		nodes = []string{target.UUID}
+		if source := cfg.Node(inst.PrimaryNode); !source.Offline && source != target {
+			nodes = append(nodes, source.UUID)
+		}
+	}
+	for _, level := range []job.Level{job.LevelNode, job.LevelNodeRes} {
+		for _, uuid := range nodes {
+			locks = append(locks, job.Lock{Level: level, Name: uuid})
+		}
+	}
+	return locks, nil
+}
+
+// chooseTarget finds the node to go to, by name or by an allocator. what is the plural of what is done.
+func (o *relocation) chooseTarget(ctx context.Context, what string) error {
+	cfg := o.env.Config
+	o.source = o.primary()
+	if bound := boundDisks(cfg, o.inst); bound != "" {
+		return fault.Refuse(fault.WrongState, "Instance's disk layout '%s' does not allow %s", bound, what)
+	}
+	if err := disk.Supported(cfg.DiskTemplate(o.inst)); err != nil {
+		return err
+	}
+	if err := o.askAllocator(ctx); err != nil {
+		return err
+	}
+	if o.target == nil {
+		return fault.Refuse(fault.NotFound, "Node '%s' not known", o.node)
+	}
+	if err := o.checkPolicy(cfg); err != nil {
+		return err
+	}
+	if o.target == o.source {
+		return fault.Refuse(fault.WrongState, "Cannot migrate instance %s to its primary (%s)", o.inst.Name, o.source.Name)
+	}
+	if o.target.Offline {
+		return fault.Refuse(fault.Environment, "Can't get data from node %s: Node is marked offline", o.target.Name)
+	}
+	return nil
+}
+
+// boundDisks names the types of disks that can only be used on the primary node.
+func boundDisks(cfg *config.Config, inst *config.Instance) string {
+	var types []string
+	for _, d := range cfg.InstanceDisks(inst) {
+		if !disk.Mirrored(d.DevType) && !slices.Contains(types, d.DevType) {
+			types = append(types, d.DevType)
+		}
+	}
+	return strings.Join(types, ", ")
+}
+
+// askAllocator sets the target: the named node, or the one that an allocator chooses.
+func (o *relocation) askAllocator(ctx context.Context) error {
+	cfg := o.env.Config
+	switch {
+	case o.node != "" && o.allocator != "":
+		return fault.Refuse(fault.WrongInput, "Do not specify both, iallocator and node")
+	case o.node != "":
+		o.target = cfg.MatchNode(o.node)
+		return nil
+	case o.allocator == "" || o.allocator == ".":
+		if o.allocator = cfg.Cluster.DefaultIAllocator; o.allocator == "" {
+			return fault.Refuse(fault.WrongInput, "No iallocator or node given and no cluster-wide default iallocator found; "+
+				"please specify either an iallocator or a node, or set a cluster-wide default iallocator")
+		}
+	}
+	name, err := relocateBy(ctx, o.env, o.allocator, o.inst)
+	o.target = cfg.NodeByName(name)
+	return err
+}
+
+// checkPolicy looks whether the instance fits into the target's group, if that is another one.
+func (o *relocation) checkPolicy(cfg *config.Config) error {
+	if o.target.Group == o.source.Group {
+		return nil
+	}
+	found := cfg.InstancePolicy(cfg.Group(o.target.Group)).Violations(cfg.Sizing(o.inst))
+	if len(found) == 0 {
+		return nil
+	}
+	words := fmt.Sprintf("Instance does not meet target node group's (%s) instance policy: %s", o.target.Group, strings.Join(found, ", "))
+	if o.ignorePolicy {
+		o.env.Warn("%s", words)
+		return nil
+	}
+	return fault.Refuse(fault.WrongInput, "%s", words)
+}
+
+// checkTarget makes sure that the target has what the guest needs, and does not run one of that name already.
+func (o *relocation) checkTarget(ctx context.Context) error {
+	if err := checkBridges(ctx, o.env.Nodes, o.env.Config, o.inst.NICs, o.target.Name); err != nil {
+		return err
+	}
+	if o.target.Drained {
+		return fault.Refuse(fault.WrongState, "Can't use drained node %s", o.target.Name)
+	}
+	s, err := stateOf(ctx, o.env.Nodes, o.inst, o.target.Name)
+	if err != nil {
+		return fault.Refuse(fault.Environment, "Can't get data from node %s: %v", o.target.Name, err)
+	}
+	if s.Running {
+		return fault.Refuse(fault.WrongState, "Instance %s runs on node %s already; run 'gnt-instance migrate --cleanup -n %s %s' first",
+			o.inst.Name, o.target.Name, o.target.Name, o.inst.Name)
+	}
+	return nil
+}
+
+// hooksEnv tells the scripts where the instance comes from and where it goes. After the move both are the target.
+func (o *relocation) hooksEnv(more map[string]string) map[string]string {
+	cfg := o.env.Config
+	env := hooksEnv(cfg, cfg.Instance(o.inst.UUID))
+	for name, value := range more {
+		env[name] = value
+	}
+	env["OLD_PRIMARY"], env["NEW_PRIMARY"] = cfg.NodeName(cfg.Instance(o.inst.UUID).PrimaryNode), o.target.Name
+	env["OLD_SECONDARY"], env["NEW_SECONDARY"] = "", ""
+	return env
+}
+
+// relocateBy asks an allocator for the node to go to.
+func relocateBy(context.Context, *job.Env, string, *config.Instance) (string, error) {
+	return "", fault.Refuse(fault.Environment, "Allocators cannot be asked by this version, name a node")
+}

@@ -1,0 +1,190 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gantry/lib/bridge"
+	"gantry/lib/config"
+	"gantry/lib/fake"
+	"gantry/lib/fault"
+	"gantry/lib/job"
+	"gantry/lib/kvm"
+	"gantry/lib/nodefacts"
+	"gantry/lib/remote"
+)
+
+// travel is a guest on its way from one node to another, as its hypervisor sees it. Its one rule: whoever may run the guest is
+// ended for certain before the other one is told to go on.
+type travel struct {
+	env            *job.Env
+	inst           *config.Instance
+	source, target *config.Node
+	hv             config.Params
+	memory         int64 // of a fake guest
+
+	runtime  kvm.Runtime // what the guest was started with
+	file     []byte
+	emulator kvm.Emulator // of the target
+	taps     []string     // on the target
+}
+
+func (w *migrate) travel() *travel {
+	return &travel{env: w.env, inst: w.inst, source: w.source, target: w.target, hv: w.env.Config.FilledHV(w.inst), memory: w.memory}
+}
+
+func (t *travel) fake() bool { return t.inst.Hypervisor == config.HVFake }
+
+func (t *travel) capabilities() string { return t.hv.String("migration_caps") }
+
+// versions of the hypervisor on both nodes; "" where it has none.
+func (t *travel) versions(ctx context.Context) (from, to string, err error) {
+	if t.fake() {
+		return "", "", nil
+	}
+	nodes := []string{t.source.Name, t.target.Name}
+	replies := remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (nodefacts.Facts, error) {
+		return nodefacts.Get(ctx, t.env.Nodes, node, nodefacts.Options{KVM: t.hv.String("kvm_path")})
+	})
+	return replies[0].Value.KVMVersion, replies[1].Value.KVMVersion, errors.Join(replies[0].Err, replies[1].Err)
+}
+
+// read reads what the guest was started with.
+func (t *travel) read(ctx context.Context) (err error) {
+	if t.fake() {
+		return nil
+	}
+	t.runtime, t.file, err = kvm.ReadRuntime(ctx, t.env.Nodes, t.source.Name, t.inst.Name)
+	return err
+}
+
+// accept starts a guest on the target that waits for the memory of the other. When that fails for certain nothing is left of it.
+func (t *travel) accept(ctx context.Context) (err error) {
+	r, node := t.env.Nodes, t.target.Name
+	if t.fake() {
+		return fake.Accept(ctx, r, node, t.inst.Name)
+	}
+	if t.emulator, err = kvm.ProbeEmulator(ctx, r, node, t.runtime.HV.String("kvm_path"), kvm.ImageURLs(t.runtime.HV)...); err != nil {
+		return err
+	}
+	launch := launchOf(t.env.Config, kvm.GuestOf(t.env.Config, t.inst))
+	launch.Incoming = t.address()
+	if launch.Taps, err = runtimeTaps(ctx, r, t.env.Config, t.inst, node, t.runtime, true); err == nil {
+		t.taps = launch.Taps
+		err = kvm.Accept(ctx, r, node, t.runtime, launch, t.emulator, kvm.PoolOf(t.env.Config.Cluster.UIDPool), t.capabilities())
+	}
+	if err == nil || isUnknown(err) {
+		return err
+	}
+	return errors.Join(err, killGuest(context.WithoutCancel(ctx), r, t.inst, node))
+}
+
+// address is where the target listens.
+func (t *travel) address() string {
+	return kvm.IncomingAt(t.target.SecondaryIP, t.hv.Int("migration_port"))
+}
+
+// send makes the source begin. If it is not known whether it has, its own word decides.
+func (t *travel) send(ctx context.Context, live bool) error {
+	if t.fake() {
+		return nil
+	}
+	err := kvm.Migrate(ctx, t.env.Nodes, t.source.Name, t.inst.Name, t.address(), t.hv, live, t.emulator)
+	if !isUnknown(err) {
+		return err
+	}
+	p, asked := kvm.Query(context.WithoutCancel(ctx), t.env.Nodes, t.source.Name, t.inst.Name)
+	if asked != nil || p.Status == "" {
+		return err
+	}
+	return t.env.Settle(t.source.Name, "starts the migration of instance "+t.inst.Name, remote.Done)
+}
+
+// Between two questions that nobody answers, and how long this may go on: networks have hiccups, and the transfer goes on meanwhile.
+var (
+	askAgain = 5 * time.Second
+	askLimit = 2 * time.Minute
+)
+
+// follow waits until the target has everything. A failure that the source itself reports is certain; a source that cannot be asked
+// is not.
+func (t *travel) follow(ctx context.Context, say func(string)) error {
+	if t.fake() {
+		say("* starting memory transfer")
+		say("* memory transfer complete")
+		return nil
+	}
+	begun := false
+	once := func(line string) {
+		if line == "* starting memory transfer" && begun {
+			return
+		}
+		begun = true
+		say(line)
+	}
+	for silent := time.Duration(0); ; silent += askAgain {
+		err := kvm.Transfer(ctx, t.env.Nodes, t.source.Name, t.inst.Name, t.capabilities(), once)
+		var unreachable *remote.Error
+		if err == nil || ctx.Err() == nil && !errors.As(err, &unreachable) {
+			return err
+		}
+		if ctx.Err() != nil || silent >= askLimit {
+			return errors.Join(err, job.ErrUnknown)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+// giveUp ends the target's side of a migration that did not succeed, and then makes the source go on.
+func (t *travel) giveUp(ctx context.Context) error {
+	r := t.env.Nodes
+	if t.fake() {
+		return fake.Kill(ctx, r, t.target.Name, t.inst.Name)
+	}
+	p, err := kvm.Cancel(ctx, r, t.source.Name, t.inst.Name)
+	if err != nil {
+		return err
+	}
+	if p.Status == "completed" {
+		return fault.Exec("the guest has arrived on node %s after all (%w)", t.target.Name, job.ErrUnknown)
+	}
+	if err := killGuest(ctx, r, t.inst, t.target.Name); err != nil {
+		return err
+	}
+	return kvm.Abort(ctx, r, t.source.Name, t.inst.Name, t.capabilities())
+}
+
+// endSource removes what the guest has left behind on the source.
+func (t *travel) endSource(ctx context.Context) error {
+	return killGuest(ctx, t.env.Nodes, t.inst, t.source.Name)
+}
+
+// finishTarget gives the guest its place on the target: it runs there by itself already.
+func (t *travel) finishTarget(ctx context.Context) error {
+	r, node := t.env.Nodes, t.target.Name
+	if t.fake() {
+		be := t.env.Config.FilledBE(t.inst)
+		return fake.FinishTarget(ctx, r, node, t.inst.Name, t.memory, be.Int("vcpus"))
+	}
+	for i, nic := range runtimeNICs(t.env.Config, t.inst, t.runtime) {
+		if nic.NICParams.String("mode") != config.NICRouted || i >= len(t.taps) {
+			continue
+		}
+		if err := bridge.Configure(ctx, r, node, nic, t.taps[i]); err != nil {
+			return err
+		}
+	}
+	return kvm.FinishTarget(ctx, r, node, t.inst.Name, t.file, t.capabilities())
+}
+
+// balloonGuest changes the memory of a running guest.
+func balloonGuest(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, mib int64) error {
+	if inst.Hypervisor == config.HVFake {
+		return fake.Balloon(ctx, r, node, inst.Name, mib, cfg.FilledBE(inst).Int("vcpus"))
+	}
+	return kvm.Balloon(ctx, r, node, inst.Name, mib)
+}
