@@ -25,6 +25,9 @@ func command(c *cli.Command) {
 		if err != nil {
 			return err
 		}
+		if err := env.Fenced(ctx); err != nil {
+			return err
+		}
 		pool, err := env.Nodes()
 		if err != nil {
 			return err
@@ -44,9 +47,10 @@ func command(c *cli.Command) {
 	})
 }
 
-// asTyped is what the user typed, for the node's own shell, as over ssh: with bash where there is one, in root's home, without limit.
+// asTyped is what the user typed, for the node's own shell, as over ssh: with bash where there is one, in root's home, with root's
+// usual umask, without limit.
 func asTyped(line string) remote.Cmd {
-	c := remote.Command("bash", "-c", line)
+	c := remote.Command("bash", "-c", "umask 022; "+line)
 	c.Dir = "/root"
 	c.Limit = remote.NoLimit
 	c.Changes = "run a command of the operator"
@@ -65,7 +69,7 @@ func show(env *cli.Env, node string, result remote.Result, broken *remote.Error,
 		}
 	} else {
 		env.Println("node: %s", node)
-		env.Println("%s", strings.TrimSuffix(output, "\n"))
+		env.Println("%s", output) // as it came: an empty line follows it
 	}
 	status := result.Status
 	if broken != nil && status == 0 {

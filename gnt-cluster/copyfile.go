@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 
 	"gantry/lib/cli"
 	"gantry/lib/fault"
@@ -19,16 +20,20 @@ func copyfile(c *cli.Command) {
 	c.One("file", &path)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return fault.Refuse(fault.WrongInput, "No such filename '%s'", path)
 		}
-		data, err := os.ReadFile(path)
+		data, unreadable := os.ReadFile(path) // a directory
+		cfg, nodes, err := chosen(env, names, group)
 		if err != nil {
 			return err
 		}
-		cfg, nodes, err := chosen(env, names, group)
-		if err != nil {
+		if err := env.Fenced(ctx); err != nil {
 			return err
 		}
 		pool, err := env.Nodes()
@@ -42,10 +47,13 @@ func copyfile(c *cli.Command) {
 			}
 		}
 		for _, r := range remote.Each(ctx, others, 0, func(ctx context.Context, node string) (struct{}, error) {
+			if unreadable != nil {
+				return struct{}{}, unreadable
+			}
 			return struct{}{}, pool.Put(ctx, node, path, data, info.Mode().Perm())
 		}) {
 			if r.Err != nil {
-				env.Warn("Copy of file %s to node %s failed: %v", path, r.Node, r.Err)
+				env.Warn("Copy of file %s to node %s:%d failed\n%v", path, r.Node, cfg.FilledND(cfg.NodeByName(r.Node)).Int("ssh_port"), r.Err)
 			}
 		}
 		return nil

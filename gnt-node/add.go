@@ -43,6 +43,9 @@ func add(c *cli.Command) {
 		if err != nil {
 			return err
 		}
+		if err := env.Fenced(ctx); err != nil {
+			return err
+		}
 		nodes, err := env.NodesAccepting(!keyCheck)
 		if err != nil {
 			return err

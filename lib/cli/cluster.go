@@ -259,6 +259,19 @@ func (env *Env) otherCandidates() ([]string, error) {
 	return names, nil
 }
 
+// Fenced fails when another master has taken over. Commands that change something on nodes without a job ask it first.
+func (env *Env) Fenced(ctx context.Context) error {
+	s, err := env.Store()
+	if err != nil {
+		return err
+	}
+	nodes, err := env.Nodes()
+	if err != nil {
+		return err
+	}
+	return s.Fence(ctx, nodes, store.Look)
+}
+
 // Alone refuses to change anything while Ganeti itself is in charge of this
 // machine: two control planes would undo each other's work.
 func (env *Env) Alone() error {
