@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -227,4 +228,28 @@ func (p IPolicy) CheckTemplates(enabled []string) error {
 		return fault.Refuse(fault.WrongInput, "The following disk templates are allowed by the ipolicy, but not enabled on the cluster: %s", strings.Join(off, ", "))
 	}
 	return nil
+}
+
+// Options writes the specifications as the options that would set them, the standard one only if it is a cluster's.
+func (p IPolicy) Options(cluster bool) string {
+	var out strings.Builder
+	if cluster && p.Std != nil {
+		out.WriteString(" --ipolicy-std-specs " + p.Std.option())
+	}
+	for i, m := range p.MinMax {
+		separator := "//"
+		if i == 0 {
+			separator = " --ipolicy-bounds-specs "
+		}
+		out.WriteString(separator + "min:" + m.Min.option() + "/max:" + m.Max.option())
+	}
+	return out.String()
+}
+
+func (s ISpec) option() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		parts = append(parts, fmt.Sprintf("%s=%d", name, s[name]))
+	}
+	return strings.Join(parts, ",")
 }

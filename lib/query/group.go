@@ -27,7 +27,7 @@ func GroupRows(cfg *config.Config) []*GroupRow {
 
 // Groups is the resource of gnt-group list.
 func Groups() *Resource[*GroupRow] {
-	r := &Resource[*GroupRow]{Noun: "Group", NameField: "name"}
+	r := &Resource[*GroupRow]{Noun: "NodeGroup", NameField: "name"}
 	r.Fields = append(r.Fields, groupFields...)
 	for _, p := range config.NDParams {
 		r.Fields = append(r.Fields, Field[*GroupRow]{Name: "ndp/" + p.Name, Title: paramTitle("ndp", p), Kind: paramKind(p.Type), Doc: paramDoc(p.Name, "node"),
@@ -100,10 +100,12 @@ func policy(p config.IPolicy) map[string]any {
 	return out
 }
 
+// diskParams are those of the cluster, but where the group has some of its own for a template: Ganeti then shows only these,
+// although the cluster's hold beside them.
 func (r *GroupRow) diskParams() map[string]any {
-	out := map[string]any{}
-	for template := range r.Config.Cluster.DiskParams {
-		out[template] = plain(r.Config.FilledDisk(template, r.Group))
+	out := nested(r.Config.Cluster.DiskParams)
+	for template, own := range r.Group.DiskParams {
+		out[template] = plain(own)
 	}
 	return out
 }

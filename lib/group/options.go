@@ -1,0 +1,97 @@
+package group
+
+import (
+	"slices"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/fault"
+	"gantry/lib/unit"
+)
+
+// Options are what can be said of a group, as it was typed. nil is not given.
+type Options struct {
+	AllocPolicy *string
+	NDParams    unit.Params
+	DiskParams  []unit.Ident
+	HVState     []unit.Ident
+	DiskState   []unit.Ident
+	Policy      config.PolicyOptions
+}
+
+// Settings are the attributes that making a group and changing it have in common. Parameters get their types in the job.
+type Settings struct {
+	AllocPolicy string                               `json:"alloc_policy,omitempty"`
+	NDParams    map[string]any                       `json:"ndparams,omitempty"`
+	DiskParams  map[string]map[string]any            `json:"diskparams"`
+	HVState     map[string]map[string]any            `json:"hv_state"`
+	DiskState   map[string]map[string]map[string]any `json:"disk_state"`
+}
+
+// allocPolicies say whether new instances are put into a group.
+var allocPolicies = []string{"preferred", "last_resort", "unallocable"}
+
+// Add reads the options as the operation that makes a group.
+func (o Options) Add(name string) (op Add, err error) {
+	op.Name = name
+	if op.IPolicy, err = o.Policy.Policy(); err != nil {
+		return op, err
+	}
+	if name == "" {
+		return op, fault.Say("A node group needs a name")
+	}
+	op.Settings, err = o.settings()
+	return op, err
+}
+
+// Modify reads the options as the operation that changes a group.
+func (o Options) Modify(name string) (op Modify, err error) {
+	op.Name = name
+	if op.IPolicy, err = o.Policy.Change(); err != nil {
+		return op, err
+	}
+	op.Settings, err = o.settings()
+	return op, err
+}
+
+// settings refuses words that cannot stand in a job.
+func (o Options) settings() (s Settings, err error) {
+	s = Settings{NDParams: o.NDParams, DiskParams: byName(o.DiskParams), HVState: byName(o.HVState)}
+	if o.AllocPolicy != nil {
+		s.AllocPolicy = *o.AllocPolicy
+		if !slices.Contains(allocPolicies, s.AllocPolicy) {
+			return s, fault.Say("There is no allocation policy '" + s.AllocPolicy + "', only " + strings.Join(allocPolicies, ", "))
+		}
+	}
+	for template := range s.DiskParams {
+		if !slices.Contains(config.DiskTemplates, template) {
+			return s, fault.Say("There is no disk template '" + template + "'")
+		}
+	}
+	s.DiskState, err = diskState(o.DiskState)
+	return s, err
+}
+
+func byName(options []unit.Ident) map[string]map[string]any {
+	all := map[string]map[string]any{}
+	for _, o := range options {
+		all[o.Name] = o.Params
+	}
+	return all
+}
+
+// diskState reads "plain/xenvg:disk_reserved=10".
+func diskState(options []unit.Ident) (map[string]map[string]map[string]any, error) {
+	all := map[string]map[string]map[string]any{}
+	for _, o := range options {
+		kind, name, two := strings.Cut(o.Name, "/")
+		if !two {
+			return nil, fault.Say("The disk state '" + o.Name + "' is not of the form template/name")
+		}
+		if all[kind] == nil {
+			all[kind] = map[string]map[string]any{}
+		}
+		all[kind][name] = o.Params
+	}
+	return all, nil
+}
