@@ -4,6 +4,8 @@ package ops
 import (
 	"gantry/lib/cluster"
 	"gantry/lib/cluster/verify"
+	"gantry/lib/group"
+	"gantry/lib/instance"
 	"gantry/lib/job"
 	"gantry/lib/network"
 	"gantry/lib/node"
@@ -13,15 +15,37 @@ import (
 func Table() job.Table {
 	table := job.Table{}
 	for _, make := range []func() job.Operation{
+		func() job.Operation { return &cluster.ActivateMasterIP{} },
 		func() job.Operation { return &cluster.AddTags{} },
+		func() job.Operation { return &cluster.DeactivateMasterIP{} },
 		func() job.Operation { return &cluster.Delay{} },
+		func() job.Operation { return &cluster.Destroy{} },
 		func() job.Operation { return &cluster.Modify{} },
 		func() job.Operation { return &cluster.PostInit{} },
+		func() job.Operation { return &cluster.RedistConf{} },
 		func() job.Operation { return &cluster.RemoveTags{} },
+		func() job.Operation { return &cluster.Rename{} },
 
 		func() job.Operation { return &verify.Cluster{} },
 		func() job.Operation { return &verify.Config{} },
 		func() job.Operation { return &verify.Group{} },
+
+		func() job.Operation { return &instance.Create{} },
+		func() job.Operation { return &instance.Failover{} },
+		func() job.Operation { return &instance.Migrate{} },
+		func() job.Operation { return &instance.Modify{} },
+		func() job.Operation { return &instance.MultiAlloc{} },
+		func() job.Operation { return &instance.Reboot{} },
+		func() job.Operation { return &instance.Reinstall{} },
+		func() job.Operation { return &instance.Remove{} },
+		func() job.Operation { return &instance.Shutdown{} },
+		func() job.Operation { return &instance.Startup{} },
+
+		func() job.Operation { return &group.Add{} },
+		func() job.Operation { return &group.AssignNodes{} },
+		func() job.Operation { return &group.Modify{} },
+		func() job.Operation { return &group.Remove{} },
+		func() job.Operation { return &group.Rename{} },
 
 		func() job.Operation { return &network.Add{} },
 		func() job.Operation { return &network.Connect{} },
