@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gantry/lib/cli"
+	"gantry/lib/instance"
 	"gantry/lib/job"
 	"gantry/lib/ops"
 )
@@ -37,5 +38,5 @@ func runtime(env *cli.Env) (job.Runtime, error) {
 		return job.Runtime{}, err
 	}
 	nodes, err := env.Nodes()
-	return job.Runtime{Table: ops.Table(), Nodes: nodes, Store: job.Configuration{Store: s, Nodes: nodes}}, err
+	return job.Runtime{Table: ops.Table(), Nodes: nodes, Store: job.Configuration{Store: s, Nodes: nodes}, Resolvers: instance.Resolvers()}, err
 }

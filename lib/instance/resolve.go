@@ -1,0 +1,312 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gantry/lib/bridge"
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+	"gantry/lib/filedisk"
+	"gantry/lib/job"
+	"gantry/lib/kvm"
+	"gantry/lib/lvm"
+	"gantry/lib/remote"
+)
+
+// Resolvers put in order what a job that died, or did not learn what became of a command, has left of an instance. They go by the
+// first word of what it was about to change. All of them look at the whole of what that job has done to the instance: the configuration says
+// what is to be, the nodes say what is, and nothing is ended or removed before they have.
+func Resolvers() map[string]job.Resolver {
+	all := map[string]job.Resolver{}
+	for _, kind := range []string{
+		"adds", "brings", "cancels", "changes", "cleans", "creates", "grows", "leaves", "links", "pauses", "pins", "records", "removes",
+		"renames", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "unlinks", "wipes", "work", "write", "writes",
+	} {
+		all[kind] = resolveOpen
+	}
+	return all
+}
+
+// remains is what one job has left of the instances it had locked.
+type remains struct {
+	env  *job.Env
+	open job.OpenIntent
+	done []job.Intent // what it did, or may have done, to them
+}
+
+// resolveOpen deals with one open intent, and on the way with everything else that its job has left.
+func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
+	env.Info("Looking what became of \"%s\" on node %s, at which job %d ended", open.Changes, open.Node, open.Job)
+	x := &remains{env: env, open: open}
+	for _, in := range open.All {
+		if in.Op == open.Op && in.Outcome != remote.Failed.String() && slices.ContainsFunc(in.Instances, x.concerns) {
+			x.done = append(x.done, in)
+		}
+	}
+	later := x.offline()
+	for _, step := range []func(context.Context) error{x.endWork, x.moveBack, x.removeStrays, x.guests} {
+		if err := step(ctx); err != nil {
+			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
+		}
+	}
+	return later
+}
+
+func (x *remains) concerns(name string) bool { return slices.Contains(x.open.Instances, name) }
+
+// on says whether a node can be asked: it is in the cluster and not offline.
+func (x *remains) on(node string) bool {
+	n := x.env.Config.NodeByName(node)
+	return n != nil && !n.Offline
+}
+
+// offline is that something may be left on a node that nobody can look at.
+func (x *remains) offline() error {
+	for _, in := range x.done {
+		if n := x.env.Config.NodeByName(in.Node); n != nil && n.Offline {
+			return fmt.Errorf("node %s is marked offline: %w", n.Name, job.ErrLater)
+		}
+	}
+	return nil
+}
+
+// endWork ends work that was started detached and may still run: an OS script, writing to disks that are about to change.
+func (x *remains) endWork(ctx context.Context) error {
+	for _, in := range x.done {
+		if in.Work == "" || !x.on(in.Node) {
+			continue
+		}
+		err := x.env.Nodes.Stop(ctx, in.Node, in.Work)
+		if errors.Is(err, remote.ErrNoWork) {
+			continue
+		}
+		if err == nil {
+			err = x.env.Nodes.Forget(ctx, in.Node, in.Work)
+		}
+		if err != nil && !errors.Is(err, remote.ErrNoWork) {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveBack gives directories the name by which the configuration knows them.
+func (x *remains) moveBack(ctx context.Context) error {
+	for _, in := range x.done {
+		from, to, isMove := strings.Cut(strings.TrimPrefix(in.Changes, "renames directory "), " to ")
+		if !strings.HasPrefix(in.Changes, "renames directory ") || !isMove || !x.on(in.Node) {
+			continue
+		}
+		switch {
+		case x.usedBelow(from) && !x.usedBelow(to):
+			from, to = to, from
+		case !x.usedBelow(to):
+			continue
+		}
+		if err := filedisk.RenameDir(ctx, x.env.Nodes, in.Node, from, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *remains) usedBelow(dir string) bool {
+	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return strings.HasPrefix(disk.Device(d), dir+"/") })
+}
+
+func (x *remains) used(device string) bool {
+	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return disk.Device(d) == device })
+}
+
+// removeStrays removes what the job has made and the configuration does not name. Names of new files and volumes are made up of
+// fresh UUIDs and made exclusively, so that nobody else's can be meant; a directory goes only when it is empty.
+func (x *remains) removeStrays(ctx context.Context) error {
+	for _, in := range slices.Backward(x.done) {
+		if !x.on(in.Node) {
+			continue
+		}
+		var err error
+		what, object, _ := strings.Cut(in.Object(), " ")
+		switch in.Kind() + " " + what {
+		case "creates file":
+			if !x.used(object) {
+				err = filedisk.Remove(ctx, x.env.Nodes, in.Node, object)
+			}
+		case "creates directory", "removes directory":
+			if !x.usedBelow(object) {
+				err = x.removeEmpty(ctx, in.Node, object)
+			}
+		case "creates volume":
+			err = x.removeVolume(ctx, in.Node, object)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeEmpty removes a directory in which there is nothing.
+func (x *remains) removeEmpty(ctx context.Context, node, dir string) error {
+	c := remote.Script(`[ -d "$1" ] && [ -z "$(ls -A -- "$1")" ]`, dir)
+	c.OK = []int{1}
+	empty, err := x.env.Nodes.Run(ctx, node, c)
+	if err != nil || empty.Status != 0 {
+		return err
+	}
+	return filedisk.RemoveDir(ctx, x.env.Nodes, node, dir)
+}
+
+func (x *remains) removeVolume(ctx context.Context, node, object string) error {
+	vg, name, _ := strings.Cut(object, "/")
+	v := lvm.Volume{VG: vg, Name: name}
+	if x.used(v.Device()) {
+		return nil
+	}
+	c := remote.Command("test", "-e", v.Device())
+	c.OK = []int{1}
+	if there, err := x.env.Nodes.Run(ctx, node, c); err != nil || there.Status != 0 {
+		return err
+	}
+	return lvm.Remove(ctx, x.env.Nodes, node, v)
+}
+
+// guests puts the guests of the instances in order.
+func (x *remains) guests(ctx context.Context) error {
+	for _, name := range x.open.Instances {
+		inst := x.env.Config.InstanceByName(name)
+		if inst == nil {
+			continue // never recorded: it was not started either
+		}
+		g := &guestRemains{onOne: onOne{env: x.env, name: name, inst: inst}}
+		for _, in := range x.done {
+			if x.on(in.Node) && slices.Contains(in.Instances, name) && !slices.Contains(g.nodes, in.Node) {
+				g.nodes = append(g.nodes, in.Node)
+			}
+		}
+		if err := g.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guestRemains is one instance whose guest may be half started, half stopped or half moved.
+type guestRemains struct {
+	onOne
+	nodes []string // where the job did something
+	found map[string]state
+}
+
+// settle makes the guest run on one node at most, and the configuration say which.
+func (g *guestRemains) settle(ctx context.Context) error {
+	primary := g.primary()
+	if !primary.Offline && !slices.Contains(g.nodes, primary.Name) {
+		g.nodes = append(g.nodes, primary.Name)
+	}
+	if err := g.look(ctx); err != nil {
+		return err
+	}
+	if err := g.endUnborn(ctx); err != nil {
+		return err
+	}
+	for _, node := range g.nodes {
+		if s := g.found[node]; s.Running && node != primary.Name {
+			return g.followGuest(ctx, node)
+		}
+	}
+	return g.clean(ctx)
+}
+
+// look asks all those nodes. One that does not answer may run the guest, so nothing is done then.
+func (g *guestRemains) look(ctx context.Context) error {
+	g.found = map[string]state{}
+	for _, reply := range remote.Each(ctx, g.nodes, 0, func(ctx context.Context, node string) (state, error) {
+		return stateOf(ctx, g.env.Nodes, g.inst, node)
+	}) {
+		if reply.Err != nil {
+			return fault.Exec("Cannot tell whether instance %s runs on node %s (if that node is off, mark it offline): %w", g.inst.Name, reply.Node, reply.Err)
+		}
+		g.found[reply.Node] = reply.Value
+	}
+	return nil
+}
+
+// unborn is what qemu calls a guest that was started paused and has never run.
+const unborn = "prelaunch"
+
+// endUnborn ends guests that have never run: nothing of them can be lost, and whoever starts the instance begins anew. A guest that is
+// alone and waits for another's memory has none, and one that is alone and has given its memory away must never go on: the other has run
+// since, and its disks have changed.
+func (g *guestRemains) endUnborn(ctx context.Context) error {
+	alone := 0
+	for _, s := range g.found {
+		if s.Running {
+			alone++
+		}
+	}
+	for node, s := range g.found {
+		if !s.Running || s.Status != unborn && (s.Status != waiting && s.Status != left || alone > 1) {
+			continue
+		}
+		g.env.Info("Ending what is left of the guest of instance %s on node %s (%s)", g.inst.Name, node, s.Status)
+		if err := killGuest(ctx, g.env.Nodes, g.inst, node); err != nil {
+			return err
+		}
+		g.found[node] = state{}
+	}
+	return nil
+}
+
+// followGuest ends a migration that was cut off, as --cleanup does.
+func (g *guestRemains) followGuest(ctx context.Context, node string) error {
+	m := &migrate{Migrate: Migrate{Name: g.name, Cleanup: true}}
+	m.relocation = relocation{onOne: g.onOne, source: g.primary(), target: g.env.Config.NodeByName(node)}
+	if m.source.Offline {
+		return fault.Exec("Instance %s runs on node %s, and its primary node %s is marked offline; run 'gnt-instance failover' with node %s as its target",
+			g.inst.Name, node, m.source.Name, node)
+	}
+	return m.cleanUp(ctx)
+}
+
+// clean removes what guests have left on nodes where none is, and lets one go on whose migration led nowhere.
+func (g *guestRemains) clean(ctx context.Context) error {
+	primary := g.primary().Name
+	for _, node := range g.nodes {
+		if g.found[node].Running {
+			if err := g.goOn(ctx, node); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := g.cleanNode(ctx, node, node != primary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *guestRemains) cleanNode(ctx context.Context, node string, foreign bool) error {
+	if g.inst.Hypervisor == config.HVKVM {
+		if err := errors.Join(kvm.CleanUp(ctx, g.env.Nodes, node, g.inst.Name), bridge.Down(ctx, g.env.Nodes, node, g.inst.Name)); err != nil {
+			return err
+		}
+	}
+	if !foreign {
+		return nil
+	}
+	return disk.Unlink(ctx, g.env.Nodes, node, g.inst.Name, len(g.inst.Disks))
+}
+
+// goOn ends a transfer that nobody waits for on the other side any more: the guest has not been away.
+func (g *guestRemains) goOn(ctx context.Context, node string) error {
+	m := &migrate{}
+	m.relocation = relocation{onOne: g.onOne, source: g.env.Config.NodeByName(node), target: g.env.Config.NodeByName(node)}
+	m.guest = m.travel()
+	return m.goOn(ctx)
+}
