@@ -1,4 +1,4 @@
-# Writes the ssconf files that come as a tar archive on standard input, each at once and only where it differs.
+# Writes the ssconf files that come as a tar archive on standard input, each at once.
 # $1: data directory  $2: "candidate", or "plain": a plain node keeps no configuration  $3: epoch  $4: serial
 # Exit status 66: this node has been given a newer version.
 umask 022
@@ -27,9 +27,7 @@ if ! tar -x -f - -C .ssconf.new; then
 	exit 1
 fi
 status=0
-for file in .ssconf.new/ssconf_*; do
-	cmp -s "$file" "${file##*/}" || mv -f "$file" . || status=1
-done
+mv -f .ssconf.new/ssconf_* . || status=1
 rm -rf .ssconf.new
 [ "$2" = candidate ] || rm -f config.toml config.toml.pending .config.toml.staged.*
 [ "$status" = 0 ] && echo "$epoch $serial" >.ssconf.version
