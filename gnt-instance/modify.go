@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -40,13 +42,13 @@ func modify(c *cli.Command) {
 			!env.Confirm("You are about to hot-modify a NIC. This will be done by removing the existing NIC and then adding a new one. Network connection might be lost. Continue?") {
 			return cli.Declined
 		}
-		var changes [][2]any
+		var changes []change
 		if err := env.SubmitFor(ctx, m.op, &changes); err != nil || len(changes) == 0 {
 			return err
 		}
 		env.Println("Modified instance %s", m.op.Name)
-		for _, change := range m.asTyped(changes) {
-			env.Println(" - %-5s -> %s", change[0], unit.Str(change[1]))
+		for _, c := range m.asTyped(changes) {
+			env.Println(" - %-5s -> %s", c.what, c.value)
 		}
 		env.Println("Please don't forget that most parameters take effect only at the next (re)start of the instance initiated by ganeti; " +
 			"restarting from within the instance will not be enough.")
@@ -169,17 +171,36 @@ func deviceChanges(asked []unit.Ident) ([]instance.DeviceChange, error) {
 	return list, nil
 }
 
+// change is one line of what was changed.
+type change struct{ what, value string }
+
+// UnmarshalJSON reads the pair in the operation's result. Numbers stay as they are written.
+func (c *change) UnmarshalJSON(data []byte) error {
+	var pair [2]any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&pair); err != nil {
+		return err
+	}
+	c.what = unit.Str(pair[0])
+	if n, ok := pair[1].(json.Number); ok {
+		c.value = n.String()
+		return nil
+	}
+	c.value = unit.Str(pair[1])
+	return nil
+}
+
 // asTyped puts the lines about parameters into the order in which the parameters were typed.
-func (m *modification) asTyped(changes [][2]any) [][2]any {
-	place := func(change [2]any) (group string, at int) {
-		title, _ := change[0].(string)
-		group, name, found := strings.Cut(title, "/")
+func (m *modification) asTyped(changes []change) []change {
+	place := func(c change) (group string, at int) {
+		group, name, found := strings.Cut(c.what, "/")
 		if !found || !slices.Contains([]string{"hv", "be", "os", "os_private"}, group) {
 			return "", 0
 		}
 		return group, slices.Index(m.order, name)
 	}
-	slices.SortStableFunc(changes, func(a, b [2]any) int {
+	slices.SortStableFunc(changes, func(a, b change) int {
 		group, x := place(a)
 		other, y := place(b)
 		if group != other {

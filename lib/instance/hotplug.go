@@ -3,11 +3,14 @@ package instance
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"gantry/lib/bridge"
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/kvm"
+	"gantry/lib/remote"
 )
 
 // checkHotplug finds out whether a running guest can be given the changes at once.
@@ -80,12 +83,7 @@ func (w *modify) plugNIC(ctx context.Context, step *nicStep) error {
 	}
 	var slot *kvm.Slot
 	if step.action != addDevice {
-		for _, n := range runtime.NICs {
-			if n.UUID == step.nic.UUID {
-				slot = n.Slot
-			}
-		}
-		if err := kvm.RemoveNIC(ctx, r, node, name, &runtime, step.nic.UUID); err != nil {
+		if slot, err = w.plugOut(ctx, &runtime, step.nic.UUID); err != nil {
 			return err
 		}
 	}
@@ -98,6 +96,24 @@ func (w *modify) plugNIC(ctx context.Context, step *nicStep) error {
 		err = kvm.WriteRuntime(ctx, r, node, name, data)
 	}
 	return errors.Join(added, err)
+}
+
+// plugOut takes an interface from the guest, and its tap device away. It says which slot is free now.
+func (w *modify) plugOut(ctx context.Context, runtime *kvm.Runtime, uuid string) (*kvm.Slot, error) {
+	r, node, name := w.env.Nodes, w.primary().Name, w.inst.Name
+	i := slices.IndexFunc(runtime.NICs, func(n kvm.NIC) bool { return n.UUID == uuid })
+	if i < 0 {
+		return nil, fault.New(fault.Hypervisor, "Cannot find nic/%s in runtime file", uuid)
+	}
+	slot := runtime.NICs[i].Slot
+	tap, err := r.Run(ctx, node, remote.Command("cat", "--", fmt.Sprintf("%s/nic/%s/%d", kvm.Root, name, i)))
+	if err != nil {
+		return nil, err
+	}
+	if err := kvm.RemoveNIC(ctx, r, node, name, runtime, uuid); err != nil {
+		return nil, err
+	}
+	return slot, bridge.Down(ctx, r, node, name, string(tap.Stdout))
 }
 
 // plugIn makes a tap device and gives the guest an interface on it.
