@@ -65,7 +65,7 @@ func loginProblem(node, said string) string {
 	if i < 0 {
 		return "ssh problem: no answer"
 	}
-	output, status := said[:i], strings.TrimSpace(said[i+len("status "):])
+	output, status := strings.ReplaceAll(said[:i], "\r", ""), strings.TrimSpace(said[i+len("status "):])
 	switch {
 	case status == "0":
 		return misnamed(node, strings.TrimSpace(output))

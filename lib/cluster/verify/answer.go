@@ -18,7 +18,7 @@ import (
 )
 
 // askLimit is what a node gets for its whole answer: a frozen one must not hold up the others for longer.
-const askLimit = 30 * time.Second
+const askLimit = 15 * time.Second
 
 // answer is what a node says.
 type answer struct {
@@ -233,6 +233,8 @@ func (a *answer) readFake(out []byte) error {
 func reason(err error) string {
 	e, ok := errors.AsType[*remote.Error](err)
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("no answer within %d seconds", askLimit/time.Second)
 	case !ok:
 		return err.Error()
 	case e.Err != nil:

@@ -78,13 +78,15 @@ func (g *group) Locks(cfg *config.Config) ([]job.Lock, error) {
 
 func (g *group) Check(context.Context) error { return g.find(g.env.Config) }
 
-// Hooks run after the verification, and are a part of it.
+// Hooks run after the verification, and are a part of it. Nodes that did not answer are not waited for once more.
 func (g *group) Hooks() *hooks.Plan {
 	env := map[string]string{"CLUSTER_TAGS": strings.Join(g.cfg.Cluster.Tags, " ")}
 	var names []string
 	for _, n := range g.nodes {
 		env["NODE_TAGS_"+n.Name] = strings.Join(n.Tags, " ")
-		names = append(names, n.Name)
+		if a := g.answers[n.UUID]; a == nil || a.failed == nil {
+			names = append(names, n.Name)
+		}
 	}
 	return &hooks.Plan{Path: "cluster-verify", Env: env, Post: names}
 }
@@ -162,6 +164,12 @@ func count(n *int, is bool) {
 
 // HooksRan adds what the site's own checks found. Ganeti shows the nodes by UUID here.
 func (g *group) HooksRan(reports []hooks.Report, result any) any {
+	for _, n := range g.nodes {
+		if a := g.answers[n.UUID]; a != nil && a.failed != nil {
+			g.say(" - WARNING: Communication failure to node %s: %s", n.UUID, reason(a.failed))
+			reports = append(reports, hooks.Report{Node: n.Name, Err: a.failed})
+		}
+	}
 	g.heading("Hooks Results")
 	before := g.bad
 	for _, r := range reports {
