@@ -9,6 +9,7 @@ import (
 	"gantry/lib/config"
 	"gantry/lib/disk"
 	"gantry/lib/fault"
+	"gantry/lib/iallocator"
 	"gantry/lib/job"
 )
 
@@ -156,6 +157,11 @@ func (o *relocation) hooksEnv(more map[string]string) map[string]string {
 }
 
 // relocateBy asks an allocator for the node to go to.
-func relocateBy(context.Context, *job.Env, string, *config.Instance) (string, error) {
-	return "", fault.Refuse(fault.Environment, "Allocators cannot be asked by this version, name a node")
+func relocateBy(ctx context.Context, env *job.Env, program string, inst *config.Instance) (string, error) {
+	nodes, err := iallocator.Move(ctx, env.Nodes, env.Config, program, inst)
+	if err != nil {
+		return "", err
+	}
+	env.Info("Selected nodes for instance %s via iallocator %s: %s", inst.Name, program, strings.Join(nodes, ", "))
+	return nodes[0], nil
 }
