@@ -105,8 +105,8 @@ func (d *demo) steps() []step {
 	return []step{
 		{what: "init", command: "gnt-cluster init --master-netdev br0 --nic-parameters link=br0 --secondary-ip 198.51.100.11 " +
 			"--enabled-hypervisors kvm --enabled-disk-templates sharedfile,file,diskless --mac-prefix 06:66:38 --no-etc-hosts cluster.example.com"},
-		{command: "gnt-cluster modify -H kvm:kvm_path=/usr/bin/qemu-system-x86_64,serial_console=true"},
-		{command: fmt.Sprintf("gnt-cluster modify -H kvm:kernel_path=%s,initrd_path=%s,root_path=/dev/vda,kernel_args=ro", d.guest.kernel, d.guest.initrd)},
+		{command: fmt.Sprintf("gnt-cluster modify -H kvm:kvm_path=/usr/bin/qemu-system-x86_64,serial_console=true,kernel_path=%s,initrd_path=%s,root_path=/dev/vda",
+			d.guest.kernel, d.guest.initrd)},
 		{command: "gnt-cluster modify -H kvm:migration_bandwidth=950 -H kvm:migration_downtime=500"},
 		{command: "gnt-cluster modify --ipolicy-bounds-specs max:cpu-count=16,disk-count=16,disk-size=1048576,memory-size=65536,nic-count=8,spindle-use=12" +
 			"/min:cpu-count=1,disk-count=1,disk-size=1024,memory-size=128,nic-count=1,spindle-use=1"},
