@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/remote"
 	"gantry/lib/unit"
@@ -18,7 +17,7 @@ func (w *modify) leaveNetdev(ctx context.Context) error {
 	}
 	old := &w.env.Config.Cluster
 	w.env.Say("Shutting down master ip on the current netdev (%s)", old.MasterNetdev)
-	if trouble := w.address(ctx, old, "stop"); trouble != "" {
+	if trouble := moveAddress(ctx, w.env, old, "stop"); trouble != "" {
 		if !w.Force {
 			return fault.Exec("Could not disable the master ip: %s", trouble)
 		}
@@ -33,7 +32,7 @@ func (w *modify) returnToNetdev(ctx context.Context) error {
 	if w.MasterNetdev == nil {
 		return nil
 	}
-	if trouble := w.address(ctx, &w.env.Config.Cluster, "start"); trouble != "" {
+	if trouble := moveAddress(ctx, w.env, &w.env.Config.Cluster, "start"); trouble != "" {
 		return fmt.Errorf("starting the cluster's address again: %s", trouble)
 	}
 	return nil
@@ -45,27 +44,10 @@ func (w *modify) enterNetdev(ctx context.Context) error {
 		return nil
 	}
 	w.env.Say("Starting the master ip on the new master netdev (%s)", *w.MasterNetdev)
-	if trouble := w.address(ctx, &w.env.Config.Cluster, "start"); trouble != "" {
+	if trouble := moveAddress(ctx, w.env, &w.env.Config.Cluster, "start"); trouble != "" {
 		w.env.Warn("Could not re-enable the master ip on the master, please restart manually: %s", unit.SafeText(trouble))
 	}
 	return nil
-}
-
-// address starts or stops the cluster's address on the master and says, in Ganeti's words, why it did not work.
-func (w *modify) address(ctx context.Context, c *config.Cluster, action string) string {
-	_, err := w.env.Nodes.Run(ctx, w.env.Config.MasterNode().Name, MasterIP(c, action))
-	return addressTrouble(action, err)
-}
-
-func addressTrouble(action string, err error) string {
-	failed, ok := err.(*remote.Error)
-	switch {
-	case err == nil:
-		return ""
-	case !ok || failed.Outcome != remote.Failed:
-		return err.Error()
-	}
-	return fmt.Sprintf("Failed to %s the master IP. Script return value: %d, output: '%s'", action, failed.Status, failed.Stderr)
 }
 
 // changeNetmask gives the address its new netmask where it is up.

@@ -135,7 +135,7 @@ func (w *add) plan(cfg *config.Config, old *config.Node) error {
 	if old != nil && old.MasterCapable && !old.Offline && !old.Drained {
 		more = 0
 	}
-	now, should := wanted(cfg, more)
+	now, should := cfg.CandidateCount(more)
 	if old != nil && old.MasterCandidate {
 		now--
 	}

@@ -1,0 +1,7 @@
+# Takes away the files of a cluster that was destroyed. Disks, logs and SSH keys are not touched. Argument: data directory.
+set -eu
+cd "$1"
+mv config.toml config.toml.destroyed
+rm -f config.toml.[0-9]* .config.toml.* ssconf_* known_hosts watcher.pause
+mv queue queue.destroyed
+rm -rf queue.destroyed config.toml.destroyed
