@@ -132,16 +132,7 @@ func (c *consistency) candidates() {
 	if master := c.MasterNode(); master != nil && !master.MasterCandidate {
 		c.wrong("Master node is not a master candidate")
 	}
-	actual, possible := 0, 0
-	for _, n := range c.Nodes {
-		if n.MasterCandidate {
-			actual++
-		}
-		if !n.Offline && !n.Drained && n.MasterCapable {
-			possible++
-		}
-	}
-	if target := min(possible, c.Cluster.CandidatePool); actual < target {
+	if actual, target := c.CandidateCount(0); actual < target {
 		c.wrong("Not enough master candidates: actual %d, target %d", actual, target)
 	}
 }
