@@ -282,6 +282,9 @@ func (s *search) best() (*Placed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p := s.prune(b, instances); p != nil {
+		return p.find(), nil
+	}
 	workers := min(runtime.GOMAXPROCS(0), len(instances)/8+1)
 	found := make([]*Placed, workers)
 	shared := &lowestFound{score: s.table.Score}

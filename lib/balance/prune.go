@@ -1,0 +1,139 @@
+package balance
+
+import (
+	"math"
+)
+
+// Pruning. The square root in a spread is concave, so over the range of all changes that one step can bring it lies above
+// its chord. With chords in place of roots a lower bound of the score becomes a sum of one number for each node a move
+// touches. What a target contributes depends only on the size of the instance and its role there. So the targets are
+// sorted once for each size, and of most moves nothing is ever computed.
+
+// size is what a node feels of an instance, whatever node it was on.
+type size struct {
+	mem, disk, cpus, spindleUse, spindles int
+	knownSpindles                         bool
+	util                                  Util
+	usesMem, mirrored, local, forthcoming bool
+	secondaryMem                          int
+}
+
+func (i *Instance) size() size {
+	spindles, known := i.TotalSpindles()
+	return size{
+		i.Mem, i.Disk, i.onlineCPUs(), i.SpindleUse, spindles, known, i.Util, i.usesMemory(), i.Mirrored(), i.local(),
+		i.Forthcoming, i.secondaryMem(),
+	}
+}
+
+// The roles that an instance has on its target.
+const (
+	asPrimary = iota
+	asSecondary
+)
+
+// destination is a target with what it contributes at least to the bound.
+type destination struct {
+	node  *Node
+	order int // position among the targets
+	part  float64
+}
+
+// chords are the straight lines below the square roots.
+type chords struct {
+	constant float64 // of all lines together, with the counts of the table
+	slope    figures // weighted
+}
+
+// spans are the ranges of the changes that one role can bring.
+type spans struct {
+	first, low, high figures // the largest absolute first moment; the range of the second
+}
+
+func (r *spans) include(c *change) {
+	for k := range figureCount {
+		r.first[k] = max(r.first[k], math.Abs(c.first[k]))
+		r.low[k] = min(r.low[k], c.second[k])
+		r.high[k] = max(r.high[k], c.second[k])
+	}
+}
+
+// newChords draws the lines over the ranges of three nodes that change together.
+func (b *bounds) newChords(roles [3]spans) chords {
+	c := chords{constant: b.counts - b.margin}
+	for k := range figureCount {
+		reach := roles[0].first[k] + roles[1].first[k] + roles[2].first[k]
+		cross := reach*reach/b.size + b.slack[k]
+		// Below minus the present sum there is nothing: a sum of squares cannot be negative.
+		low := max(roles[0].low[k]+roles[1].low[k]+roles[2].low[k]-cross, -b.squares[k])
+		high := roles[0].high[k] + roles[1].high[k] + roles[2].high[k]
+		cross += 64 * epsilon * (b.squares[k] + high - low)
+		left, right := rooted(b.squares[k]+low, b.size), rooted(b.squares[k]+high, b.size)
+		if high > low {
+			c.slope[k] = spreadWeights[k] * (right - left) / (high - low)
+		}
+		c.constant += spreadWeights[k]*left - c.slope[k]*(low+cross)
+	}
+	c.constant -= 64 * epsilon * math.Abs(c.constant)
+	return c
+}
+
+func rooted(square, size float64) float64 { return math.Sqrt(max(0, square) / size) }
+
+// part is what a change contributes to the bound.
+func (c *chords) part(x *change) float64 {
+	sum := x.counts
+	for k := range figureCount {
+		sum += c.slope[k] * x.second[k]
+	}
+	return sum
+}
+
+// route is a kind of move of one instance with what its two nodes contribute.
+type route struct {
+	kind    MoveKind
+	role    int
+	changes [2]change // of the present primary and secondary
+	part    float64
+}
+
+// routed is an instance with its routes and the lowest bound of any of them.
+type routed struct {
+	instance *Instance
+	order    int
+	size     size
+	failover bool
+	routes   []route
+	low      float64
+}
+
+// lowestReserve makes of a change of a node that becomes secondary a bound for any primary: how much has to be kept free for
+// that one is between what is kept now and that much more.
+func (b *bounds) lowestReserve(n *Node, before *state, mem int, c *change) {
+	x := b.index[n.Index][2] - b.mean[2]
+	least := float64(before.reserved)/n.TotalMem - b.mean[2]
+	most := float64(before.reserved+max(0, mem))/n.TotalMem - b.mean[2]
+	y := min(max(0, least), most)
+	c.second[2] = y*y - x*x
+	c.first[2] = max(math.Abs(least-x), math.Abs(most-x))
+}
+
+// asSecondaryAnywhere is the least change of a node that becomes the secondary of an instance, from a given state.
+func (b *bounds) asSecondaryAnywhere(n *Node, before state, i *Instance, excess int, c *change) {
+	after := before
+	after.addSecondary(n, i, true, true, -i.secondaryMem()) // as if nothing had to be kept free for the primary
+	after.reserved = before.reserved
+	after.failN1 = n.unallocated(&after) <= after.reserved
+	b.change(n, &after, excess, c)
+	if !n.Offline {
+		b.lowestReserve(n, &before, i.secondaryMem(), c)
+	}
+}
+
+// asPrimaryAnywhere is the least change of a target that the instance runs on: conflicts and locations only add to it.
+func (b *bounds) asPrimaryAnywhere(n *Node, i *Instance, c *change) {
+	after := n.state
+	after.takePrimary(n, i)
+	after.locationScore = n.locationScore
+	b.change(n, &after, n.tags.excess(), c)
+}
