@@ -19,7 +19,8 @@ func initialise(c *cli.Command) {
 	c.One("cluster", &op.Name)
 	c.Flag("backend-parameters", "Back-end parameters that instances get by default").Short('B').Meta("BEPARAMS").ParamsVar(&op.BEParams)
 	c.Flag("candidate-pool-size", "How many master candidates there should be").Short('C').IntVar(&op.CandidatePoolSize)
-	hypervisors := c.Flag("enabled-hypervisors", "Hypervisors to use, separated by commas; the first is the default").String()
+	var hypervisors *string
+	c.Flag("enabled-hypervisors", "Hypervisors to use, separated by commas; the first is the default").StringPtr(&hypervisors)
 	c.Flag("file-storage-dir", "Directory for disks in files").Meta("DIR").StringVar(&op.FileStorageDir)
 	c.Flag("hypervisor-parameters", "Parameters that instances of a hypervisor get by default").Short('H').Meta("HVPARAMS").IdentsVar(&op.HVParams)
 	c.Flag("mac-prefix", "First half of the MAC addresses of instances").Short('m').Meta("PREFIX").StringVar(&op.MACPrefix)
@@ -41,7 +42,10 @@ func initialise(c *cli.Command) {
 	c.Flag("shared-file-storage-dir", "Directory for disks in files that all nodes share").Meta("SHAREDDIR").StringVar(&op.SharedFileStorageDir)
 	c.Flag("use-external-mip-script", "Set up the cluster's address with the site's own script").Meta("yes|no").YesNoPtr(&external)
 	c.Flag("disk-parameters", "Parameters of a disk template").Short('D').Meta("DISKPARAMS").IdentsVar(&op.DiskParams)
+	c.Flag("hypervisor-state", "Resources kept for a hypervisor on every node").Meta("HV_STATE").IdentsVar(&op.HVState)
+	c.Flag("disk-state", "Resources kept of a storage on every node").Meta("DISK_STATE").IdentsVar(&op.DiskState)
 	templates := c.Flag("enabled-disk-templates", "Disk templates to use, separated by commas").String()
+	stdSpecs(c, &op.IPolicy)
 	c.Flag("gluster-storage-dir", "Where Gluster is mounted").Meta("GLUSTERDIR").StringVar(&op.GlusterStorageDir)
 	c.Flag("install-image", "Image of the helper machine that OS scripts may run in").StringVar(&op.InstallImage)
 	c.Flag("zeroing-image", "Image of the helper machine that wipes disks").StringVar(&op.ZeroingImage)
@@ -49,19 +53,20 @@ func initialise(c *cli.Command) {
 	c.Flag("user-shutdown", "Whether a machine may be stopped from within").Meta("ENABLED_USER_SHUTDOWN").YesNoPtr(&userShutdown)
 	c.Flag("ssh-key-bits", "Size of root's SSH key").IntVar(&op.SSHKeyBits)
 	c.Flag("ssh-key-type", "Type of root's SSH key").ChoiceVar(&op.SSHKeyType, "rsa", "ecdsa", "dsa")
-	policy := policyFlags(c, true)
+	cli.Policy(c, &op.IPolicy)
+	specs := splitSpecs(c)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		op.EnabledHypervisors, op.EnabledDiskTemplates = commas(hypervisors), commas(templates)
+		if hypervisors != nil {
+			op.EnabledHypervisors = strings.Split(*hypervisors, ",")
+		}
+		op.EnabledDiskTemplates = commas(templates)
 		op.CompressionTools = commas(tools)
 		for into, said := range map[*bool]*bool{&op.MaintainNodeHealth: health, &op.PreallocWipeDisks: wipe,
 			&op.UseExternalMIPScript: external, &op.EnabledUserShutdown: userShutdown} {
 			*into = said != nil && *said
 		}
-		var err error
-		if op.IPolicy, err = policy(); err != nil {
-			return err
-		}
+		op.IPolicy.Split = specs()
 		return create(ctx, env, op)
 	})
 }

@@ -5,19 +5,15 @@ import (
 
 	"gantry/lib/cli"
 	"gantry/lib/cluster"
-	"gantry/lib/config"
 	"gantry/lib/fault"
 )
 
 func modify(c *cli.Command) {
 	c.Usage("[<opts>...]", "Changes the cluster's parameters")
 	var o cluster.ModifyOptions
-	policy := modifyFlags(c, &o)
+	modifyFlags(c, &o)
 
-	c.Run(func(ctx context.Context, env *cli.Env) (err error) {
-		if o.Policy, err = policy(); err != nil {
-			return err
-		}
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		if !o.Given() {
 			return fault.Say("Please give at least one of the parameters.")
 		}
@@ -29,8 +25,7 @@ func modify(c *cli.Command) {
 	})
 }
 
-// modifyFlags declares the options; the function it returns reads those of the instance policy.
-func modifyFlags(c *cli.Command, o *cluster.ModifyOptions) func() (config.PolicyOptions, error) {
+func modifyFlags(c *cli.Command, o *cluster.ModifyOptions) {
 	c.Flag("force", "Go on even if the old address cannot be taken down").Short('f').BoolVar(&o.Force)
 	c.Flag("backend-parameters", "Back-end parameters that instances get by default").Short('B').Meta("BEPARAMS").ParamsVar(&o.BEOptions)
 	c.Flag("candidate-pool-size", "How many master candidates there should be").Short('C').IntPtr(&o.CandidatePoolSize)
@@ -63,14 +58,14 @@ func modifyFlags(c *cli.Command, o *cluster.ModifyOptions) func() (config.Policy
 	c.Flag("disk-state", "Resources kept of a storage on every node").Meta("DISK_STATE").IdentsVar(&o.DiskStateOptions)
 	cli.Submit(c)
 	c.Flag("enabled-disk-templates", "Disk templates to use, separated by commas").StringVar(&o.DiskTemplateList)
+	stdSpecs(c, &o.Policy)
 	c.Flag("modify-etc-hosts", "Keep the nodes in /etc/hosts of the others").Meta("yes|no").YesNoPtr(&o.ModifyEtcHosts)
 	c.Flag("user-shutdown", "Whether a machine may be stopped from within").Meta("ENABLED_USER_SHUTDOWN").YesNoPtr(&o.EnabledUserShutdown)
-	policy := policyFlags(c, false)
+	cli.Policy(c, &o.Policy)
 	c.Flag("file-storage-dir", "Directory for disks in files").Meta("DIR").StringPtr(&o.FileStorageDir)
 	c.Flag("shared-file-storage-dir", "Directory for disks in files that all nodes share").Meta("SHAREDDIR").StringPtr(&o.SharedFileStorageDir)
 	c.Flag("zeroing-image", "Image of the helper machine that wipes disks").StringPtr(&o.ZeroingImage)
 	c.Flag("compression-tools", "Compression programs for copies, separated by commas").StringPtr(&o.Tools)
 	c.Flag("enabled-data-collectors", "Data collectors to switch on or off, name=true").ParamsVar(&o.Collectors)
 	c.Flag("data-collector-interval", "Seconds between two runs of a data collector, name=seconds").ParamsVar(&o.CollectorIntervals)
-	return policy
 }

@@ -8,24 +8,13 @@ import (
 	"gantry/lib/unit"
 )
 
-// policyFlags declares the options of the instance policy, those of one specification each only on request; the function it
-// returns reads them.
-func policyFlags(c *cli.Command, split bool) func() (config.PolicyOptions, error) {
-	var o config.PolicyOptions
-	cli.Policy(c, &o)
+// stdSpecs declares the option that only a cluster's policy has.
+func stdSpecs(c *cli.Command, o *config.PolicyOptions) {
 	c.Flag("ipolicy-std-specs", "Specification of an ordinary instance").Meta("IPOLICY_STD_SPECS").ParamsVar(&o.Std)
-	specs := func() map[string]unit.Params { return nil }
-	if split {
-		specs = splitFlags(c)
-	}
-	return func() (config.PolicyOptions, error) {
-		o.Split = specs()
-		return o, nil
-	}
 }
 
-// splitFlags declares the old options, one for each specification.
-func splitFlags(c *cli.Command) func() map[string]unit.Params {
+// splitSpecs declares the old options, one for each specification; the function it returns gives what was typed.
+func splitSpecs(c *cli.Command) func() map[string]unit.Params {
 	given := map[string]*unit.Params{}
 	for _, name := range []string{"cpu-count", "disk-count", "disk-size", "mem-size", "nic-count"} {
 		spec := strings.Replace(name, "mem-", "memory-", 1)

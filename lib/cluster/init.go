@@ -37,6 +37,8 @@ type Init struct {
 	BEParams             unit.Params
 	NICParams            unit.Params
 	NDParams             unit.Params
+	HVState              []unit.Ident
+	DiskState            []unit.Ident
 	IPolicy              config.PolicyOptions
 	CandidatePoolSize    int
 	UIDPool              string
@@ -113,6 +115,12 @@ func (w *initialising) parameters(context.Context) (err error) {
 	}
 	c.NDParams = nd.Fill(config.NDParams.Defaults())
 	if c.DiskParams, err = clusterDiskParams(w.DiskParams); err != nil {
+		return err
+	}
+	if c.HVStateStatic, err = hvStates(w.HVState); err != nil {
+		return err
+	}
+	if c.DiskStateStatic, err = diskStates(w.DiskState); err != nil {
 		return err
 	}
 	policy, err := w.IPolicy.Policy()

@@ -55,8 +55,7 @@ func (o *ModifyOptions) Given() bool {
 // Read gives the operation. What it refuses has no place in a job: words of the wrong kind.
 func (o *ModifyOptions) Read() (op Modify, err error) {
 	op = o.Modify
-	op.HVParams, op.DiskParams, op.HVState = map[string]config.Params{}, map[string]config.Params{}, map[string]config.Params{}
-	op.DiskState = map[string]map[string]config.Params{}
+	op.HVParams, op.DiskParams = map[string]config.Params{}, map[string]config.Params{}
 	op.DataCollectors, op.DataCollectorIntervals = map[string]bool{}, map[string]int64{}
 	for _, read := range []func(*Modify) error{o.lists, o.parameters, o.templates, o.policy, o.uids, o.states, o.numbers, o.collectors} {
 		if err := read(&op); err != nil {
@@ -187,34 +186,20 @@ func (o *ModifyOptions) uids(op *Modify) (err error) {
 		if err != nil {
 			return err
 		}
+		if pool == nil {
+			pool = []config.UIDRange{} // an empty pool is not the same as none given
+		}
 		*list.into = &pool
 	}
 	return nil
 }
 
-// states reads the resources kept for hypervisors ("kvm:mem_node=64") and on storage ("plain/xenvg:disk_reserved=10").
-func (o *ModifyOptions) states(op *Modify) error {
-	for _, option := range o.HVStateOptions {
-		forced, err := config.HVState.Force(option.Params)
-		if err != nil {
-			return err
-		}
-		op.HVState[option.Name] = forced
+func (o *ModifyOptions) states(op *Modify) (err error) {
+	if op.HVState, err = hvStates(o.HVStateOptions); err != nil {
+		return err
 	}
-	for _, option := range o.DiskStateOptions {
-		kind, name, two := strings.Cut(option.Name, "/")
-		if !two {
-			return fault.Say(fmt.Sprintf("The disk state '%s' is not of the form template/name", option.Name))
-		}
-		forced, err := config.DiskState.Force(option.Params)
-		if err != nil {
-			return err
-		}
-		of := op.DiskState[kind]
-		put(&of, name, forced)
-		op.DiskState[kind] = of
-	}
-	return nil
+	op.DiskState, err = diskStates(o.DiskStateOptions)
+	return err
 }
 
 func (o *ModifyOptions) numbers(op *Modify) error {

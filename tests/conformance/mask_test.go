@@ -65,6 +65,8 @@ var maskCases = map[string]struct{ cmd, want, same, wrong string }{
 	"help, usage":              {"gnt-x y --help", help("[-f] <name>", "--force, -f  Do it"), help("[-f] <name>", "--force, -f"), help("<name>", "--force, -f  Do it")},
 	"commands":                 {"gnt-x", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n        or two\n list - Lists\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Makes\n list - Shows\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n lost - Lists\n"},
 	"one of, with value":       {"gnt-x", "must be one of: a, b, c (current value: 'x')\n", "must be one of: c, a, b (current value: 'x')\n", "must be one of: c, a, b (current value: 'y')\n"},
+	"bounds":                   {"gnt-cluster info", "    - min/0: \n        a: 1\n      max/0: \n        a: 2\n", "    - max/0: \n        a: 2\n      min/0: \n        a: 1\n", "    - max/0: \n        a: 1\n      min/0: \n        a: 2\n"},
+	"ratios of the policy":     {"gnt-cluster info", "  spindle-ratio: 1\n  vcpu-ratio: 2\n", "  vcpu-ratio: 2\n  spindle-ratio: 1\n", "  vcpu-ratio: 1\n  spindle-ratio: 2\n"},
 	"templates of the policy":  {"gnt-cluster info", "  allowed disk templates: ext, file\n", "  allowed disk templates: file, ext\n", "  allowed disk templates: file, plain\n"},
 	"missing specifications":   {"gnt-cluster modify", "Missing parameters in ipolicy spec min: a, b\n", "Missing parameters in ipolicy spec min: b, a\n", "Missing parameters in ipolicy spec max: a, b\n"},
 	"trailing space":           {"gnt-network list", "Name   \nnet1   \n", "Name   \nnet1   \n", "Name\nnet1\n"},
