@@ -48,14 +48,25 @@ type ParseError struct {
 
 // Error is the message as Ganeti's parser words it, with the place.
 func (e *ParseError) Error() string {
-	line, col := 1, e.Pos+1
-	return fmt.Sprintf("%s  (at char %d), (line:%d, col:%d)", e.Message, e.Pos, line, col)
+	before := []rune(e.Text)[:e.Pos]
+	line := 1 + strings.Count(string(before), "\n")
+	return fmt.Sprintf("%s  (at char %d), (line:%d, col:%d)", e.Message, e.Pos, line, len(before)-e.lineStart()+1)
+}
+
+// lineStart is where the line of the place begins, in characters.
+func (e *ParseError) lineStart() int {
+	start := e.Pos
+	for text := []rune(e.Text); start > 0 && text[start-1] != '\n'; start-- {
+	}
+	return start
 }
 
 // Fault is the failure that a command ends with: the message, the filter, a mark below the place.
 func (e *ParseError) Fault() error {
+	start := e.lineStart()
+	line, _, _ := strings.Cut(string([]rune(e.Text)[start:]), "\n")
 	return fault.New(fault.Filter, "Failed to parse query filter '%s': %s\n%s\n%s^\n%s",
-		e.Text, e.Error(), e.Text, strings.Repeat(" ", e.Pos), e.Error())
+		e.Text, e.Error(), line, strings.Repeat(" ", e.Pos-start), e.Error())
 }
 
 // Parse reads a filter as given with -F, for example `be/vcpus > 1 and "web" in tags`.

@@ -78,6 +78,7 @@ func TestBrokenFiltersSayWhereTheyBreak(t *testing.T) {
 		`("role" == "C"`:   "Expected Suppress:('or') term, found '='  (at char 8), (line:1, col:9)",
 		`a == "x" and (b`:  "Expected end of text, found 'and'  (at char 9), (line:1, col:10)",
 		"a == \"multi\n\"": "Expected end of text, found '='  (at char 2), (line:1, col:3)",
+		"a\nb":             "Expected end of text, found 'b'  (at char 2), (line:2, col:1)",
 	} {
 		_, err := Parse(text)
 		if err == nil {

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"strings"
 	"testing"
 
 	"gantry/lib/fault"
@@ -20,6 +21,15 @@ func TestAnUnknownNameIsRefused(t *testing.T) {
 	_, err := Name(t.Context(), nodes, "node1", "nosuch", 2)
 	if fault.KindOf(err) != fault.Resolver || err.Error() != "The given name (nosuch) does not resolve: Name or service not known" {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestANameThatNoHostCanHaveIsNotEvenLookedUp(t *testing.T) {
+	for _, name := range []string{"", "a b", "a\nb", "$(reboot)", "a..b", ".a", "a\xff", strings.Repeat("a", 256), "A/B"} {
+		_, err := Name(t.Context(), remotetest.New(t), "node1", name, 2)
+		if fault.KindOf(err) != fault.WrongInput || err.Error() != "Invalid hostname '"+strings.ToLower(name)+"'" {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }
 
