@@ -271,8 +271,7 @@ func (l *lowestFound) offer(score float64) {
 	l.score = min(l.score, score)
 }
 
-// best returns the same move as exhaustive. Judges share the work; what they find is folded in the order of the instances, so
-// the answer does not depend on their number.
+// best returns the same move as exhaustive.
 func (s *search) best() (*Placed, error) {
 	b := newBounds(s.table.Nodes, newScorer(s.table.Nodes))
 	if !b.valid {
@@ -285,6 +284,12 @@ func (s *search) best() (*Placed, error) {
 	if p := s.prune(b, instances); p != nil {
 		return p.find(), nil
 	}
+	return s.judgeAll(b, instances), nil
+}
+
+// judgeAll judges every move of the instances. Judges share the work; what they find is folded in the order of the instances,
+// so the answer does not depend on their number.
+func (s *search) judgeAll(b *bounds, instances []*Instance) *Placed {
 	workers := min(runtime.GOMAXPROCS(0), len(instances)/8+1)
 	found := make([]*Placed, workers)
 	shared := &lowestFound{score: s.table.Score}
@@ -301,7 +306,7 @@ func (s *search) best() (*Placed, error) {
 			best = p
 		}
 	}
-	return best, nil
+	return best
 }
 
 func countPairs(nodes NodeList) map[string]int {
