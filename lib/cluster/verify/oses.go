@@ -50,20 +50,22 @@ func (g *group) sameSystem(n *config.Node, os, base osdef.OS) {
 		ours, ref []string
 	}{
 		{kind: "API version", ours: versionsOf(os), ref: versionsOf(base)},
-		{kind: "variants list", ours: os.Variants, ref: base.Variants},
-		{kind: "parameters", ours: parametersOf(os), ref: parametersOf(base)},
+		{kind: "variants list", ours: set(os.Variants), ref: set(base.Variants)},
+		{kind: "parameters", ours: set(parametersOf(os)), ref: set(parametersOf(base))},
 	} {
-		ours, ref := set(part.ours), set(part.ref)
-		g.errorIf(!slices.Equal(ours, ref), "ENODEOS", n.Name, "OS %s for %s differs from reference node %s: [%s] vs. [%s]",
-			part.kind, os.Name, g.reference.Name, comma(ours), comma(ref))
+		g.errorIf(!slices.Equal(part.ours, part.ref), "ENODEOS", n.Name, "OS %s for %s differs from reference node %s: [%s] vs. [%s]",
+			part.kind, os.Name, g.reference.Name, comma(part.ours), comma(part.ref))
 	}
 	g.errorIf(os.Trusted != base.Trusted, "ENODEOS", n.Name, "OS trusted for %s differs from reference node %s: %s vs. %s",
 		os.Name, g.reference.Name, unit.Str(os.Trusted), unit.Str(base.Trusted))
 }
 
+// versionsOf are sorted as numbers, each once.
 func versionsOf(os osdef.OS) []string {
+	versions := slices.Clone(os.APIVersions)
+	slices.Sort(versions)
 	var list []string
-	for _, v := range os.APIVersions {
+	for _, v := range slices.Compact(versions) {
 		list = append(list, strconv.Itoa(v))
 	}
 	return list

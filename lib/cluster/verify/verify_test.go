@@ -229,12 +229,12 @@ func TestFindings(t *testing.T) {
 			"  - ERROR: node node3: sshd has no sftp subsystem"}},
 		"OS": {spoil: func(g *group) {
 			a := g.answers["n2"]
-			a.oses = []osdef.OS{{Name: "debootstrap", Path: "/os/debootstrap", Valid: true, APIVersions: []int{20, 15}, Variants: []string{"trixie"}, Trusted: true},
+			a.oses = []osdef.OS{{Name: "debootstrap", Path: "/os/debootstrap", Valid: true, APIVersions: []int{20, 5}, Variants: []string{"trixie"}, Trusted: true},
 				{Name: "debootstrap", Path: "/os2/debootstrap", Valid: true}, {Name: "noop", Path: "/os/noop", Reason: "File 'create' is missing"}}
 			g.answers["n3"].oses = nil
 		}, want: []string{
 			"  - ERROR: node node2: OS 'debootstrap' has multiple entries (first one shadows the rest): /os/debootstrap, /os2/debootstrap",
-			"  - ERROR: node node2: OS API version for debootstrap differs from reference node node1: [15, 20] vs. [20]",
+			"  - ERROR: node node2: OS API version for debootstrap differs from reference node node1: [5, 20] vs. [20]",
 			"  - ERROR: node node2: OS variants list for debootstrap differs from reference node node1: [trixie] vs. [bookworm]",
 			"  - ERROR: node node2: OS trusted for debootstrap differs from reference node node1: True vs. False",
 			"  - ERROR: node node2: Invalid OS noop (located at /os/noop): File 'create' is missing",
