@@ -8,7 +8,7 @@ import (
 )
 
 func list(c *cli.Command) {
-	c.Usage("[<instance>...]", "Lists the instances and their status")
+	c.Usage("[<instance-name>...]", "Lists the instances and their status")
 	c.Environment()
 	l := cli.Table(c)
 	l.WithUnits(c)

@@ -213,10 +213,10 @@ func (w *create) Run(ctx context.Context) (any, error) {
 	if err := job.Run(ctx, w.env.Say, w.making()); err != nil {
 		return nil, err
 	}
-	if !w.Forthcoming {
-		if err := w.finish(ctx); err != nil {
-			return nil, err
-		}
+	if w.Forthcoming {
+		w.env.Say("Instance is forthcoming; not creating the actual instance")
+	} else if err := w.finish(ctx); err != nil {
+		return nil, err
 	}
 	return []string{w.pnode.Name}, nil
 }

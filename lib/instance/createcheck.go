@@ -258,9 +258,6 @@ func (w *create) bookings() []*config.Reservation {
 
 // storage looks whether the disks can be made, or are there to be adopted.
 func (w *create) storage(ctx context.Context) error {
-	if err := disk.Supported(w.DiskTemplate); err != nil {
-		return err
-	}
 	exclusive := w.env.Config.FilledND(w.pnode).Bool("exclusive_storage")
 	if exclusive && w.DiskTemplate != config.DTPlain {
 		return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", w.DiskTemplate)
@@ -406,7 +403,7 @@ func (w *create) othersSpace(vg string) (mib int64) {
 	return mib
 }
 
-// policy refuses an instance that the policy of its group does not allow.
+// policy refuses an instance that the policy of its group does not allow, and then one whose disks cannot be made.
 func (w *create) policy(context.Context) error {
 	cfg := w.env.Config
 	be := cfg.FilledBE(w.inst)
@@ -417,7 +414,7 @@ func (w *create) policy(context.Context) error {
 	group := cfg.Group(w.pnode.Group)
 	violations := cfg.InstancePolicy(group).Violations(sizing)
 	if w.IgnoreIPolicy || violations == nil {
-		return nil
+		return disk.Supported(w.DiskTemplate)
 	}
 	return fault.Refuse(fault.WrongInput, "Instance allocation to group %s (%s) violates policy: %s", group.UUID, group.Name, strings.Join(violations, ", "))
 }

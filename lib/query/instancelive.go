@@ -41,7 +41,7 @@ func (r *InstanceRow) judge(answered map[string]bool, found []guest) InstanceLiv
 		}
 		live.Running, live.On, live.Memory, live.VCPUs, live.UserDown = !g.down, g.node, g.memory, g.vcpus, g.down
 	}
-	if live.Running {
+	if live.Answered && !r.Instance.Forthcoming { // it is told of stopped instances as well
 		live.Console = console(r.Config, r.Instance)
 	}
 	return live
