@@ -248,9 +248,6 @@ func (w *migrate) revertDisks(ctx context.Context) error {
 }
 
 func (w *migrate) accept(ctx context.Context) error {
-	if err := w.env.Fenced(ctx); err != nil {
-		return err
-	}
 	err := w.guest.accept(ctx)
 	if err == nil {
 		return nil

@@ -126,9 +126,6 @@ func (o *onOne) detach(ctx context.Context, node string) error {
 
 // start starts the guest on a node where its disks are linked. After an error of unknown outcome nobody knows whether it runs there.
 func (o *onOne) start(ctx context.Context, inst *config.Instance, node string, paused bool) error {
-	if err := o.env.Fenced(ctx); err != nil {
-		return err
-	}
 	return o.settleStart(ctx, node, paused, startGuest(ctx, o.env.Nodes, o.env.Config, inst, node, paused))
 }
 
@@ -140,7 +137,7 @@ func (o *onOne) settleStart(ctx context.Context, node string, paused bool, err e
 	}
 	s, asked := stateOf(context.WithoutCancel(ctx), o.env.Nodes, o.inst, node)
 	if asked == nil && s.Running && (s.Status == "running" || paused) {
-		return o.settle(node, "starts instance ", "resumes instance ", "marks instance ")
+		return o.settle(node, "starts instance ", "resumes instance ")
 	}
 	return fault.Exec("It is not known whether instance %s runs on node %s; look there, and repeat the command if it does not: %w", o.inst.Name, node, err)
 }
@@ -148,11 +145,7 @@ func (o *onOne) settleStart(ctx context.Context, node string, paused bool, err e
 // settle closes the intents of changes that have turned out to be done.
 func (o *onOne) settle(node string, changes ...string) error {
 	for _, c := range changes {
-		words := c + o.inst.Name
-		if c == "marks instance " {
-			words += " as running"
-		}
-		if err := o.env.Settle(node, words, remote.Done); err != nil {
+		if err := o.env.Settle(node, c+o.inst.Name, remote.Done); err != nil {
 			return err
 		}
 	}

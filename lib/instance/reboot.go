@@ -134,9 +134,6 @@ func (w *reboot) startHard(ctx context.Context) error {
 }
 
 func (w *reboot) soft(ctx context.Context) error {
-	if err := w.env.Fenced(ctx); err != nil {
-		return err
-	}
 	err := restartGuest(ctx, w.env.Nodes, w.env.Config, w.inst, w.primary().Name)
 	if err != nil {
 		return fault.Exec("Could not reboot instance: Failed to soft reboot instance '%s': %w", w.inst.Name, err)

@@ -58,10 +58,14 @@ func FailingUpdate(n int, state store.State, err error) Option {
 	return func(_ testing.TB, r *run) { r.store.failAt, r.store.failState, r.store.fail = n, state, err }
 }
 
+// Through lets a runner of the test's own have the commands that are not hooks, in place of the scripted nodes.
+func Through(nodes remote.Runner) Option { return func(_ testing.TB, r *run) { r.through = nodes } }
+
 type run struct {
 	options   job.Options
 	resolvers map[string]job.Resolver
 	store     *memory
+	through   remote.Runner
 }
 
 // Run runs an operation. create makes an empty one for the job to read its parameters into, as the table of operations does.
@@ -80,7 +84,7 @@ func Run(t testing.TB, fake *remotetest.Fake, cfg *config.Config, op job.Operati
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes := &scripted{Fake: fake, work: map[string]work{}}
+	nodes := &scripted{Fake: fake, through: r.through, work: map[string]work{}}
 	rt := job.Runtime{Table: job.Table{op.OpID(): create}, Nodes: nodes, Store: r.store, Resolvers: r.resolvers}
 	if err := job.RunJob(t.Context(), q, id, rt); err != nil {
 		t.Fatal(err)
@@ -152,9 +156,10 @@ func newErrors(before, after *config.Config) []error {
 // which need not be expected.
 type scripted struct {
 	*remotetest.Fake
-	mu    sync.Mutex
-	work  map[string]work
-	hooks []Hook
+	through remote.Runner // nil: the scripted nodes
+	mu      sync.Mutex
+	work    map[string]work
+	hooks   []Hook
 }
 
 type work struct {
@@ -165,7 +170,7 @@ type work struct {
 func (s *scripted) Run(ctx context.Context, node string, c remote.Cmd) (remote.Result, error) {
 	dir, ok := strings.CutPrefix(c.Argv[len(c.Argv)-1], hooks.Dir+"/")
 	if !ok || c.Argv[0] != "xargs" {
-		return s.Fake.Run(ctx, node, c)
+		return s.run(ctx, node, c)
 	}
 	h := Hook{node, dir, map[string]string{}}
 	for pair := range strings.SplitSeq(strings.TrimSuffix(string(c.Stdin), "\x00"), "\x00") {
@@ -183,9 +188,16 @@ func (s *scripted) Run(ctx context.Context, node string, c remote.Cmd) (remote.R
 	return remote.Result{}, nil
 }
 
+func (s *scripted) run(ctx context.Context, node string, c remote.Cmd) (remote.Result, error) {
+	if s.through != nil {
+		return s.through.Run(ctx, node, c)
+	}
+	return s.Fake.Run(ctx, node, c)
+}
+
 // Start runs the work at once; its end is kept for Follow.
 func (s *scripted) Start(ctx context.Context, node, id string, c remote.Cmd) error {
-	result, err := s.Fake.Run(ctx, node, c)
+	result, err := s.run(ctx, node, c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.work[node+" "+id] = work{result, err}

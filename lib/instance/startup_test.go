@@ -1,0 +1,211 @@
+package instance
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"gantry/lib/config"
+	"gantry/lib/config/store"
+	"gantry/lib/job/jobtest"
+)
+
+var nowhere = []string{}
+
+func TestStartup(t *testing.T) {
+	w := newWorld(t)
+	w.expect(w.run(Startup{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
+	w.expect(w.run(Startup{Name: "web"}), "", []string{"node1"}, "node1 up disks=true") // again makes no difference
+}
+
+func TestStartupTellsHooks(t *testing.T) {
+	w := newWorld(t)
+	w.web().PrimaryNode = "n2"
+	e := w.run(Startup{Name: "web", Force: true})
+	var seen []string
+	for _, h := range e.Hooks {
+		seen = append(seen, h.Node+" "+h.Dir+" FORCE="+h.Env["GANETI_FORCE"]+h.Env["GANETI_POST_INSTANCE_STATUS"])
+	}
+	want := []string{"node1 instance-start-pre.d FORCE=True", "node2 instance-start-pre.d FORCE=True",
+		"node1 instance-start-post.d FORCE=Trueup", "node2 instance-start-post.d FORCE=Trueup", "node1 config-update-post.d FORCE=True"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("hooks: %q, want %q", seen, want)
+	}
+}
+
+func TestStartupWithoutRemembering(t *testing.T) {
+	w := newWorld(t)
+	w.expect(w.run(Startup{Name: "web", NoRemember: true}), "", []string{"node1"}, "node1 down disks=false")
+}
+
+func TestStartupTakesParametersForOnce(t *testing.T) {
+	w := newWorld(t)
+	e := w.run(Startup{Name: "web", BEParams: config.Params{"memory": "96"}})
+	w.expect(e, "", []string{"node1"}, "node1 up disks=true")
+	if be := w.web().BEParams; len(be) > 0 {
+		t.Errorf("kept: %v", be)
+	}
+	s, err := stateOf(t.Context(), w, w.web(), "node1")
+	if err != nil || s.Memory != 96 {
+		t.Errorf("memory %d, %v", s.Memory, err)
+	}
+}
+
+// Nothing is started, and nothing noted, when the instance runs elsewhere or nobody can tell.
+func TestStartupNeedsProof(t *testing.T) {
+	for name, tt := range map[string]struct {
+		prepare func(w *world)
+		failure string
+		where   []string
+	}{
+		"it runs elsewhere":             {func(w *world) { w.put("node3") }, "Instance web runs on node node3", []string{"node3"}},
+		"another node does not answer":  {func(w *world) { w.off["node2"] = true }, "Cannot prove that instance web does not run on node node2", nowhere},
+		"its own node does not answer":  {func(w *world) { w.off["node1"] = true }, "Error checking node node1", nowhere},
+		"it is marked offline":          {func(w *world) { w.web().AdminState = config.AdminOffline }, "Instance 'web' is marked to be offline, can't use instance from outside down, up states", nowhere},
+		"its node is marked offline":    {func(w *world) { w.cfg.Node("n1").Offline = true }, "Can't use offline node: node1", nowhere},
+		"there is not enough memory":    {func(w *world) { w.web().BEParams = config.Params{"minmem": int64(1 << 30)} }, "Not enough memory on node node1 for starting instance web", nowhere},
+		"there is no such parameter":    {nil, "Unknown parameter 'nosuch'", nowhere},
+		"this is not the master at all": {nil, "another master", nowhere},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			op := Startup{Name: "web"}
+			var options []jobtest.Option
+			switch {
+			case tt.prepare != nil:
+				tt.prepare(w)
+			case strings.Contains(tt.failure, "nosuch"):
+				op.BEParams = config.Params{"nosuch": "1"}
+			default:
+				options = append(options, jobtest.Fenced(errors.New("there is another master")))
+			}
+			state := w.web().AdminState
+			w.expect(w.run(op, options...), tt.failure, tt.where, "node1 "+state+" disks=false")
+			if len(w.begun) > 0 {
+				t.Errorf("changed: %q", w.begun)
+			}
+		})
+	}
+}
+
+// A node that a person has declared off proves nothing, and need not.
+func TestStartupPassesOverOfflineNodes(t *testing.T) {
+	w := newWorld(t)
+	w.off["node2"], w.cfg.Node("n2").Offline = true, true
+	w.expect(w.run(Startup{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
+}
+
+func TestFailedStartupIsTakenBack(t *testing.T) {
+	w := newWorld(t)
+	w.mends["node1: starts instance web"] = refused
+	w.expect(w.run(Startup{Name: "web"}), "Could not start instance 'web'", nowhere, "node1 down disks=false")
+}
+
+// An instance that was to run before the failed start is still to run.
+func TestFailedStartupKeepsTheWish(t *testing.T) {
+	w := newWorld(t)
+	w.web().AdminState = config.AdminUp
+	w.mends["node1: starts instance web"] = refused
+	w.expect(w.run(Startup{Name: "web"}), "Could not start instance 'web'", nowhere, "node1 up disks=false")
+}
+
+// When nobody knows whether it was started the node is asked. Its word counts if it says yes; a no may be too early.
+func TestStartupOfUnknownOutcome(t *testing.T) {
+	w := newWorld(t)
+	w.mends["node1: starts instance web"] = unheard
+	e := w.run(Startup{Name: "web"})
+	w.expect(e, "", []string{"node1"}, "node1 up disks=true")
+	for _, in := range e.Job.Intents {
+		if in.Open() {
+			t.Errorf("left open: %s", in.Changes)
+		}
+	}
+
+	w = newWorld(t)
+	w.mends["node1: starts instance web"] = vanished
+	e = w.run(Startup{Name: "web"})
+	w.expect(e, "It is not known whether instance web runs on node node1", nowhere, "node1 up disks=true")
+	if n := len(e.Job.Intents); n == 0 || !e.Job.Intents[n-1].Open() {
+		t.Error("nobody is told that the start is open")
+	}
+}
+
+func TestStartupThatCannotBeNotedStartsNothing(t *testing.T) {
+	w := newWorld(t)
+	full := errors.New("no space left on device")
+	w.expect(w.run(Startup{Name: "web"}, jobtest.FailingUpdate(1, store.NotCommitted, full)), "no space left", nowhere, "node1 down disks=false")
+	w.expect(w.run(Startup{Name: "web"}, jobtest.FailingUpdate(1, store.Unknown, full)), "no space left", nowhere, "node1 down disks=false")
+	if slices.ContainsFunc(w.begun, func(s string) bool { return strings.Contains(s, "starts") }) {
+		t.Errorf("started: %q", w.begun)
+	}
+}
+
+func TestStartupOnOfflineNodeOnlyNotes(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Node("n1").Offline = true
+	e := w.run(Startup{Name: "web", IgnoreOffline: true, BEParams: config.Params{"vcpus": "2"}})
+	w.expect(e, "", nowhere, "node1 up disks=true")
+	want := []string{" - WARNING: Ignoring offline primary node", " - WARNING: Overridden parameters are ignored", " - INFO: Primary node offline, marked instance as started"}
+	if !slices.Equal(e.Messages, want) {
+		t.Errorf("messages %q", e.Messages)
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	w := newWorld(t).running("node1")
+	w.expect(w.run(Shutdown{Name: "web"}), "", nowhere, "node1 down disks=false")
+	w.expect(w.run(Shutdown{Name: "web"}), "", nowhere, "node1 down disks=false")
+}
+
+func TestShutdownRefused(t *testing.T) {
+	w := newWorld(t).running("node1")
+	w.cfg.Node("n1").Offline = true
+	w.expect(w.run(Shutdown{Name: "web"}), "Can't use offline node: node1", []string{"node1"}, "node1 up disks=true")
+	w.expect(w.run(Shutdown{Name: "nosuch"}), "Instance 'nosuch' not known", []string{"node1"}, "node1 up disks=true")
+}
+
+// It is not wanted any more, stopped or not: the mark stays, and the next shutdown repeats the rest.
+func TestShutdownThatFails(t *testing.T) {
+	w := newWorld(t).running("node1")
+	w.mends["node1: stops instance web"] = refused
+	w.expect(w.run(Shutdown{Name: "web"}), "Could not shutdown instance 'web'", []string{"node1"}, "node1 down disks=true")
+	w.expect(w.run(Shutdown{Name: "web"}), "", nowhere, "node1 down disks=false")
+}
+
+func TestShutdownOfUnknownOutcome(t *testing.T) {
+	w := newWorld(t).running("node1")
+	w.mends["node1: stops instance web"] = unheard
+	w.expect(w.run(Shutdown{Name: "web"}), "", nowhere, "node1 down disks=false")
+
+	w = newWorld(t).running("node1")
+	w.mends["node1: stops instance web"] = vanished
+	w.expect(w.run(Shutdown{Name: "web"}), "Instance web still runs on node node1", []string{"node1"}, "node1 down disks=true")
+}
+
+func TestReboot(t *testing.T) {
+	for _, kind := range []string{RebootSoft, RebootHard, RebootFull} {
+		w := newWorld(t).running("node1")
+		w.expect(w.run(Reboot{Name: "web", Type: kind}), "", []string{"node1"}, "node1 up disks=true")
+	}
+}
+
+func TestRebootStartsWhatIsStopped(t *testing.T) {
+	w := newWorld(t)
+	e := w.run(Reboot{Name: "web", Type: RebootHard})
+	w.expect(e, "", []string{"node1"}, "node1 up disks=true")
+	if !slices.Contains(e.Messages, " - INFO: Instance web was already stopped, starting now") {
+		t.Errorf("messages %q", e.Messages)
+	}
+	w = newWorld(t)
+	w.put("node2")
+	w.expect(w.run(Reboot{Name: "web", Type: RebootHard}), "Instance web runs on node node2", []string{"node2"}, "node1 down disks=false")
+	w.expect(w.run(Reboot{Name: "web", Type: "warm"}), "fails validation", []string{"node2"}, "node1 down disks=false")
+}
+
+func TestRebootThatFails(t *testing.T) {
+	w := newWorld(t).running("node1")
+	w.mends["node1: starts instance web"] = refused
+	w.expect(w.run(Reboot{Name: "web", Type: RebootFull}), "Could not start instance for full reboot", nowhere, "node1 up disks=false")
+	w.expect(w.run(Startup{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
+}
