@@ -63,7 +63,7 @@ func room(n *Node) []int {
 }
 
 // maxFits bounds the count for a size that takes nothing.
-const maxFits = 1 << 20
+const maxFits = 1 << 16
 
 func fits(n *Node, spec Spec) int {
 	test := NewInstance(Instance{
