@@ -25,6 +25,10 @@ check:
 test: check all needs
 	GANTRY_LAB=1 go test -count=1 -timeout 40m ./tests/... ./debootstrap/... ./lib/kvm/... ./lib/remote/...
 
+# Kills runners at every point, cuts networks, starts nodes anew; the short form of it is part of test.
+test-faults: all needs
+	GANTRY_LAB=1 GANTRY_FAULTS=all go test -count=1 -v -timeout 4h ./tests/faults
+
 needs:
 	tests/needs
 
@@ -53,4 +57,4 @@ install: all
 clean:
 	rm -rf bin
 
-.PHONY: all build man check test needs lint lab demo bench install clean
+.PHONY: all build man check test test-faults needs lint lab demo bench install clean

@@ -1,0 +1,265 @@
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// GANTRY_FAULTS is "all" or for how long points are tried (20m); without it a short while. They are taken at random, and
+// GANTRY_FAULTS_SEED repeats a choice.
+const (
+	lengthName = "GANTRY_FAULTS"
+	seedName   = "GANTRY_FAULTS_SEED"
+	shortWhile = 2 * time.Minute
+)
+
+// length is for how long points are to be tried; all of them if it is 0.
+func length(t *testing.T) time.Duration {
+	t.Helper()
+	switch asked := os.Getenv(lengthName); asked {
+	case "":
+		return shortWhile
+	case "all":
+		return 0
+	default:
+		d, err := time.ParseDuration(asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+}
+
+// operation is something whose runner is killed.
+type operation struct {
+	name    string
+	prepare func(t *testing.T, c *cluster, name string) // what has to be there before; nil is nothing
+	command func(name string) string
+	again   func(t *testing.T, c *cluster, name string) // the ordinary command afterwards has to succeed
+}
+
+var operations = []operation{
+	{
+		name:    "add",
+		command: func(name string) string { return addCommand(name, "kvm", "sharedfile", "node2") },
+		again: func(t *testing.T, c *cluster, name string) {
+			if c.known(t, name) {
+				c.Must(t, "node1", "gnt-instance remove -f --shutdown-timeout=0 "+name)
+			}
+			c.Must(t, "node1", addCommand(name, "kvm", "sharedfile", "node2"))
+		},
+	},
+	{
+		name:    "add file",
+		command: func(name string) string { return addCommand(name, "fake", "file", "node3") },
+		again: func(t *testing.T, c *cluster, name string) {
+			if c.known(t, name) {
+				c.Must(t, "node1", "gnt-instance remove -f --shutdown-timeout=0 "+name)
+			}
+			c.Must(t, "node1", addCommand(name, "fake", "file", "node3"))
+		},
+	},
+	{
+		name:    "migrate",
+		prepare: runningOnNode2,
+		command: func(name string) string { return "gnt-instance migrate -f -n node3 " + name },
+		again:   movedToNode3("gnt-instance migrate -f -n node3 "),
+	},
+	{
+		name:    "failover",
+		prepare: runningOnNode2,
+		command: func(name string) string { return "gnt-instance failover -f --shutdown-timeout=0 -n node3 " + name },
+		again:   movedToNode3("gnt-instance failover -f --shutdown-timeout=0 -n node3 "),
+	},
+	{
+		name:    "modify",
+		prepare: func(t *testing.T, c *cluster, name string) { c.add(t, name, "fake", "diskless", "node2") },
+		command: func(name string) string { return "gnt-instance modify -B memory=80M,vcpus=2 " + name },
+		again: func(t *testing.T, c *cluster, name string) {
+			c.Must(t, "node1", "gnt-instance modify -B memory=80M,vcpus=2 "+name)
+			if got := c.field(t, "node1", name, "be/vcpus,be/memory --units=m"); got != "2 80" {
+				t.Errorf("modified again it has %q", got)
+			}
+		},
+	},
+	{
+		name:    "configuration",
+		command: func(name string) string { return "gnt-cluster add-tags " + name },
+		again: func(t *testing.T, c *cluster, name string) {
+			c.Must(t, "node1", "gnt-cluster add-tags "+name)
+			if !strings.Contains(c.Must(t, "node1", "gnt-cluster list-tags"), name) {
+				t.Errorf("the tag is not there")
+			}
+			c.Must(t, "node1", "gnt-cluster remove-tags "+name)
+		},
+	},
+}
+
+func runningOnNode2(t *testing.T, c *cluster, name string) {
+	c.add(t, name, "kvm", "sharedfile", "node2")
+}
+
+// movedToNode3 repeats a move. The job that was killed may have come so far that the next one finds the instance there.
+func movedToNode3(command string) func(*testing.T, *cluster, string) {
+	return func(t *testing.T, c *cluster, name string) {
+		r := c.Run("node1", command+name)
+		there := strings.Contains(r.Stderr, "to its primary (node3")
+		if r.Status != 0 && !there && !strings.Contains(r.Stderr, "please use failover: Instance "+name+" is not running") {
+			t.Errorf("%s%s: status %d\n%s%s", command, name, r.Status, r.Stdout, r.Stderr)
+		}
+		if r.Status != 0 && !there {
+			c.Must(t, "node1", "gnt-instance failover -f --shutdown-timeout=0 -n node3 "+name)
+		}
+		c.Must(t, "node1", "gnt-instance startup "+name)
+		if on := c.inventory(t, "node1").on(name); !slices.Equal(on, []string{"node3"}) || c.field(t, "node1", name, "pnode") != "node3.example.com" {
+			t.Errorf("after moving it again it runs on %v, and its primary is %s", on, c.field(t, "node1", name, "pnode"))
+		}
+	}
+}
+
+func (c *cluster) known(t *testing.T, name string) bool {
+	t.Helper()
+	return slices.Contains(strings.Fields(c.Must(t, "node1", "gnt-instance list --no-headers -o name")), name)
+}
+
+// point is one moment of an operation: "remote:7" before or after.
+type point struct {
+	op   operation
+	at   string
+	what string
+}
+
+// TestKilledAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
+func TestKilledAnywhere(t *testing.T) {
+	c := start(t, 3)
+	c.loops = c.inventory(t, "node1").loops
+	all, limit := c.points(t), length(t)
+	seed, err := strconv.ParseUint(os.Getenv(seedName), 10, 64)
+	if err != nil {
+		seed = uint64(time.Now().Unix())
+	}
+	t.Logf("%s=%d", seedName, seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	began, tried := time.Now(), map[string]int{}
+	for i, p := range all {
+		if limit > 0 && time.Since(began) > limit {
+			break
+		}
+		ok := t.Run(p.op.name+"/"+p.at, func(t *testing.T) { c.kill(t, p, fmt.Sprintf("i%d.example.com", i)) })
+		tried[p.op.name]++
+		if !ok {
+			t.Logf("the point was %s", p.what)
+		}
+	}
+	t.Logf("killed at %v of %d points", tried, len(all))
+}
+
+// points runs each operation once and lists where it can be killed.
+func (c *cluster) points(t *testing.T) (all []point) {
+	t.Helper()
+	for i, op := range operations {
+		name := fmt.Sprintf("list%d.example.com", i)
+		if op.prepare != nil {
+			op.prepare(t, c, name)
+		}
+		c.Must(t, "node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+op.command(name))
+		for line := range strings.Lines(c.Must(t, "node1", "cat /tmp/points")) {
+			program, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+			at, what, _ := strings.Cut(rest, " ")
+			if program == "gnt-job" {
+				all = append(all, point{op, at + ":before", what}, point{op, at + ":after", what})
+			}
+		}
+		c.forget(t, name)
+	}
+	return all
+}
+
+// forget removes what a case has made.
+func (c *cluster) forget(t *testing.T, name string) {
+	t.Helper()
+	if c.known(t, name) {
+		c.Must(t, "node1", "gnt-instance remove -f --shutdown-timeout=0 "+name)
+	}
+	if r := c.Run("node1", "gnt-cluster list-tags | grep -qx "+name); r.Status == 0 {
+		c.Must(t, "node1", "gnt-cluster remove-tags "+name)
+	}
+}
+
+func (c *cluster) kill(t *testing.T, p point, name string) {
+	if p.op.prepare != nil {
+		p.op.prepare(t, c, name)
+	}
+	r := c.Run("node1", "GANTRY_FAULT=gnt-job/"+p.at+" "+p.op.command(name))
+	inv := c.inventory(t, "node1")
+	c.judge(t, inv)
+	p.op.again(t, c, name)
+	inv = c.inventory(t, "node1")
+	c.judge(t, inv)
+	if extras := inv.extras(); extras != nil {
+		t.Errorf("left after the ordinary command: %v", extras)
+	}
+	c.forget(t, name)
+	c.nothingLeft(t, name)
+	if t.Failed() {
+		t.Logf("the command that was killed: status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+		t.Logf("jobs:\n%s", c.Run("node1", "gnt-job list | tail -n 8; tail -n 20 /var/log/ganeti/jobs.log").Stdout)
+	}
+}
+
+// judge compares what there is with the configuration and with what verify says.
+func (c *cluster) judge(t *testing.T, inv *inventory) {
+	t.Helper()
+	if twice := inv.doubled(); twice != nil {
+		t.Errorf("runs twice: %v", twice)
+	}
+	if missing := inv.missing(); missing != nil {
+		t.Errorf("missing: %v", missing)
+	}
+	extras := inv.extras()
+	if extras == nil {
+		return
+	}
+	said := c.Run("node1", "gnt-cluster verify").Stdout
+	for _, extra := range extras {
+		if !mentioned(said, extra) {
+			t.Errorf("verify does not report %s:\n%s", extra, said)
+		}
+	}
+}
+
+// mentioned says whether a text names a file, or what a guest is called.
+func mentioned(said, extra string) bool {
+	if words := strings.Fields(extra); words[0] == "guest" {
+		return strings.Contains(said, words[1])
+	}
+	return strings.Contains(said, extra)
+}
+
+// nothingLeft is how it has to be once the instance is removed.
+func (c *cluster) nothingLeft(t *testing.T, name string) {
+	t.Helper()
+	inv := c.inventory(t, "node1")
+	if extras := inv.extras(); extras != nil || len(inv.guests) > 0 || len(inv.files[""]) > 0 {
+		t.Errorf("left at the end: %v, %v, %v", extras, inv.guests, inv.files)
+	}
+	for node, taps := range inv.taps {
+		t.Errorf("taps left on %s: %v", node, taps)
+	}
+	if inv.loops != c.loops {
+		t.Errorf("loop devices were %s and are %s", c.loops, inv.loops)
+	}
+	if inv.digests["node1"] != inv.digests["node2"] || inv.digests["node1"] != inv.digests["node3"] {
+		t.Errorf("the candidates differ: %v", inv.digests)
+	}
+	if said := c.Run("node1", "gnt-cluster verify").Stdout; strings.Contains(said, "ERROR: cluster") || strings.Contains(said, name) {
+		t.Errorf("verify at the end:\n%s", said)
+	}
+}
