@@ -125,21 +125,26 @@ func (w *migrate) decide(ctx context.Context, found map[string]state) (map[strin
 			others = append(others, n)
 		}
 	}
-	switch {
-	case source.Running && target.Running, len(others) > 0 && (source.Running || target.Running), len(others) > 1:
-		return nil, confused()
-	case len(others) == 1:
+	if len(others) == 1 && !source.Running && !target.Running {
 		w.target = others[0]
 		w.guest = w.travel()
 		w.env.Say("* instance running on unexpected node (%s), updating as the new secondary", w.target.Name)
-		target = found[w.target.Name]
+		target, others = found[w.target.Name], nil
 	}
-	// a guest that only waits has nothing in it, one that has given its memory away must never go on
-	if !source.Running && !target.Running || source.Status == left || target.Status == waiting {
-		return nil, fault.Exec("Instance does not seem to be running at all; in this case it's safer to repair by running 'gnt-instance stop' to " +
+	return found, verdict(source, target, len(others))
+}
+
+// verdict is nil if exactly one side has the guest. One that only waits has nothing in it, and one that has given its memory away must
+// never go on.
+func verdict(source, target state, others int) error {
+	switch {
+	case source.Running && target.Running, others > 0:
+		return confused()
+	case !source.Running && !target.Running, source.Status == left, target.Status == waiting:
+		return fault.Exec("Instance does not seem to be running at all; in this case it's safer to repair by running 'gnt-instance stop' to " +
 			"ensure disk shutdown, and then restarting it")
 	}
-	return found, nil
+	return nil
 }
 
 // adopt gives a guest that has arrived its runtime file, which may still lie on the source.

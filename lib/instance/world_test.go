@@ -22,15 +22,16 @@ import (
 // world is nodes that run the real scripts, each below a directory of its own on this machine, and instances of the fake
 // hypervisor on them. Commands can be made to fail or to be lost on the way.
 type world struct {
-	t     *testing.T
-	dir   string
-	cfg   *config.Config
-	mu    sync.Mutex
-	mends map[string]mishap // by the beginning of "NODE: WHAT IT CHANGES"
-	off   map[string]bool   // nodes that do not answer
-	twice bool              // an instance ran on two nodes at some time
-	begun []string          // what was about to be changed, in order
-	after func(change string)
+	t      *testing.T
+	dir    string
+	cfg    *config.Config
+	mu     sync.Mutex
+	mends  map[string]mishap // by the beginning of "NODE: WHAT IT CHANGES"
+	off    map[string]bool   // nodes that do not answer
+	twice  bool              // an instance ran on two nodes at some time
+	moving bool              // it is being migrated: two may know of it
+	silent string            // after this change no node answers
+	begun  []string          // what was about to be changed, in order
 }
 
 // mishap is what happens to a command.
@@ -101,6 +102,11 @@ func (w *world) Run(ctx context.Context, node string, c remote.Cmd) (remote.Resu
 		return remote.Result{}, failed
 	}
 	m, hit := w.mishap(line)
+	if w.silent != "" && line == w.silent {
+		for _, n := range w.cfg.Nodes {
+			w.off[n.Name] = true
+		}
+	}
 	if hit && m == refused {
 		return remote.Result{}, failed
 	}
@@ -109,10 +115,7 @@ func (w *world) Run(ctx context.Context, node string, c remote.Cmd) (remote.Resu
 		return remote.Result{}, lost
 	}
 	out, err := w.execute(ctx, node, c)
-	w.twice = w.twice || len(w.where()) > 1
-	if w.after != nil && c.Changes != "" {
-		w.after(line)
-	}
+	w.twice = w.twice || len(w.where()) > 1 && !w.moving
 	if hit {
 		return remote.Result{}, lost
 	}
