@@ -60,8 +60,13 @@ func (v *validation) cluster() {
 	if v.MasterNode() == nil {
 		v.wrong("cluster has invalid primary node %s", v.Cluster.MasterNode)
 	}
-	if err := CheckUIDs(v.Cluster.UIDPool); err != nil {
-		v.errs = append(v.errs, err)
+	for _, r := range v.Cluster.UIDPool {
+		if r[0] > r[1] {
+			continue // holds no user ids; Ganeti takes it when a cluster is made
+		}
+		if err := CheckUIDs([]UIDRange{r}); err != nil {
+			v.errs = append(v.errs, err)
+		}
 	}
 	if err := v.Cluster.IPolicy.Check(); err != nil {
 		v.wrong("cluster has invalid instance policy: %w", err)

@@ -59,7 +59,7 @@ func TestValidateFindsWhatMustNotBe(t *testing.T) {
 		"a pool of the wrong size":        {func(c *Config) { c.Networks[0].Reservations = "0000" }, "has a pool of 4 addresses for 10.1.0.0/29"},
 		"a wrong tag":                     {func(c *Config) { c.Nodes[0].Tags = []string{"a b"} }, "Tag contains invalid characters"},
 		"a wrong policy":                  {func(c *Config) { c.NodeGroups[0].IPolicy.DiskTemplates = []string{"x"} }, "group default has invalid instance policy: Invalid disk template(s) x"},
-		"wrong user ids":                  {func(c *Config) { c.Cluster.UIDPool = []UIDRange{{5, 3}} }, "larger than higher boundary"},
+		"wrong user ids":                  {func(c *Config) { c.Cluster.UIDPool = []UIDRange{{-5, 3}} }, "smaller than UIDPOOL_UID_MIN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := recordedConfig(t)

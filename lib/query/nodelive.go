@@ -91,18 +91,20 @@ const (
 	storageFile
 )
 
-// defaultStorage is the storage of the cluster's first disk template, and its volume group or directory.
+// defaultStorage is the storage of the cluster's first disk template that has one, and its volume group or directory.
 func defaultStorage(c *config.Cluster) (kind int, place string) {
-	if len(c.EnabledDiskTemplates) == 0 {
-		return storageNone, ""
-	}
-	switch c.EnabledDiskTemplates[0] {
-	case config.DTPlain, config.DTDRBD:
-		return storageLVM, c.VolumeGroupName
-	case config.DTFile:
-		return storageFile, c.FileStorageDir
-	case config.DTSharedFile:
-		return storageFile, c.SharedFileStorageDir
+	for _, template := range c.EnabledDiskTemplates {
+		switch template {
+		case config.DTPlain, config.DTDRBD:
+			kind, place = storageLVM, c.VolumeGroupName
+		case config.DTFile:
+			kind, place = storageFile, c.FileStorageDir
+		case config.DTSharedFile:
+			kind, place = storageFile, c.SharedFileStorageDir
+		}
+		if place != "" {
+			return kind, place
+		}
 	}
 	return storageNone, ""
 }
