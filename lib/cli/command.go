@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"unicode/utf8"
 
 	"gantry/lib/fault"
 )
@@ -100,6 +101,9 @@ func (c *Command) Environment() { c.environment = true }
 
 // parse reads the words after the command's name.
 func (c *Command) parse(words []string) error {
+	if err := c.checkText(words); err != nil {
+		return err
+	}
 	options, args, wrong := c.scan(words)
 	c.shown = append(shownOptions(options), args...)
 	if err := c.give(options); err != nil {
@@ -112,6 +116,20 @@ func (c *Command) parse(words []string) error {
 		return err
 	}
 	c.take(args)
+	return nil
+}
+
+// checkText refuses words that are not UTF-8: neither the configuration nor a job could hold them. Only a command line or a
+// file for nodes may be anything.
+func (c *Command) checkText(words []string) error {
+	if c.kind == "command" || c.kind == "file" {
+		return nil
+	}
+	for _, w := range words {
+		if !utf8.ValidString(w) {
+			return fault.Refuse(fault.WrongInput, "%q is not valid UTF-8", w)
+		}
+	}
 	return nil
 }
 

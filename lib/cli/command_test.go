@@ -53,6 +53,15 @@ func sample(ran *string) Commands {
 	}
 }
 
+func TestWordsThatAreNotUTF8AreRefused(t *testing.T) {
+	for words, want := range map[string]int{"failover web\xff": 1, "list -o \xff": 1, "failover --shutdown-timeout=\xff web": 1, "failover wéb": 0} {
+		ran, status, _, stderr := run(t, words)
+		if status != want || (ran != "") != (want == 0) || (want == 1) != strings.HasSuffix(stderr, "is not valid UTF-8\n") {
+			t.Errorf("%q: ran %q, status %d, %s", words, ran, status, stderr)
+		}
+	}
+}
+
 func run(t *testing.T, words string) (ran string, status int, stdout, stderr string) {
 	t.Helper()
 	env, out, errs := testEnv(t)
@@ -164,14 +173,10 @@ func TestOptionsOfTheEnvironmentComeFirst(t *testing.T) {
 func TestWordsThatNoShellWouldGive(t *testing.T) {
 	env, out, errs := testEnv(t)
 	var ran string
-	for _, name := range []string{"", "a b", "$(reboot)", "\xff\xfe", "@/etc/passwd", strings.Repeat("x", 1<<20), "a\nb", "-"} {
+	for _, name := range []string{"", "a b", "$(reboot)", "wéb", "@/etc/passwd", strings.Repeat("x", 1<<20), "a\nb", "-"} {
 		if status := env.main(sample(&ran), nil, []string{"gnt-thing", "failover", "--", name}); status != 0 || ran != "failover "+name {
 			t.Errorf("%.20q: status %d, ran %.40q %s%s", name, status, ran, out, errs)
 		}
-	}
-	status := env.main(sample(&ran), nil, []string{"gnt-thing", "failover", "--shutdown-timeout=\xff", "x"})
-	if _, last := ends(errs.String()); status != 2 || last != `gnt-thing: error: option --shutdown-timeout: invalid integer value: '\udcff'` {
-		t.Errorf("status %d: %s", status, last)
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	Hypervisor    Class = "HypervisorError"
 	BlockDevice   Class = "BlockDeviceError"
 	FileStorage   Class = "FileStoragePathError"
+	AddressPool   Class = "AddressPoolError"
 	Generic       Class = "GenericError" // whatever has no class of its own
 )
 

@@ -35,6 +35,9 @@ type add struct {
 }
 
 func (w *add) Locks(*config.Config) ([]job.Lock, error) {
+	if w.Name == "" {
+		return nil, unreadable("network_name", emptyValue)
+	}
 	if err := checkForms(w.OpID(), w.Network, w.Gateway, w.Network6, w.Gateway6, w.AddReservedIPs); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gantry/lib/config"
@@ -34,6 +35,17 @@ type connect struct {
 	Connect
 	pair
 	params config.Params
+}
+
+// Locks refuses a mode or a link that no interface can have before anything is looked at.
+func (w *connect) Locks(cfg *config.Config) ([]job.Lock, error) {
+	if !slices.Contains([]string{config.NICBridged, config.NICRouted, config.NICOpenvswitch}, w.Mode) {
+		return nil, unreadable("network_mode", fmt.Sprintf("Invalid string value for type NICMode: %q", w.Mode))
+	}
+	if w.Link == "" {
+		return nil, unreadable("network_link", emptyValue)
+	}
+	return w.pair.Locks(cfg)
 }
 
 func (w *connect) Check(context.Context) error {

@@ -123,7 +123,7 @@ func (w *modify) moveGateway(n *config.Network) (warnings []string, err error) {
 		return []string{"Gateway is already " + w.Gateway}, nil
 	}
 	if err := n.ReserveExternal(w.Gateway); err != nil {
-		return nil, fault.Exec("%s", err)
+		return nil, fault.New(fault.AddressPool, "%s", err)
 	}
 	if n.Gateway != "" {
 		if err := n.ReleaseExternal(n.Gateway); err != nil {

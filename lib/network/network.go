@@ -55,6 +55,13 @@ func invalid(opcode, attribute string) error {
 	return fault.Refuse(fault.WrongInput, "Parameter '%s.%s' fails validation", opcode, attribute)
 }
 
+// unreadable is Ganeti's refusal of an attribute that its queue daemon cannot even read.
+func unreadable(attribute, why string) error {
+	return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': %s", attribute, why)
+}
+
+const emptyValue = "Received empty value for non-empty list"
+
 // checkForms looks at the forms of the addresses that an operation was given; empty ones were not.
 func checkForms(opcode, network, gateway, network6, gateway6 string, ips ...[]string) error {
 	for _, a := range []struct {

@@ -72,6 +72,10 @@ func TestRefusalsComeBeforeAnythingChanges(t *testing.T) {
 		"bad tag":          {Add{Name: "x", Network: "10.9.0.0/29", Tags: []string{"a b"}}, "Tag contains invalid characters"},
 		"unknown network":  {Remove{Name: "nosuch"}, "Network 'nosuch' not found"},
 		"unknown group":    {Connect{Name: "net1", Group: "nosuch", Mode: "bridged", Link: "br0"}, "Node group 'nosuch' not found"},
+		"no name":          {Add{Network: "10.9.0.0/29"}, "Failed to parse request: SubmitJob: Can't parse value for 'network_name': Received empty value for non-empty list"},
+		"no such mode":     {Connect{Name: "net1", Group: "default", Mode: "foo", Link: "br0"}, "Failed to parse request: SubmitJob: Can't parse value for 'network_mode': Invalid string value for type NICMode: \"foo\""},
+		"no link":          {Connect{Name: "net1", Group: "default", Mode: "routed"}, "Failed to parse request: SubmitJob: Can't parse value for 'network_link': Received empty value for non-empty list"},
+		"gateway outside":  {Modify{Name: "net1", Gateway: "10.2.0.1"}, "10.1.0.0/29 does not contain 10.2.0.1"},
 		"two at once":      {Modify{Name: "net1", Gateway: "10.1.0.2", AddReservedIPs: []string{"10.1.0.3"}}, "Cannot modify gateway and reserved ips at once"},
 		"gateway in shell": {Modify{Name: "net1", Gateway: "$(reboot)"}, "Parameter 'OP_NETWORK_SET_PARAMS.gateway' fails validation"},
 	} {
