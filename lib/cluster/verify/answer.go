@@ -196,14 +196,20 @@ func (a *answer) readLooks(list []wanted, out []byte) error {
 	return nil
 }
 
-func readReached(a *answer, out []byte) error {
-	for line := range strings.Lines(string(out)) {
+// readReached reads what reach.sh says. A destination that it does not come back to has not answered in time.
+func (a *answer) readReached(where []destination, out []byte) error {
+	first, rest, _ := strings.Cut(string(out), "\n")
+	if first == "" {
+		return nil
+	}
+	a.reached = map[string]string{}
+	for _, d := range where {
+		a.reached[d.name] = "Connection timed out"
+	}
+	for line := range strings.Lines(rest) {
 		name, how, ok := strings.Cut(strings.TrimSpace(line), "\t")
-		if !ok {
+		if _, asked := a.reached[name]; !ok || !asked {
 			return fmt.Errorf("unexpected answer %q", line)
-		}
-		if a.reached == nil {
-			a.reached = map[string]string{}
 		}
 		a.reached[name] = how
 	}

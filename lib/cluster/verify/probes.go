@@ -58,7 +58,8 @@ func (g *group) question(n *config.Node) []probe {
 		probes = append(probes, probe{look(looks), func(a *answer, out []byte) error { return a.readLooks(looks, out) }})
 	}
 	if candidate(g.cfg, n) {
-		probes = append(probes, probe{reach(g.destinations(n)), readReached})
+		where := g.destinations(n)
+		probes = append(probes, probe{reach(where), func(a *answer, out []byte) error { return a.readReached(where, out) }})
 	}
 	if !n.VMCapable {
 		return probes

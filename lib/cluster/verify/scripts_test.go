@@ -80,16 +80,20 @@ func TestReach(t *testing.T) {
 	defer open.Close()
 	_, text, _ := net.SplitHostPort(open.Addr().String())
 	port, _ := strconv.Atoi(text)
+	where := []destination{{"here primary", "127.0.0.1", port}, {"nobody", "127.0.0.1", 1}, {"lost", "127.0.0.1", port}}
 	var a answer
-	if err := readReached(&a, output(t, reach([]destination{{"here primary", "127.0.0.1", port}, {"nobody", "127.0.0.1", 1}}))); err != nil {
+	if err := a.readReached(where, output(t, reach(where[:2]))); err != nil {
 		t.Fatal(err)
 	}
-	if a.reached["here primary"] != "ok" || a.reached["nobody"] != "Connection refused" || silent(a.reached["nobody"]) {
+	if a.reached["here primary"] != "ok" || a.reached["nobody"] != "Connection refused" || silent(a.reached["nobody"]) || !silent(a.reached["lost"]) {
 		t.Errorf("%v", a.reached)
 	}
 	var none answer
-	if err := readReached(&none, nil); err != nil || none.reached != nil {
+	if err := none.readReached(where, nil); err != nil || none.reached != nil {
 		t.Errorf("%v, %v", none.reached, err)
+	}
+	if err := none.readReached(where, []byte("tried\nsomebody\tok\n")); err == nil {
+		t.Error("an answer about somebody else is read")
 	}
 }
 
@@ -189,7 +193,8 @@ func FuzzAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, out []byte) {
 		var a answer
 		list := []wanted{{"f", "/x"}}
-		for _, read := range []func(*answer, []byte) error{readSums, readVersion, readIdentity, readAllowed, readReached,
+		for _, read := range []func(*answer, []byte) error{readSums, readVersion, readIdentity, readAllowed,
+			func(a *answer, out []byte) error { return a.readReached([]destination{{name: "node1 primary"}}, out) },
 			func(a *answer, out []byte) error { return a.readLooks(list, out) }, (*answer).readKVM, (*answer).readFake} {
 			_ = read(&a, out) // refused or read; it must not panic
 		}
