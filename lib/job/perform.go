@@ -26,6 +26,7 @@ func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, 
 	if err := r.settleEarlier(ctx, env, work); err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, env.dropReservations(context.WithoutCancel(ctx))) }() // checks may reserve, too
 	if err := work.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -40,10 +41,7 @@ func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, 
 		}
 		return nil, nil
 	}
-	defer func() {
-		err = errors.Join(err, env.dropReservations(context.WithoutCancel(ctx)))
-		h.configChanged(ctx)
-	}()
+	defer h.configChanged(ctx)
 	if result, err = work.Run(ctx); err != nil {
 		return nil, err
 	}
