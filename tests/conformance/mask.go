@@ -38,7 +38,7 @@ var plainRules = []plain{
 	{"host key", regexp.MustCompile(`\bAAAA[A-Za-z0-9+/]{40,}=*`), "<key>"},
 	{"fingerprint", regexp.MustCompile(`\bSHA256:[A-Za-z0-9+/]{43}\b`), "SHA256:<fingerprint>"},
 	// a policy's bounds are shown in either order
-	{"bounds", regexp.MustCompile(`    - min/0: \n((?:        [^\n]*\n)+)      max/0: \n((?:        [^\n]*\n)+)`), "    - max/0: \n${2}      min/0: \n${1}"},
+	{"bounds", regexp.MustCompile(`( +)- min/(\d+): \n((?: +[a-z-]+: [^\n]+\n))+) +max/\d+: \n((?: +[a-z-]+: [^\n]+\n))+)`), "${1}- max/${2}: \n${4}${1}  min/${2}: \n${3}"},
 	{"connection time", regexp.MustCompile(`\bafter \d+ ms: `), "after <n> ms: "},
 }
 
@@ -74,8 +74,8 @@ var sets = []struct {
 	{"choices", ", ", regexp.MustCompile(`\(choose from ([^()]*)\)`)},
 	{"one of", ", ", regexp.MustCompile(`must be one of:? ([^\n(]*[^\n( ])`)},
 	{"templates", ", ", regexp.MustCompile(`but not enabled on the cluster: ([^\n]*)`)},
-	{"ratios of the policy", "\n", regexp.MustCompile(`((?:  (?:spindle|vcpu)-ratio: [^\n]*\n){2})`)},
-	{"templates of the policy", ", ", regexp.MustCompile(`allowed disk templates: ([^\n]*)`)},
+	{"ratios of the policy", "\n", regexp.MustCompile(`((?: +(?:spindle|vcpu)-ratio: [^\n]*\n){2})`)},
+	{"templates of the policy", ", ", regexp.MustCompile(`allowed disk templates: (?:default \()?([^\n()]*)`)},
 	{"missing specifications", ", ", regexp.MustCompile(`Missing parameters in ipolicy spec \w+: ([^\n]*)`)},
 	{"findings of one check", "\n", regexp.MustCompile(`((?:<date>   - (?:ERROR|WARNING|NOTICE)[^\n]*\n)+)`)},
 	{"nodes by UUID", "\n", regexp.MustCompile(`((?:  Node: [0-9a-f<][^\n]*\n)+)`)},

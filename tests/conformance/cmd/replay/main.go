@@ -32,6 +32,7 @@ type settings struct {
 	session string
 	verbose bool
 	suggest bool
+	red     bool
 	summary bool
 	shell   bool
 }
@@ -46,6 +47,7 @@ func run() error {
 	flag.StringVar(&s.session, "session", "", "play nothing: compare the record with this `file`, a session recorded in the same form")
 	flag.BoolVar(&s.verbose, "v", false, "print every step as it is played")
 	flag.BoolVar(&s.suggest, "suggest", false, "print each difference as an entry for tests/differences.txt, reason left open")
+	flag.BoolVar(&s.red, "suggest-red", false, "print each difference as a line for red.txt")
 	flag.BoolVar(&s.summary, "summary", false, "print the counts only")
 	flag.BoolVar(&s.shell, "shell", false, "then open a shell on node1 before the lab ends")
 	goOn := flag.Bool("go-on", false, "play the record even if a command that prepares it fails")
@@ -138,9 +140,12 @@ func openShell(l *lab.Lab) {
 func (s settings) show(name string, list []conformance.Outcome) {
 	if !s.verbose && !s.summary {
 		for _, o := range conformance.Faults(list) {
-			if s.suggest {
+			switch {
+			case s.suggest:
 				fmt.Println(o.Entry(name))
-			} else {
+			case s.red:
+				fmt.Println(o.RedEntry(name))
+			default:
 				fmt.Print(o)
 			}
 		}
