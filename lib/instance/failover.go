@@ -8,6 +8,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/resolve"
 	"gantry/lib/unit"
 )
 
@@ -67,7 +68,7 @@ func (o *relocation) checkFree(ctx context.Context) (int64, error) {
 // checkSource refuses when nobody can say what the source does and nobody has vouched that it is off.
 func (w *failover) checkSource(ctx context.Context) error {
 	if w.source.Offline {
-		return nil
+		return w.checkOffline(ctx)
 	}
 	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.source.Name)
 	if err != nil {
@@ -75,6 +76,19 @@ func (w *failover) checkSource(ctx context.Context) error {
 	}
 	w.ran = s.Running
 	return nil
+}
+
+// checkOffline believes a person's word that the source is off, unless the node itself shows that it runs the instance.
+func (w *failover) checkOffline(ctx context.Context) error {
+	if !resolve.Answers(ctx, w.source.PrimaryIP, int(w.env.Config.FilledND(w.source).Int("ssh_port"))) {
+		return nil
+	}
+	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.source.Name)
+	if err != nil || !s.Running {
+		return nil // somebody has the address and cannot be asked
+	}
+	return fault.Refuse(fault.WrongState, "Node %s is marked offline, but it answers and instance %s runs there; end it there, or mark the node online",
+		w.source.Name, w.inst.Name)
 }
 
 func (w *failover) Hooks() *hooks.Plan {
