@@ -38,7 +38,7 @@ var plainRules = []plain{
 	{"host key", regexp.MustCompile(`\bAAAA[A-Za-z0-9+/]{40,}=*`), "<key>"},
 	{"fingerprint", regexp.MustCompile(`\bSHA256:[A-Za-z0-9+/]{43}\b`), "SHA256:<fingerprint>"},
 	// a policy's bounds are shown in either order
-	{"bounds", regexp.MustCompile(`( +)- min/(\d+): \n((?: +[a-z-]+: [^\n]+\n))+) +max/\d+: \n((?: +[a-z-]+: [^\n]+\n))+)`), "${1}- max/${2}: \n${4}${1}  min/${2}: \n${3}"},
+	{"bounds", regexp.MustCompile(`( +)- min/(\d+): \n((?: +[a-z-]+: [^\n]+\n)+) +max/\d+: \n((?: +[a-z-]+: [^\n]+\n)+)`), "${1}- max/${2}: \n${4}${1}  min/${2}: \n${3}"},
 	{"connection time", regexp.MustCompile(`\bafter \d+ ms: `), "after <n> ms: "},
 }
 
