@@ -12,6 +12,7 @@ import (
 	"gantry/lib/fake"
 	"gantry/lib/filedisk"
 	"gantry/lib/kvm"
+	"gantry/lib/lvm"
 	"gantry/lib/nodefacts"
 	"gantry/lib/osdef"
 	"gantry/lib/remote"
@@ -37,6 +38,9 @@ type answer struct {
 	running    []string // instances
 	fakes      []fake.State
 	parameters []wrongParameters
+	groups     []lvm.VG
+	volumes    map[string]bool // VG/LV; nil when they were not asked for or cannot be listed
+	noVolumes  bool            // they cannot be listed
 }
 
 // version is the Gantry of a node; empty if there is none.
@@ -102,6 +106,10 @@ func (g *group) askNode(ctx context.Context, n *config.Node) (*answer, error) {
 	}
 	a.end = g.env.Clock()
 	for i, p := range probes {
+		if results[i].Status != 0 && p.failed != nil {
+			p.failed(a)
+			continue
+		}
 		if err := p.read(a, results[i].Stdout); err != nil && a.garbled == nil {
 			a.garbled = err
 		}

@@ -115,7 +115,10 @@ func (g *group) Run(ctx context.Context) (any, error) {
 	for _, inst := range g.instances {
 		g.instance(inst)
 	}
-	g.heading("Verifying orphan volumes") // of volume groups
+	g.heading("Verifying orphan volumes")
+	for _, n := range g.nodes {
+		g.orphanVolumes(n)
+	}
 	if !slices.Contains(g.op.SkipChecks, SkipN1) {
 		g.heading("Verifying N+1 Memory redundancy")
 		for _, n := range g.nodes {

@@ -41,7 +41,7 @@ func (g *group) instance(inst *config.Instance) {
 	primary := g.cfg.Node(inst.PrimaryNode)
 	violations := g.cfg.InstancePolicy(g.grp).Violations(g.cfg.Sizing(inst))
 	g.warnIf(violations != nil, "EINSTANCEPOLICY", inst.Name, "%s", comma(violations))
-	// missing volumes go here
+	g.missingVolumes(inst)
 	g.state(inst, primary)
 	g.disks(inst)
 	if g.silence(primary) != "" {

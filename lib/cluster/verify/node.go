@@ -41,6 +41,7 @@ func (g *group) node(n *config.Node) {
 	if !n.VMCapable {
 		return
 	}
+	g.volumeGroup(n, a)
 	g.systems(n, a)
 	g.bridges(n, a)
 	g.strangers(n, a)

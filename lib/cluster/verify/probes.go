@@ -36,40 +36,42 @@ var (
 // reachLimit is how many seconds a connection from node to node may take to come about.
 const reachLimit = 3
 
-// probe is one part of the question to a node, and how its answer is read.
+// probe is one part of the question to a node, and how its answer is read; failed, if there is one, is called instead of read
+// when the command fails.
 type probe struct {
-	cmd  remote.Cmd
-	read func(a *answer, out []byte) error
+	cmd    remote.Cmd
+	read   func(a *answer, out []byte) error
+	failed func(a *answer)
 }
 
 // question is all that a node is asked, in one round trip.
 func (g *group) question(n *config.Node) []probe {
 	probes := []probe{
-		{nodefacts.Probe(g.factsWanted()), func(a *answer, out []byte) (err error) {
+		{cmd: nodefacts.Probe(g.factsWanted()), read: func(a *answer, out []byte) (err error) {
 			a.facts, err = nodefacts.Parse(out)
 			return err
 		}},
-		{sums(g.paths()), readSums},
-		{remote.Script(versionScript), readVersion},
-		{identity(&g.cfg.Cluster), readIdentity},
-		{remote.Command("cat", "--", filedisk.PathsFile), readAllowed},
+		{cmd: sums(g.paths()), read: readSums},
+		{cmd: remote.Script(versionScript), read: readVersion},
+		{cmd: identity(&g.cfg.Cluster), read: readIdentity},
+		{cmd: remote.Command("cat", "--", filedisk.PathsFile), read: readAllowed},
 	}
 	if looks := g.looks(n); looks != nil {
-		probes = append(probes, probe{look(looks), func(a *answer, out []byte) error { return a.readLooks(looks, out) }})
+		probes = append(probes, probe{cmd: look(looks), read: func(a *answer, out []byte) error { return a.readLooks(looks, out) }})
 	}
 	if candidate(g.cfg, n) {
 		where := g.destinations(n)
-		probes = append(probes, probe{reach(where), func(a *answer, out []byte) error { return a.readReached(where, out) }})
+		probes = append(probes, probe{cmd: reach(where), read: func(a *answer, out []byte) error { return a.readReached(where, out) }})
 	}
 	if !n.VMCapable {
 		return probes
 	}
-	probes = append(probes, probe{osdef.Probe(), func(a *answer, out []byte) (err error) {
+	probes = append(probes, probe{cmd: osdef.Probe(), read: func(a *answer, out []byte) (err error) {
 		a.oses, err = osdef.Parse(out)
 		return err
 	}})
-	return append(append(probes, g.guestProbes()...), g.parameterProbes()...)
-	// volumes, physical volumes and DRBD minors go here
+	return slices.Concat(probes, g.guestProbes(), g.parameterProbes(), g.volumeProbes())
+	// physical volumes and DRBD minors go here
 }
 
 // factsWanted is what nodefacts is to look at besides what it always tells.
@@ -236,9 +238,9 @@ func (g *group) guestProbes() []probe {
 	for _, hv := range g.cfg.Cluster.EnabledHypervisors {
 		switch hv {
 		case config.HVKVM:
-			probes = append(probes, probe{kvm.StateProbe(), (*answer).readKVM})
+			probes = append(probes, probe{cmd: kvm.StateProbe(), read: (*answer).readKVM})
 		case config.HVFake:
-			probes = append(probes, probe{fake.StateProbe(), (*answer).readFake})
+			probes = append(probes, probe{cmd: fake.StateProbe(), read: (*answer).readFake})
 		}
 	}
 	return probes
@@ -263,7 +265,7 @@ func (g *group) parameterProbes() []probe {
 	}
 	var probes []probe
 	for _, line := range order {
-		probes = append(probes, probe{cmds[line], func(a *answer, out []byte) error {
+		probes = append(probes, probe{cmd: cmds[line], read: func(a *answer, out []byte) error {
 			for _, set := range sources[line] {
 				if err := kvm.JudgeProbe(set.params, out); err != nil {
 					a.parameters = append(a.parameters, wrongParameters{set.source, set.hypervisor, err.Error()})

@@ -13,6 +13,7 @@ import (
 	"gantry/lib/fake"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/lvm"
 	"gantry/lib/nodefacts"
 	"gantry/lib/osdef"
 	"gantry/lib/remote"
@@ -109,6 +110,9 @@ func (g *group) verify(t *testing.T) {
 	}
 	for _, inst := range g.instances {
 		g.instance(inst)
+	}
+	for _, n := range g.nodes {
+		g.orphanVolumes(n)
 	}
 	for _, n := range g.nodes {
 		g.failoverMemory(n)
@@ -254,6 +258,25 @@ func TestFindings(t *testing.T) {
 			d.DevType, d.LogicalID = config.DTDRBD, config.DRBDID{NodeA: "n2", NodeB: "n3", Port: 11003}.LogicalID()
 			c.InstanceByName("web").BEParams = config.Params{"maxmem": int64(16384), "minmem": int64(16384)}
 		}, want: []string{"  - ERROR: node node3: not enough memory to accomodate instance failovers should node node2 fail (16384MiB needed, 4096MiB available)"}},
+		"volumes": {cfg: func(c *config.Config) {
+			c.Cluster.VolumeGroupName, c.Cluster.ReservedLVs = "xenvg", []string{"xenvg/swap.*"}
+			d := c.Disk("d-web")
+			d.DevType, d.LogicalID = config.DTPlain, config.LogicalID{"xenvg", "1.disk0"}
+		}, spoil: func(g *group) {
+			g.answers["n1"].noVolumes = true
+			g.answers["n2"].groups, g.answers["n2"].volumes = []lvm.VG{{Name: "xenvg", Size: 1000}}, map[string]bool{"xenvg/swap1": true, "xenvg/2.disk0": true, "other/x": true}
+			g.answers["n3"].groups = []lvm.VG{{Name: "other", Size: 100000}}
+		}, want: []string{
+			"  - ERROR: node node1: unable to check volume groups",
+			"  - ERROR: node node1: LVM problem on node: the volumes cannot be listed",
+			"  - ERROR: node node1: node didn't return data for the volume group 'xenvg' - it is either missing or broken",
+			"  - ERROR: node node2: volume group 'xenvg' too small (20480 MiB required, 1000 MiB found)",
+			"  - ERROR: node node3: volume group 'xenvg' missing",
+			"  - ERROR: node node3: node didn't return data for the volume group 'xenvg' - it is either missing or broken",
+			"  - ERROR: instance web: volume xenvg/1.disk0 missing on node node2",
+			"  - WARNING: node node2: volume xenvg/2.disk0 is unknown",
+			"  - NOTICE: 1 non-redundant instance(s) found.",
+		}},
 		"notes": {cfg: func(c *config.Config) {
 			c.Disk("d-web").DevType = config.DTFile
 			c.InstanceByName("web").BEParams = config.Params{"auto_balance": false}
