@@ -1,6 +1,7 @@
 package query
 
 import (
+	"math"
 	"slices"
 
 	"gantry/lib/config"
@@ -55,9 +56,17 @@ func texts(list []string) []any {
 func plain(p config.Params) map[string]any {
 	out := make(map[string]any, len(p))
 	for name, v := range p {
-		out[name] = v
+		out[name] = whole(v)
 	}
 	return out
+}
+
+// whole is a number without its fraction where that is zero, as Ganeti's daemon passes numbers on within lists and maps.
+func whole(v any) any {
+	if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int64(f)
+	}
+	return v
 }
 
 func sortRows[T any](rows []T, name func(T) string) {

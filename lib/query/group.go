@@ -1,8 +1,6 @@
 package query
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"gantry/lib/config"
@@ -92,10 +90,10 @@ func policy(p config.IPolicy) map[string]any {
 		out["disk-templates"] = texts(p.DiskTemplates)
 	}
 	if p.VCPURatio != nil {
-		out["vcpu-ratio"] = *p.VCPURatio
+		out["vcpu-ratio"] = whole(*p.VCPURatio)
 	}
 	if p.SpindleRatio != nil {
-		out["spindle-ratio"] = *p.SpindleRatio
+		out["spindle-ratio"] = whole(*p.SpindleRatio)
 	}
 	return out
 }
@@ -118,12 +116,15 @@ func nested(m map[string]config.Params) map[string]any {
 	return out
 }
 
-// KeyValues prints parameters as "a=1, b=2".
+// KeyValues prints node parameters as "oob_program=, spindle_count=1", in Ganeti's order.
 func KeyValues(v any) string {
 	m, _ := v.(map[string]any)
+	order := []string{"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name", "ovs_link", "ssh_port", "cpu_speed"}
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, name+"="+unit.Str(m[name]))
+	for _, name := range order {
+		if value, ok := m[name]; ok {
+			parts = append(parts, name+"="+unit.Str(value))
+		}
 	}
 	return strings.Join(parts, ", ")
 }
