@@ -78,6 +78,8 @@ var sets = []struct {
 	{"templates of the policy", ", ", regexp.MustCompile(`allowed disk templates: (?:default \()?([^\n()]*)`)},
 	{"missing specifications", ", ", regexp.MustCompile(`Missing parameters in ipolicy spec \w+: ([^\n]*)`)},
 	{"findings of one check", "\n", regexp.MustCompile(`((?:<date>   - (?:ERROR|WARNING|NOTICE)[^\n]*\n)+)`)},
+	{"nodes that are verified", "\n", regexp.MustCompile(`((?:<date> \* (?:Verifying node \S+ \([a-z ]+\)|Skipping offline node \S+)\n)+)`)},
+	{"instances that are verified", "\n", regexp.MustCompile(`((?:<date> \* Verifying instance \S+\.\S+\n)+)`)},
 	{"nodes by UUID", "\n", regexp.MustCompile(`((?:  Node: [0-9a-f<][^\n]*\n)+)`)},
 	{"reserved addresses", "\n", regexp.MustCompile(`((?:[^\n]* - INFO: Reserved IP address of node [^\n]*\n)+)`)},
 }

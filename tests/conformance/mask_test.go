@@ -58,19 +58,23 @@ var maskCases = map[string]struct{ cmd, want, same, wrong string }{
 	"findings":                 {"gnt-cluster verify", finding("ERROR: node a: x") + finding("ERROR: node b: x"), finding("ERROR: node b: x") + finding("ERROR: node a: x"), finding("ERROR: node b: x") + finding("ERROR: node b: x")},
 	"findings of two checks":   {"gnt-cluster verify", finding("ERROR: node a: x") + "* Next\n" + finding("ERROR: node b: x"), finding("ERROR: node a: x") + "* Next\n" + finding("ERROR: node b: x"), finding("ERROR: node b: x") + "* Next\n" + finding("ERROR: node a: x")},
 	"findings, grade":          {"gnt-cluster verify", finding("ERROR: node a: x"), finding("ERROR: node a: x"), finding("WARNING: node a: x")},
-	"nodes by UUID":            {"gnt-os diagnose", "  Node: " + uuidA + ", status: valid\n  Node: " + uuidB + ", status: bad\n", "  Node: " + uuidD + ", status: bad\n  Node: " + uuidC + ", status: valid\n", "  Node: " + uuidD + ", status: bad\n  Node: " + uuidC + ", status: bad\n"},
-	"reserved addresses":       {"gnt-network add", " - INFO: Reserved IP address of node 'a' (1)\n - INFO: Reserved IP address of node 'b' (2)\n", " - INFO: Reserved IP address of node 'b' (2)\n - INFO: Reserved IP address of node 'a' (1)\n", " - INFO: Reserved IP address of node 'b' (1)\n - INFO: Reserved IP address of node 'a' (2)\n"},
-	"help":                     {"gnt-x y --help", help("[-f] <name>", "--force, -f  Do it", "--net=NET\n   Which one"), help("[-f] <name>", "--force, -f     Really", "--net=NET  Another"), help("[-f] <name>", "--force  Do it", "--net=NET  Which one")},
-	"help, an option missing":  {"gnt-x y --help", help("<name>", "--force, -f  Do it", "--net=NET\n   Which one"), help("<name>", "--force, -f  It", "--net=NET  One"), help("<name>", "--force, -f  Do it")},
-	"help, usage":              {"gnt-x y --help", help("[-f] <name>", "--force, -f  Do it"), help("[-f] <name>", "--force, -f"), help("<name>", "--force, -f  Do it")},
-	"commands":                 {"gnt-x", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n        or two\n list - Lists\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Makes\n list - Shows\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n lost - Lists\n"},
-	"one of, with value":       {"gnt-x", "must be one of: a, b, c (current value: 'x')\n", "must be one of: c, a, b (current value: 'x')\n", "must be one of: c, a, b (current value: 'y')\n"},
-	"bounds":                   {"gnt-cluster info", "    - min/0: \n        a: 1\n      max/0: \n        a: 2\n", "    - max/0: \n        a: 2\n      min/0: \n        a: 1\n", "    - max/0: \n        a: 1\n      min/0: \n        a: 2\n"},
-	"ratios of the policy":     {"gnt-cluster info", "  spindle-ratio: 1\n  vcpu-ratio: 2\n", "  vcpu-ratio: 2\n  spindle-ratio: 1\n", "  vcpu-ratio: 1\n  spindle-ratio: 2\n"},
-	"templates of the policy":  {"gnt-cluster info", "  allowed disk templates: ext, file\n", "  allowed disk templates: file, ext\n", "  allowed disk templates: file, plain\n"},
-	"missing specifications":   {"gnt-cluster modify", "Missing parameters in ipolicy spec min: a, b\n", "Missing parameters in ipolicy spec min: b, a\n", "Missing parameters in ipolicy spec max: a, b\n"},
-	"trailing space":           {"gnt-network list", "Name   \nnet1   \n", "Name   \nnet1   \n", "Name\nnet1\n"},
-	"newline at the end":       {"gnt-cluster info", "x\n", "x\n", "x"},
+	"nodes that are verified": {"gnt-cluster verify -v", verified("node status") + verified("node b (master)") + verified("node a (regular)"),
+		verified("node status") + verified("node a (regular)") + verified("node b (master)"), verified("node b (master)") + verified("node a (regular)") + verified("node status")},
+	"instances that are verified": {"gnt-cluster verify -v", verified("instance status") + verified("instance b.x") + verified("instance a.x"),
+		verified("instance status") + verified("instance a.x") + verified("instance b.x"), verified("instance a.x") + verified("instance b.x") + verified("instance status")},
+	"nodes by UUID":           {"gnt-os diagnose", "  Node: " + uuidA + ", status: valid\n  Node: " + uuidB + ", status: bad\n", "  Node: " + uuidD + ", status: bad\n  Node: " + uuidC + ", status: valid\n", "  Node: " + uuidD + ", status: bad\n  Node: " + uuidC + ", status: bad\n"},
+	"reserved addresses":      {"gnt-network add", " - INFO: Reserved IP address of node 'a' (1)\n - INFO: Reserved IP address of node 'b' (2)\n", " - INFO: Reserved IP address of node 'b' (2)\n - INFO: Reserved IP address of node 'a' (1)\n", " - INFO: Reserved IP address of node 'b' (1)\n - INFO: Reserved IP address of node 'a' (2)\n"},
+	"help":                    {"gnt-x y --help", help("[-f] <name>", "--force, -f  Do it", "--net=NET\n   Which one"), help("[-f] <name>", "--force, -f     Really", "--net=NET  Another"), help("[-f] <name>", "--force  Do it", "--net=NET  Which one")},
+	"help, an option missing": {"gnt-x y --help", help("<name>", "--force, -f  Do it", "--net=NET\n   Which one"), help("<name>", "--force, -f  It", "--net=NET  One"), help("<name>", "--force, -f  Do it")},
+	"help, usage":             {"gnt-x y --help", help("[-f] <name>", "--force, -f  Do it"), help("[-f] <name>", "--force, -f"), help("<name>", "--force, -f  Do it")},
+	"commands":                {"gnt-x", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n        or two\n list - Lists\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Makes\n list - Shows\n", "Usage: gnt-x {command} [options...]\nsee man\n\nCommands:\n add  - Adds one\n lost - Lists\n"},
+	"one of, with value":      {"gnt-x", "must be one of: a, b, c (current value: 'x')\n", "must be one of: c, a, b (current value: 'x')\n", "must be one of: c, a, b (current value: 'y')\n"},
+	"bounds":                  {"gnt-cluster info", "    - min/0: \n        a: 1\n      max/0: \n        a: 2\n", "    - max/0: \n        a: 2\n      min/0: \n        a: 1\n", "    - max/0: \n        a: 1\n      min/0: \n        a: 2\n"},
+	"ratios of the policy":    {"gnt-cluster info", "  spindle-ratio: 1\n  vcpu-ratio: 2\n", "  vcpu-ratio: 2\n  spindle-ratio: 1\n", "  vcpu-ratio: 1\n  spindle-ratio: 2\n"},
+	"templates of the policy": {"gnt-cluster info", "  allowed disk templates: ext, file\n", "  allowed disk templates: file, ext\n", "  allowed disk templates: file, plain\n"},
+	"missing specifications":  {"gnt-cluster modify", "Missing parameters in ipolicy spec min: a, b\n", "Missing parameters in ipolicy spec min: b, a\n", "Missing parameters in ipolicy spec max: a, b\n"},
+	"trailing space":          {"gnt-network list", "Name   \nnet1   \n", "Name   \nnet1   \n", "Name\nnet1\n"},
+	"newline at the end":      {"gnt-cluster info", "x\n", "x\n", "x"},
 }
 
 func TestMasksHideNoWrongAnswer(t *testing.T) {
@@ -86,6 +90,8 @@ func TestMasksHideNoWrongAnswer(t *testing.T) {
 		})
 	}
 }
+
+func verified(what string) string { return "Sun Nov 22 06:41:08 2026 * Verifying " + what + "\n" }
 
 func finding(text string) string { return "Sun Nov 22 06:13:10 2026   - " + text + "\n" }
 
