@@ -122,7 +122,7 @@ func (q *Queue) start(id int) error {
 	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Setsid: true}
 	cmd.ExtraFiles = []*os.File{w.file}
 	if q.Output != "" {
-		out, err := os.OpenFile(q.Output, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+		out, err := os.OpenFile(q.Output, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,11 @@
 # Writes the ssconf files that come as a tar archive on standard input, each at once.
 # $1: data directory  $2: "candidate", or "plain": a plain node keeps no configuration  $3: epoch  $4: serial
 # Exit status 66: this node has been given a newer version.
-umask 022
+umask 077
 cd "$1" || exit 1
 exec 9>>.ssconf.lock
 flock -w 10 9 || exit 1
+umask 022
 newer() { # epoch serial
 	[ "$1" -gt "$epoch" ] || { [ "$1" -eq "$epoch" ] && [ "$2" -gt "$serial" ]; }
 }
