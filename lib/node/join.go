@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,14 +15,44 @@ import (
 	"gantry/lib/remote"
 )
 
+// Machines is what Join needs of a remote.Pool.
+type Machines interface {
+	ancillary.Nodes
+	// Enter runs a command on a machine that takes no key yet: a person gives the password.
+	Enter(ctx context.Context, node string, c remote.Cmd) error
+}
+
 // Join prepares the SSH of a machine that is to become a node: the keys of the master candidates may log in there, its own may
 // log in on the others, and the cluster's known_hosts vouches for it. Every step can be done again.
-func Join(ctx context.Context, nodes ancillary.Nodes, cfg *config.Config, dataDir, name, ip string) error {
+func Join(ctx context.Context, nodes Machines, cfg *config.Config, dataDir, name, ip string) error {
+	if err := open(ctx, nodes, cfg.MasterNode().Name, name); err != nil {
+		return err
+	}
 	if err := exchangeKeys(ctx, nodes, cfg, name); err != nil {
 		return fmt.Errorf("exchanging root's keys with %s: %w", name, err)
 	}
 	if err := vouch(ctx, nodes, dataDir, name, ip); err != nil {
 		return fmt.Errorf("noting the host keys of %s: %w", name, err)
+	}
+	return nil
+}
+
+// open sees to it that the master's keys may log in on a machine. Where none may, a person's password lets them in once.
+func open(ctx context.Context, nodes Machines, master, name string) error {
+	_, err := nodes.Run(ctx, name, remote.Command("true"))
+	denied, ok := errors.AsType[*remote.LoginError](err)
+	if !ok {
+		return err
+	}
+	keys, err := ancillary.PublicKeys(ctx, nodes, master)
+	if err != nil {
+		return fmt.Errorf("reading root's public keys: %w", err)
+	}
+	if len(keys) == 0 {
+		return fmt.Errorf("root has no SSH key that %s could take: %w", name, denied)
+	}
+	if err := nodes.Enter(ctx, name, ancillary.Authorize(keys)); err != nil {
+		return fmt.Errorf("%s takes none of root's SSH keys, and no password let us in: %w; nothing was changed", name, err)
 	}
 	return nil
 }

@@ -93,11 +93,22 @@ func (l *link) explain(ctx context.Context, node *hostTrust, identity *identity,
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%w: SSH handshake with %s not done within %v", ErrUnreachable, l.host.address(), l.pool.opts.Deadlines.Handshake)
 	case node.shown:
-		return fmt.Errorf("%w: SSH login as %s at %s (keys tried: %s): %w",
+		said := fmt.Errorf("%w: SSH login as %s at %s (keys tried: %s): %w",
 			ErrUnreachable, l.pool.opts.User, l.host.address(), identity.describe(), err)
+		if droppedEarly(err) {
+			return said
+		}
+		return &LoginError{said}
 	}
 	return fmt.Errorf("%w: SSH handshake with %s: %w", ErrUnreachable, l.host.address(), err)
 }
+
+// LoginError is a node that was reached, whose host key somebody vouches for, and that takes none of our keys.
+type LoginError struct{ Err error }
+
+func (e *LoginError) Error() string { return e.Err.Error() }
+
+func (e *LoginError) Unwrap() error { return e.Err }
 
 // droppedEarly recognises a connection that the server closed during the handshake.
 func droppedEarly(err error) bool {

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -75,4 +76,43 @@ func (p *Pool) Interactive(ctx context.Context, node string, c Cmd, t Terminal) 
 		return exit.ExitCode(), nil
 	}
 	return 0, err
+}
+
+// Enter runs c on a node that takes no key yet, by way of ssh(1), which asks the person at the terminal for a password. c reads
+// its Stdin; what it and ssh(1) say comes with the error. A host key is accepted unseen only where the Pool may do so.
+func (p *Pool) Enter(ctx context.Context, node string, c Cmd) error {
+	argv, err := p.enterArgv(node, c)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin = bytes.NewReader(c.Stdin)
+	said, err := cmd.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	failed := &Error{Node: node, Line: c.Line(), Outcome: Unknown, Stderr: said, Err: err}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() {
+		failed.Outcome, failed.Status, failed.Err = Failed, exit.ExitCode(), nil
+	}
+	return failed
+}
+
+func (p *Pool) enterArgv(node string, c Cmd) ([]string, error) {
+	host, err := p.opts.Hosts(node)
+	if err != nil {
+		return nil, err
+	}
+	argv := []string{"ssh", "-oEscapeChar=none", "-oConnectTimeout=10", "-oNumberOfPasswordPrompts=3"}
+	if p.opts.KnownHosts.AcceptNew {
+		argv = append(argv, "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR")
+	} else {
+		argv = append(argv, "-oStrictHostKeyChecking=yes")
+	}
+	to := host.Name
+	if host.Address != "" {
+		to = host.Address
+		argv = append(argv, "-oHostKeyAlias="+host.Name)
+	}
+	return append(argv, "-oPort="+strconv.Itoa(host.port()), "-T", p.opts.User+"@"+to, Quote(c.Argv...)), nil
 }
