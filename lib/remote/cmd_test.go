@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,11 @@ func TestErrorNamesTheNodeOnce(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	probe := &Error{Node: "n", Line: Script("# Looks at volumes.\nlvs\nvgs '$1'\n", "x y").Line(), Status: 1}
-	if got, want := probe.Error(), "node n: sh -c '# Looks at volumes.…' sh 'x y': exit status 1"; got != want {
+	if got, want := probe.Error(), "node n: sh -c 'Looks at volumes.' sh 'x y': exit status 1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	stranger := &Error{Node: "n", Line: "lvs", Err: fmt.Errorf("%w: no route", ErrUnreachable)}
+	if got, want := stranger.Error(), "node n: unreachable: no route"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	long := &Error{Node: "n", Line: Command("sh", "-c", strings.Repeat("ü\n", 5000)).Line(), Stderr: []byte(strings.Repeat("x", 1e6))}

@@ -51,10 +51,10 @@ type Error struct {
 	Err     error  // the cause besides the exit status, may be nil
 }
 
-// Error is one line; it shows the first words of the command and of its stderr.
+// Error is one line; it shows the first words of the command and of its stderr. Where nothing ran the command does not matter.
 func (e *Error) Error() string {
 	parts := []string{"node " + e.Node}
-	if line := shorten(withoutScript(withoutTimeout(e.Line)), 200); line != "" {
+	if line := shorten(withoutScript(withoutTimeout(e.Line)), 200); line != "" && !errors.Is(e.Err, ErrUnreachable) {
 		parts = append(parts, line)
 	}
 	switch {
@@ -92,22 +92,22 @@ func withoutTimeout(line string) string {
 	return command
 }
 
-// withoutScript leaves of a probe's text the first line, which says what it is for.
+// withoutScript leaves of a script's text the first line, which says what it is for.
 func withoutScript(line string) string {
-	text, isScript := strings.CutPrefix(line, "sh -c '")
+	before, text, isScript := strings.Cut(line, "sh -c '")
 	first, _, long := strings.Cut(text, "\n")
 	end := strings.LastIndex(line, "\n' sh")
 	if !isScript || !long || end < 0 {
 		return line
 	}
-	return "sh -c '" + shorten(first, 80) + "…" + line[end+1:]
+	return before + "sh -c '" + shorten(strings.TrimPrefix(first, "# "), 80) + line[end+1:]
 }
 
 // shorten makes text one line of at most about n bytes.
 func shorten(text string, n int) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	if len(text) > n {
-		text = strings.ToValidUTF8(text[:n], "") + "…"
+		text = strings.ToValidUTF8(text[:n], "") + "..." // not one character: messages are shown in ASCII
 	}
 	return strings.TrimSpace(text)
 }
