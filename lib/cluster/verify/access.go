@@ -52,7 +52,7 @@ func (g *group) logIn(ctx context.Context) {
 }
 
 func (g *group) login(nodes []*config.Node) remote.Cmd {
-	args := []string{g.inDataDir("known_hosts"), g.cfg.Cluster.ClusterName}
+	args := []string{g.inDataDir("known_hosts"), g.cfg.Cluster.ClusterName, g.cfg.Cluster.SSHIdentity}
 	for _, n := range nodes {
 		args = append(args, n.Name, strconv.Itoa(g.sshPort(n)))
 	}

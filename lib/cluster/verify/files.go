@@ -84,7 +84,10 @@ func (g *group) consistency(ctx context.Context, others []*config.Node) {
 		if !g.unsettled(with) {
 			break
 		}
-		time.Sleep(settling)
+		select {
+		case <-ctx.Done():
+		case <-time.After(settling):
+		}
 		g.askSums(ctx, with)
 		with = slices.DeleteFunc(with, func(n *config.Node) bool { return g.answers[n.UUID].failed != nil })
 	}

@@ -1,14 +1,15 @@
-# login.sh KNOWNHOSTS ALIAS [NAME PORT]...: logs in to nodes as the next master would, all at once, and asks for their names. For
-# each a section with what ssh printed, then its exit status in a line of its own.
+# login.sh KNOWNHOSTS ALIAS KEY [NAME PORT]...: logs in to nodes as the next master would, all at once, and asks for their names.
+# KEY may be empty. For each a section with what ssh printed, then its exit status in a line of its own.
 known=$1
 alias=$2
-shift 2
+key=$3
+shift 3
 while [ $# -gt 1 ]; do
 	(
 		text=$(ssh -oBatchMode=yes -oConnectTimeout=5 -oStrictHostKeyChecking=yes -oCheckHostIP=no -oPort="$2" \
 			-oGlobalKnownHostsFile="/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 $known" -oIgnoreUnknown=KnownHostsCommand \
 			-oKnownHostsCommand="/bin/sed -n \"s/^$alias /%H /p\" $known" \
-			root@"$1" 'hostname --fqdn' </dev/null 2>&1)
+			${key:+"-i$key"} root@"$1" 'hostname --fqdn' </dev/null 2>&1)
 		printf '=== %s\n%s\nstatus %s\n' "$1" "$text" $?
 	) &
 	shift 2
