@@ -146,8 +146,14 @@ func TestLocksAreGrantedByPriority(t *testing.T) {
 	if done, said, err := q.ChangePriority(ids[0], PriorityHighest); !done || said != "Job 2 signaled" || err != nil {
 		t.Error(done, said, err)
 	}
-	for j, _ := q.Load(2); j.Priority() != PriorityHighest; j, _ = q.Load(2) {
-		time.Sleep(time.Millisecond) // until its runner has heard
+	for urgent := false; !urgent; { // until its runner has heard, and told the lock table
+		table, err := q.Locks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket := table.ticket(2)
+		urgent = ticket != nil && ticket.Priority == PriorityHighest
+		time.Sleep(time.Millisecond)
 	}
 	letGo()
 	begun := map[int]time.Time{}
