@@ -410,6 +410,22 @@ func TestNoIDIsGivenTwiceWhenTheMasterIsLost(t *testing.T) {
 	}
 }
 
+// Of two nodes one is dead: the other has taken over and has to be able to say so in a job.
+func TestAMasterThatTookOverAloneGivesIDs(t *testing.T) {
+	q := newQueue(t)
+	c := &keepers{dead: true}
+	q.Copy = CopyTo(c, func() ([]string, error) { return []string{"node1"}, nil })
+	if err := replace(q.path("serial"), []byte("134\n"), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.JumpAhead(t.Context(), c, []string{"node1"}); err != nil {
+		t.Fatal(err)
+	}
+	if id := submit(t, q, &delay{}, Options{}); id != 134+idAhead+1 || c.asked == 0 {
+		t.Errorf("the first job has id %d, node1 was asked %d times", id, c.asked)
+	}
+}
+
 func TestANewReignEndsWhatTheLastOneLeft(t *testing.T) {
 	q := newQueue(t)
 	only(t, q, 1)

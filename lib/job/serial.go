@@ -170,7 +170,9 @@ func (q *Queue) JumpAhead(ctx context.Context, files Files, peers []string) erro
 		if err := q.endReign(); err != nil {
 			return err
 		}
-		if err := q.writeBound(bound{}); err != nil {
+		// nobody keeps this bound yet, so the first submission asks; if all are silent, as after the death of the other one of two
+		// nodes, it is what the ids that may be given then are counted from
+		if err := q.writeBound(bound{ID: highest + idAhead}); err != nil {
 			return err
 		}
 		if err := replace(q.path("serial"), []byte(strconv.Itoa(highest+idAhead)+"\n"), true); err != nil {
