@@ -19,7 +19,7 @@ func add(c *cli.Command) {
 	var name string
 	keyCheck, setup := true, true
 	var nd unit.Params
-	var ignored []unit.Ident
+	var hvState, diskState []unit.Ident
 	c.Flag("secondary-ip", "Address of the machine on the replication network").Short('s').Meta("ADDRESS").StringVar(&op.SecondaryIP)
 	c.Flag("readd", "Bring back a node that was offline").BoolVar(&op.Readd)
 	c.Flag("no-ssh-key-check", "Accept the host key of the machine, whatever it is").FalseVar(&keyCheck)
@@ -31,8 +31,8 @@ func add(c *cli.Command) {
 	c.Flag("master-capable", "Whether it may become a master candidate").Meta("yes|no").YesNoPtr(&op.MasterCapable)
 	c.Flag("vm-capable", "Whether it may hold instances").Meta("yes|no").YesNoPtr(&op.VMCapable)
 	c.Flag("node-parameters", "Node parameters").Meta("NDPARAMS").ParamsVar(&nd)
-	c.Flag("hypervisor-state", "Resources kept for the hypervisors").Meta("HV_STATE").IdentsVar(&ignored)
-	c.Flag("disk-state", "Resources kept of the storage").Meta("DISK_STATE").IdentsVar(&ignored)
+	c.Flag("hypervisor-state", "Resources kept for the hypervisors").Meta("HV_STATE").IdentsVar(&hvState)
+	c.Flag("disk-state", "Resources kept of the storage").Meta("DISK_STATE").IdentsVar(&diskState)
 	c.One("host", &name)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
@@ -46,6 +46,12 @@ func add(c *cli.Command) {
 		if err := env.Fenced(ctx); err != nil {
 			return err
 		}
+		if op.HVState, err = config.HVStates(hvState); err != nil {
+			return err
+		}
+		if op.DiskState, err = config.DiskStates(diskState); err != nil {
+			return err
+		}
 		nodes, err := env.NodesAccepting(!keyCheck)
 		if err != nil {
 			return err
@@ -56,6 +62,7 @@ func add(c *cli.Command) {
 			return err
 		}
 		op.Name, op.PrimaryIP, op.NDParams, op.NodeSetup = host.Name, host.IP, nd, setup
+		able(&op)
 		if err := known(cfg, op); err != nil {
 			return err
 		}
@@ -69,6 +76,16 @@ func add(c *cli.Command) {
 		}
 		return env.Submit(ctx, op)
 	})
+}
+
+// able gives a new node the abilities that were not spoken of; one that comes back keeps its own.
+func able(op *node.Add) {
+	yes := true
+	for _, flag := range []**bool{&op.MasterCapable, &op.VMCapable} {
+		if *flag == nil && !op.Readd {
+			*flag = &yes
+		}
+	}
 }
 
 // known refuses a machine that is a node already, or is none when it is to come back.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gantry/lib/cli"
+	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/node"
 	"gantry/lib/unit"
@@ -33,6 +34,13 @@ func modify(c *cli.Command) {
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		op.NDParams = nd
+		var err error
+		if op.HVState, err = config.HVStates(hv); err != nil {
+			return err
+		}
+		if op.DiskState, err = config.DiskStates(disk); err != nil {
+			return err
+		}
 		if !given(op) && hv == nil && disk == nil {
 			return fault.Say("Please give at least one of the parameters.")
 		}

@@ -117,10 +117,10 @@ func (w *initialising) parameters(context.Context) (err error) {
 	if c.DiskParams, err = clusterDiskParams(w.DiskParams); err != nil {
 		return err
 	}
-	if c.HVStateStatic, err = hvStates(w.HVState); err != nil {
+	if c.HVStateStatic, err = config.HVStates(w.HVState); err != nil {
 		return err
 	}
-	if c.DiskStateStatic, err = diskStates(w.DiskState); err != nil {
+	if c.DiskStateStatic, err = config.DiskStates(w.DiskState); err != nil {
 		return err
 	}
 	policy, err := w.IPolicy.Policy()

@@ -1,5 +1,5 @@
-# Brings the cluster's address up or down, or changes its netmask. Arguments: start, stop or netmask, address, netmask,
-# interface; for netmask the old one as well.
+# masterip.sh ACTION ADDRESS NETMASK INTERFACE [OLD-NETMASK]: brings the cluster's address up (start) or down (stop), or changes
+# its netmask. Status 3: there is no address whose netmask could be changed.
 set -eu
 own() { ip -o addr show to "$1" | grep -q .; }
 case $1 in

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"maps"
 	"strings"
 
 	"gantry/lib/config"
@@ -218,16 +217,8 @@ func (w *modify) applyParameters(c *config.Cluster) {
 		c.DefaultIAllocatorParams = w.DefaultIAllocatorParams
 	}
 	c.IPolicy = w.IPolicy.Fill(c.IPolicy)
-	for hv, p := range w.HVState {
-		put(&c.HVStateStatic, hv, p.Fill(c.HVStateStatic[hv].Fill(config.HVState.Defaults())))
-	}
-	for kind, names := range w.DiskState {
-		of := maps.Clone(c.DiskStateStatic[kind])
-		for name, p := range names {
-			put(&of, name, p.Fill(of[name].Fill(config.DiskState.Defaults())))
-		}
-		put(&c.DiskStateStatic, kind, of)
-	}
+	c.HVStateStatic = config.UpdateHVState(c.HVStateStatic, w.HVState)
+	c.DiskStateStatic = config.UpdateDiskState(c.DiskStateStatic, w.DiskState)
 }
 
 func (w *modify) applyCollectors(c *config.Cluster) {

@@ -195,10 +195,10 @@ func (o *ModifyOptions) uids(op *Modify) (err error) {
 }
 
 func (o *ModifyOptions) states(op *Modify) (err error) {
-	if op.HVState, err = hvStates(o.HVStateOptions); err != nil {
+	if op.HVState, err = config.HVStates(o.HVStateOptions); err != nil {
 		return err
 	}
-	op.DiskState, err = diskStates(o.DiskStateOptions)
+	op.DiskState, err = config.DiskStates(o.DiskStateOptions)
 	return err
 }
 

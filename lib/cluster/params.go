@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"strings"
-
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/unit"
@@ -56,37 +54,4 @@ func uidPool(s string) ([]config.UIDRange, error) {
 		pool = append(pool, config.UIDRange{int64(r.Low), int64(r.High)})
 	}
 	return pool, nil
-}
-
-// hvStates reads the resources kept for hypervisors ("kvm:mem_node=64").
-func hvStates(typed []unit.Ident) (map[string]config.Params, error) {
-	all := map[string]config.Params{}
-	for _, option := range typed {
-		forced, err := config.HVState.Force(option.Params)
-		if err != nil {
-			return nil, err
-		}
-		all[option.Name] = forced
-	}
-	return all, nil
-}
-
-// diskStates reads the resources kept of storage ("plain/xenvg:disk_reserved=10").
-func diskStates(typed []unit.Ident) (map[string]map[string]config.Params, error) {
-	all := map[string]map[string]config.Params{}
-	for _, option := range typed {
-		kind, name, two := strings.Cut(option.Name, "/")
-		if !two {
-			return nil, fault.Say("The disk state '" + option.Name + "' is not of the form template/name")
-		}
-		forced, err := config.DiskState.Force(option.Params)
-		if err != nil {
-			return nil, err
-		}
-		if all[kind] == nil {
-			all[kind] = map[string]config.Params{}
-		}
-		all[kind][name] = forced
-	}
-	return all, nil
 }

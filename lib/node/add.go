@@ -14,15 +14,17 @@ import (
 
 // Add makes a machine a node of the cluster, or, with Readd, brings one back that was offline. Join has prepared its SSH.
 type Add struct {
-	Name          string         `json:"node_name"`
-	PrimaryIP     string         `json:"primary_ip"`
-	SecondaryIP   string         `json:"secondary_ip,omitempty"`
-	Readd         bool           `json:"readd"`
-	Group         string         `json:"group,omitempty"`
-	MasterCapable *bool          `json:"master_capable,omitempty"`
-	VMCapable     *bool          `json:"vm_capable,omitempty"`
-	NDParams      map[string]any `json:"ndparams,omitempty"`
-	NodeSetup     bool           `json:"node_setup"`
+	Name          string                              `json:"node_name"`
+	HVState       map[string]config.Params            `json:"hv_state"`
+	DiskState     map[string]map[string]config.Params `json:"disk_state"`
+	PrimaryIP     string                              `json:"primary_ip"`
+	SecondaryIP   string                              `json:"secondary_ip,omitempty"`
+	Readd         bool                                `json:"readd"`
+	Group         string                              `json:"group,omitempty"`
+	MasterCapable *bool                               `json:"master_capable,omitempty"`
+	VMCapable     *bool                               `json:"vm_capable,omitempty"`
+	NDParams      map[string]any                      `json:"ndparams,omitempty"`
+	NodeSetup     bool                                `json:"node_setup"`
 }
 
 // OpID is the operation's name in job files.
@@ -131,6 +133,8 @@ func (w *add) plan(cfg *config.Config, old *config.Node) error {
 		return err
 	}
 	w.node.NDParams = w.node.NDParams.Update(forced)
+	w.node.HVStateStatic = config.UpdateHVState(w.node.HVStateStatic, w.HVState)
+	w.node.DiskStateStatic = config.UpdateDiskState(w.node.DiskStateStatic, w.DiskState)
 	more := 1
 	if old != nil && old.MasterCapable && !old.Offline && !old.Drained {
 		more = 0

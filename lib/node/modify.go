@@ -14,17 +14,19 @@ import (
 
 // Modify changes a node's role, abilities, second address or parameters. nil leaves a flag as it is.
 type Modify struct {
-	Name            string         `json:"node_name"`
-	Force           bool           `json:"force"`
-	MasterCandidate *bool          `json:"master_candidate,omitempty"`
-	Offline         *bool          `json:"offline,omitempty"`
-	Drained         *bool          `json:"drained,omitempty"`
-	AutoPromote     bool           `json:"auto_promote"`
-	MasterCapable   *bool          `json:"master_capable,omitempty"`
-	VMCapable       *bool          `json:"vm_capable,omitempty"`
-	Powered         *bool          `json:"powered,omitempty"`
-	SecondaryIP     string         `json:"secondary_ip,omitempty"`
-	NDParams        map[string]any `json:"ndparams,omitempty"`
+	Name            string                              `json:"node_name"`
+	Force           bool                                `json:"force"`
+	HVState         map[string]config.Params            `json:"hv_state"`
+	DiskState       map[string]map[string]config.Params `json:"disk_state"`
+	MasterCandidate *bool                               `json:"master_candidate,omitempty"`
+	Offline         *bool                               `json:"offline,omitempty"`
+	Drained         *bool                               `json:"drained,omitempty"`
+	AutoPromote     bool                                `json:"auto_promote"`
+	MasterCapable   *bool                               `json:"master_capable,omitempty"`
+	VMCapable       *bool                               `json:"vm_capable,omitempty"`
+	Powered         *bool                               `json:"powered,omitempty"`
+	SecondaryIP     string                              `json:"secondary_ip,omitempty"`
+	NDParams        map[string]any                      `json:"ndparams,omitempty"`
 }
 
 // OpID is the operation's name in job files.
@@ -270,6 +272,8 @@ func (w *modify) Run(ctx context.Context) (any, error) {
 
 func (w *modify) apply(n *config.Node) {
 	n.NDParams = maps.Clone(w.nd)
+	n.HVStateStatic = config.UpdateHVState(n.HVStateStatic, w.HVState)
+	n.DiskStateStatic = config.UpdateDiskState(n.DiskStateStatic, w.DiskState)
 	n.MasterCandidate, n.Drained, n.Offline = w.role.candidate, w.role.drained, w.role.offline
 	for into, flag := range map[*bool]*bool{&n.MasterCapable: w.MasterCapable, &n.VMCapable: w.VMCapable, &n.Powered: w.Powered} {
 		if flag != nil {
