@@ -68,7 +68,8 @@ func loginProblem(node, said string) string {
 	output, status := strings.ReplaceAll(said[:i], "\r", ""), strings.TrimSpace(said[i+len("status "):])
 	switch {
 	case status == "0":
-		return misnamed(node, strings.TrimSpace(output))
+		lines := strings.Split(strings.TrimSpace(output), "\n") // ssh may have warned of something before
+		return misnamed(node, lines[len(lines)-1])
 	case strings.TrimSpace(output) == "":
 		return fmt.Sprintf("ssh problem: exited with exit code %s (no output)", status)
 	}

@@ -91,7 +91,12 @@ func (n node) Run(ctx context.Context, _ string, c remote.Cmd) (remote.Result, e
 }
 
 func TestAsk(t *testing.T) {
-	g, _ := healthy(t, cluster3(), Options{})
+	cfg := cluster3()
+	cfg.Cluster.MasterIP = "127.0.0.1"
+	for _, n := range cfg.Nodes {
+		n.PrimaryIP, n.SecondaryIP = "127.0.0.1", "127.0.0.1"
+	}
+	g, _ := healthy(t, cfg, Options{})
 	first := g.nodes[:1]
 	ask := func(run func(ctx context.Context, c remote.Cmd) (remote.Result, error)) *answer {
 		g.env.Nodes = node{run: run}

@@ -355,9 +355,10 @@ func TestWhatNeedsALogin(t *testing.T) {
 
 func TestLoginProblem(t *testing.T) {
 	for said, want := range map[string]string{
-		"node3.x\nstatus 0\n": "",
-		"node3\nstatus 0\n":   "hostname not FQDN: expected node3.x but got node3",
-		"other\nstatus 0\n":   "hostname mismatch: expected node3.x but got other",
+		"node3.x\nstatus 0\n":               "",
+		"Warning: x\r\nnode3.x\nstatus 0\n": "",
+		"node3\nstatus 0\n":                 "hostname not FQDN: expected node3.x but got node3",
+		"other\nstatus 0\n":                 "hostname mismatch: expected node3.x but got other",
 		"root@node3.x: Permission denied (publickey).\r\nstatus 255\n": "ssh problem: root@node3.x: Permission denied (publickey).\n",
 		"\nstatus 255\n": "ssh problem: exited with exit code 255 (no output)",
 		"":               "ssh problem: no answer",
