@@ -95,7 +95,7 @@ func reserved(cfg *config.Config, r *config.Reservation) string {
 	add(r.IP != "", "address %s", r.IP)
 	add(r.MAC != "", "MAC address %s", r.MAC)
 	if name := cfg.NodeName(r.Node); name != "" {
-		what = append(what, "on node "+name)
+		return comma(what) + " on node " + name
 	}
 	return comma(what)
 }

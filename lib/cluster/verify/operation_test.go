@@ -37,7 +37,7 @@ func TestConfigJob(t *testing.T) {
 		headings[0],
 		"  - ERROR:ECLUSTERCFG:cluster:None:Node 'node3' has invalid group 'gone'",
 		"  - ERROR:ECLUSTERCFG:cluster:None:instance 'web' has invalid primary node 'nobody'",
-		"  - WARNING:ECLUSTERCFG:cluster:None:job 77 has ended and still has reserved the name new, 10 MiB in volume group vg, 5 MiB of memory, a DRBD minor, port 11009, address 192.0.2.7, MAC address aa:00:00:99:99:99, on node node1",
+		"  - WARNING:ECLUSTERCFG:cluster:None:job 77 has ended and still has reserved the name new, 10 MiB in volume group vg, 5 MiB of memory, a DRBD minor, port 11009, address 192.0.2.7, MAC address aa:00:00:99:99:99 on node node1",
 		headings[1], headings[2],
 		"  - ERROR:ECLUSTERCFG:cluster:None:hypervisor instance db parameters syntax check (source kvm): Parameter 'migration_port' fails syntax check: invalid port number (current value: '-1')",
 		headings[3],
