@@ -105,7 +105,10 @@ func (w *creation) complete() (err error) {
 			return err
 		}
 	}
-	op.OSParams, op.OSParamsPrivate, op.OSParamsSecret = w.os, instance.Private(w.private), instance.Private(w.secret)
+	for name, value := range w.os {
+		op.OSParams[name] = value
+	}
+	op.OSParamsPrivate, op.OSParamsSecret = instance.Private(w.private), instance.Private(w.secret)
 	return nil
 }
 

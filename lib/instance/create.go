@@ -276,5 +276,5 @@ func given(p map[string]any) map[string]any {
 // NewCreate is an operation with Ganeti's defaults.
 func NewCreate() Create {
 	return Create{Mode: "create", Start: true, NameCheck: true, IPCheck: true, ConflictsCheck: true, WaitForSync: true, Compress: "none",
-		Tags: []string{}, HelperStartup: 300, HelperShutdown: 7200, SourceShutdown: 120}
+		OSParams: map[string]any{}, HVParams: map[string]any{}, BEParams: map[string]any{}, Tags: []string{}, HelperStartup: 300, HelperShutdown: 7200, SourceShutdown: 120}
 }

@@ -241,7 +241,10 @@ func noneFree(index int) error {
 
 // bookings are the reservations besides addresses: the name, MAC addresses, memory and disk space.
 func (w *create) bookings() []*config.Reservation {
-	all := []*config.Reservation{{Name: w.Name, Node: w.pnode.UUID}}
+	var all []*config.Reservation
+	if w.old == nil { // a forthcoming instance has its name already
+		all = append(all, &config.Reservation{Name: w.Name, Node: w.pnode.UUID})
+	}
 	for _, n := range w.nics {
 		all = append(all, &config.Reservation{MAC: n.MAC})
 	}

@@ -102,12 +102,8 @@ func (w *create) notMade(err error) error {
 
 // removeDisks takes the new disks away, once it is sure that no instance has them.
 func (w *create) removeDisks(ctx context.Context) error {
-	cfg, err := w.env.Store.Load()
-	if err != nil {
-		return err
-	}
-	for _, d := range w.disks {
-		if cfg.Disk(d.UUID) != nil && !cfg.Disk(d.UUID).Forthcoming {
+	for _, d := range w.disks { // the configuration is as of the commit that was refused
+		if there := w.env.Config.Disk(d.UUID); there != nil && !there.Forthcoming {
 			return fault.Exec("Disk %s is in use", d.UUID)
 		}
 	}

@@ -57,17 +57,12 @@ func available(hypervisor string) error {
 // paused leaves it to the operator to let it run. When it fails for certain, nothing of the guest is left. That it does not run elsewhere is
 // the caller's to prove. inst need not be as cfg has it: a start may change parameters for once.
 func startGuest(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, paused bool) error {
+	if inst.Hypervisor == config.HVFake {
+		return startFake(ctx, r, cfg, inst, node)
+	}
 	s, err := stateOf(ctx, r, inst, node)
 	if err != nil || s.Running {
 		return err
-	}
-	if inst.Hypervisor == config.HVFake {
-		be := cfg.FilledBE(inst)
-		memory, err := startMemory(ctx, r, cfg, node, be)
-		if err != nil {
-			return err
-		}
-		return fake.Start(ctx, r, node, inst.Name, memory, be.Int("vcpus"))
 	}
 	err = startKVM(ctx, r, cfg, inst, node, paused)
 	if err == nil || remote.OutcomeOf(err) == remote.Unknown || isUnknown(err) {
@@ -75,6 +70,23 @@ func startGuest(ctx context.Context, r remote.Runner, cfg *config.Config, inst *
 	}
 	clear := context.WithoutCancel(ctx)
 	return errors.Join(err, kvm.Kill(clear, r, node, inst.Name), bridge.Down(clear, r, node, inst.Name))
+}
+
+// startFake asks whether the guest runs already only when it cannot be started: starting is what proves it.
+func startFake(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string) error {
+	be := cfg.FilledBE(inst)
+	memory, err := startMemory(ctx, r, cfg, node, be)
+	if err != nil {
+		return err
+	}
+	refused := fake.Start(ctx, r, node, inst.Name, memory, be.Int("vcpus"))
+	if refused == nil || isUnknown(refused) {
+		return refused
+	}
+	if s, err := stateOf(ctx, r, inst, node); err == nil && s.Running {
+		return nil
+	}
+	return refused
 }
 
 // isUnknown says whether an error leaves open what became of a change.

@@ -136,8 +136,10 @@ func (w *world) mishap(line string) (mishap, bool) {
 // execute runs the command below the node's own directory.
 func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.Result, error) {
 	argv := slices.Clone(c.Argv)
+	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/etc/ganeti", filepath.Join(w.dir, node, "etc"),
+		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"))
 	for i := range argv {
-		argv[i] = strings.ReplaceAll(argv[i], "/var/run/ganeti", filepath.Join(w.dir, node))
+		argv[i] = places.Replace(argv[i])
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdin = strings.NewReader(string(c.Stdin))
@@ -163,6 +165,8 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 		Startup{}.OpID(): func() job.Operation { return &Startup{} }, Shutdown{}.OpID(): func() job.Operation { return &Shutdown{} },
 		Reboot{}.OpID(): func() job.Operation { return &Reboot{} }, Failover{}.OpID(): func() job.Operation { return &Failover{} },
 		Migrate{}.OpID(): func() job.Operation { return &Migrate{} }, Modify{}.OpID(): func() job.Operation { return &Modify{} },
+		Create{}.OpID(): func() job.Operation { return &Create{} }, Remove{}.OpID(): func() job.Operation { return &Remove{} },
+		Reinstall{}.OpID(): func() job.Operation { return &Reinstall{} },
 	}[op.OpID()]
 	w.begun = nil
 	e := jobtest.Run(w.t, remotetest.New(w.t), w.cfg, op, create, append(options, jobtest.Through(w))...)
