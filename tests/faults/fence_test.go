@@ -1,0 +1,138 @@
+package faults
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// changing are commands that change something. None of them may do anything on a master whose time is over.
+var changing = []string{
+	"gnt-cluster add-tags late",
+	"gnt-cluster modify --candidate-pool-size=5",
+	"gnt-cluster redist-conf",
+	"gnt-instance startup down.example.com",
+	"gnt-instance shutdown --timeout=0 up.example.com",
+	"gnt-instance failover -f -n node2 up.example.com",
+	"gnt-instance modify -B vcpus=2 up.example.com",
+	"gnt-instance remove -f up.example.com",
+	addCommand("late.example.com", "fake", "diskless", "node3"),
+	"gnt-node modify -D yes node3",
+	"gnt-node modify -O yes node2",
+	"ganeti-watcher",
+	"ganeti-watcher --boot",
+}
+
+// withInstances is a cluster with an instance that is up and one that is down, on the same node.
+func withInstances(t *testing.T, nodes int) *cluster {
+	t.Helper()
+	c := start(t, nodes)
+	c.add(t, "up.example.com", "fake", "sharedfile", "node3")
+	c.add(t, "down.example.com", "fake", "sharedfile", "node3")
+	c.Must(t, "node1", "gnt-instance shutdown --timeout=0 down.example.com")
+	return c
+}
+
+// nothingChanges runs commands on a node, each of which has to fail, and says in which words. The others' state must stay.
+func (c *cluster) nothingChanges(t *testing.T, node, master, reason string) {
+	t.Helper()
+	before := c.inventory(t, master)
+	for _, command := range changing {
+		r := c.Run(node, command)
+		if r.Status == 0 || !strings.Contains(r.Stderr+r.Stdout, reason) {
+			t.Errorf("%s: %s: status %d\n%s%s", node, command, r.Status, r.Stdout, r.Stderr)
+		}
+	}
+	after := c.inventory(t, master)
+	for n, digest := range before.digests {
+		if after.digests[n] != digest {
+			t.Errorf("the configuration of %s has changed", n)
+		}
+	}
+	if len(after.guests) != len(before.guests) || len(after.on("up.example.com")) != 1 || len(after.on("down.example.com")) != 0 {
+		t.Errorf("guests were %v and are %v", before.guests, after.guests)
+	}
+}
+
+const (
+	takenOver = "another master has taken over"
+	tooFew    = "master candidates answer"
+)
+
+func TestTheOldMasterChangesNothing(t *testing.T) {
+	c := withInstances(t, 3)
+	must(t, c.CutBetween("node1", "node2"))
+	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
+	if got := strings.TrimSpace(c.Must(t, "node2", "gnt-cluster getmaster")); got != "node2.example.com" {
+		t.Fatalf("the master is %s", got)
+	}
+	t.Run("cut from the new master", func(t *testing.T) { c.nothingChanges(t, "node1", "node2", takenOver) })
+	must(t, c.HealBetween("node1", "node2"))
+	t.Run("which is back", func(t *testing.T) { c.nothingChanges(t, "node1", "node2", takenOver) })
+	must(t, c.Cut("node1"))
+	t.Run("cut from all", func(t *testing.T) { c.nothingChanges(t, "node1", "node2", tooFew) })
+	must(t, c.Heal("node1"))
+
+	// the old one's copy stops nobody, and is replaced
+	c.Must(t, "node2", "gnt-cluster add-tags new && gnt-cluster redist-conf")
+	if got := strings.TrimSpace(c.Must(t, "node1", "gnt-cluster getmaster")); got != "node2.example.com" {
+		t.Errorf("node1 takes %s for the master", got)
+	}
+}
+
+func TestAFailoverInTheMiddleOfAJobStopsIt(t *testing.T) {
+	c := start(t, 3)
+	for _, node := range []string{"node1", "node2", "node3"} { // an OS that takes its time
+		c.Must(t, node, "printf '#!/bin/sh\\ntouch /run/installing\\nsleep 15\\n' >/usr/share/ganeti/os/empty/create")
+	}
+	c.Must(t, "node1", addCommand("late.example.com", "kvm", "sharedfile", "node3")+" --submit 2>&1")
+	for end := time.Now().Add(time.Minute); c.Run("node3", "test -e /run/installing").Status != 0; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the OS is not being installed")
+		}
+	}
+	must(t, c.CutBetween("node1", "node2"))
+	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
+	time.Sleep(20 * time.Second)
+	if on := c.inventory(t, "node2").on("late.example.com"); on != nil {
+		t.Errorf("a job of the old master has started an instance on %v", on)
+	}
+	if said := c.Run("node1", "cat /var/lib/ganeti/queue/job-*").Stdout; !strings.Contains(said, takenOver) {
+		t.Errorf("its job does not say why it ended:\n%s", said)
+	}
+	c.Must(t, "node2", "gnt-instance startup late.example.com")
+	if on := c.inventory(t, "node2").on("late.example.com"); len(on) != 1 {
+		t.Errorf("the new master has started it on %v", on)
+	}
+}
+
+func TestCandidatesThatAreOffCanBeMarked(t *testing.T) {
+	c := start(t, 3)
+	must(t, c.Kill("node2"))
+	must(t, c.Kill("node3"))
+	r := c.Run("node1", "gnt-cluster add-tags early")
+	if r.Status == 0 || !strings.Contains(r.Stderr, tooFew) {
+		t.Errorf("with one of three candidates: status %d, %s%s", r.Status, r.Stdout, r.Stderr)
+	}
+	c.Must(t, "node1", "gnt-node modify -O yes node2")
+	c.Must(t, "node1", "gnt-node modify -O yes node3")
+	c.Must(t, "node1", "gnt-cluster add-tags late")
+	if got := c.Must(t, "node1", "gnt-cluster list-tags"); strings.TrimSpace(got) != "late" {
+		t.Errorf("tags %q", got)
+	}
+}
+
+func TestOfTwoCandidatesOneIsEnough(t *testing.T) {
+	c := start(t, 2)
+	must(t, c.Kill("node2"))
+	c.Must(t, "node1", "gnt-cluster add-tags alone")
+	c.Must(t, "node1", "gnt-node modify -O yes node2")
+	c.Must(t, "node1", "gnt-cluster add-tags still")
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
