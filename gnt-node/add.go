@@ -13,7 +13,7 @@ import (
 )
 
 func add(c *cli.Command) {
-	c.Usage("[-s ip] [--readd] [--no-ssh-key-check] [--force-join] [--no-node-setup] [--verbose] [--node-group <group>] <node-name>",
+	c.Usage("[-s ip] [--readd] [--no-ssh-key-check] [--force-join] [--no-node-setup] [--verbose] [--network] <node-name>",
 		"Makes a machine a node of the cluster")
 	var op node.Add
 	var name string

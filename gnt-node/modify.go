@@ -11,7 +11,7 @@ import (
 )
 
 func modify(c *cli.Command) {
-	c.Usage("[-f] [options...] <node-name>", "Changes a node's role, abilities or parameters")
+	c.Usage("<node-name>", "Changes a node's role, abilities or parameters")
 	var op node.Modify
 	var nd unit.Params
 	var hv, disk []unit.Ident

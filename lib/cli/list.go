@@ -30,8 +30,13 @@ const statusUnknownField = 14
 func List(c *Command, fields ...string) *Listing {
 	l := Table(c)
 	l.Fielded(c, fields...)
-	c.Flag("verbose", "Words in place of the marks for missing values").Short('v').BoolVar(&l.Verbose)
+	l.WithVerbose(c)
 	return l
+}
+
+// WithVerbose adds -v.
+func (l *Listing) WithVerbose(c *Command) {
+	c.Flag("verbose", "Words in place of the marks for missing values").Short('v').BoolVar(&l.Verbose)
 }
 
 // Table adds the options that all tables have: --no-headers and --separator.

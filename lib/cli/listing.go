@@ -22,10 +22,14 @@ type Listed[T any] struct {
 // List declares "list".
 func (l Listed[T]) List(c *Command) {
 	c.Usage("[<"+l.Noun+"-name>...]", "Lists the "+l.Noun+"s")
-	listing := List(c, l.Fields...)
+	listing := Table(c)
 	if !l.Plain {
 		c.Environment()
 		listing.WithUnits(c)
+	}
+	listing.Fielded(c, l.Fields...)
+	listing.WithVerbose(c)
+	if !l.Plain {
 		listing.WithFilter(c)
 	}
 	var names []string

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"gantry/lib/config"
 )
 
@@ -145,6 +147,9 @@ var nodeLiveFields = []Field[*NodeRow]{
 	nodeLive("cnos", "CNOs", Number, "Logical processors the node's own system uses", func(l NodeLive) any { return known(l.CPUForNode) }),
 }
 
+// storageFields tell of what disks of instances are made from.
+var storageFields = []string{"dtotal", "dfree", "sptotal", "spfree"}
+
 func known(n int64) any {
 	if n < 0 {
 		return nil
@@ -152,13 +157,13 @@ func known(n int64) any {
 	return n
 }
 
-// nodeLive is a field that the node itself has to answer; one that cannot hold instances has nothing to say.
+// nodeLive is a field that the node itself has to answer; one that cannot hold instances has nothing to say of storage.
 func nodeLive(name, title string, kind Kind, doc string, part func(NodeLive) any) Field[*NodeRow] {
 	return Field[*NodeRow]{Name: name, Title: title, Kind: kind, Doc: doc, Live: true, Get: func(r *NodeRow) Cell {
 		switch {
 		case r.Node.Offline:
 			return Cell{Status: Offline}
-		case !r.Node.VMCapable:
+		case !r.Node.VMCapable && slices.Contains(storageFields, name):
 			return unavailable
 		case !r.Live.Answered:
 			return Cell{Status: NoData}

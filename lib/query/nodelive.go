@@ -19,7 +19,7 @@ func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) {
 		byName := map[string]*NodeRow{}
 		var names []string
 		for _, row := range rows {
-			if !row.Node.Offline && row.Node.VMCapable && byName[row.Node.Name] == nil {
+			if !row.Node.Offline && byName[row.Node.Name] == nil {
 				byName[row.Node.Name] = row
 				names = append(names, row.Node.Name)
 			}
