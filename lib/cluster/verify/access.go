@@ -96,7 +96,7 @@ func connected(a *answer, to *config.Node) bool {
 // proven says that a login from the node that gave this answer to another would work.
 func (g *group) proven(a *answer, to *config.Node) bool {
 	there := g.answers[to.UUID]
-	if there == nil || !there.readable() || a.reached[to.Name+" primary"] != "ok" {
+	if there == nil || there.partial || !there.readable() || a.reached[to.Name+" primary"] != "ok" {
 		return false
 	}
 	names := []string{to.Name, to.PrimaryIP, g.cfg.Cluster.ClusterName}
@@ -115,7 +115,7 @@ func (g *group) loginFailure(from *config.Node, a *answer, to *config.Node) stri
 		return fmt.Sprintf("ssh problem: ssh: connect to host %s port %d: %s\n", to.Name, g.sshPort(to), a.reached[to.Name+" primary"])
 	case tried:
 		return text
-	case there == nil:
+	case there == nil, there.partial: // the verification of its own group tells
 		return ""
 	case there.failed != nil:
 		return "ssh problem: " + reason(there.failed)

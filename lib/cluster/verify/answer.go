@@ -25,6 +25,7 @@ const askLimit = 15 * time.Second
 type answer struct {
 	failed     error // it did not answer at all
 	garbled    error // a part of the answer cannot be read
+	partial    bool  // it was only asked for its files
 	start, end time.Time
 	facts      nodefacts.Facts
 	sums       map[string]string // path to checksum, of the files that are there

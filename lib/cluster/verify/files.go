@@ -56,7 +56,7 @@ func (g *group) askSums(ctx context.Context, nodes []*config.Node) {
 	}) {
 		a := g.answers[byName[reply.Node].UUID]
 		if a == nil {
-			a = &answer{}
+			a = &answer{partial: true}
 			g.answers[byName[reply.Node].UUID] = a
 		}
 		if a.failed = reply.Err; a.failed == nil {

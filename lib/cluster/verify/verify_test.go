@@ -425,4 +425,8 @@ func TestPartnersOfOtherGroups(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
+	g.answers["o1"] = &answer{partial: true}
+	if text := g.loginFailure(g.nodes[0], g.answers["n1"], cfg.Node("o1")); text != "" {
+		t.Errorf("a node that was not asked: %q", text)
+	}
 }
