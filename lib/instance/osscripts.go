@@ -44,13 +44,9 @@ func (c osChoice) check(ctx context.Context, r remote.Runner, cfg *config.Config
 // install runs the create script of an instance's OS on a node where its disks are attached. It is durable work: neither a lost
 // connection nor the end of this process ends it. reinstall tells the script that there was something before.
 func (c osChoice) install(ctx context.Context, env *job.Env, inst *config.Instance, node string, reinstall bool) error {
-	base, _ := osdef.Split(c.name)
-	os, err := osdef.Find(ctx, env.Nodes, node, base)
+	os, err := c.find(ctx, env.Nodes, node)
 	if err != nil {
 		return err
-	}
-	if !os.Valid {
-		return fault.Exec("%s", os.Reason)
 	}
 	if !os.Trusted {
 		return fault.Exec("Cannot create install instance because an install image has not been specified")
@@ -59,20 +55,51 @@ func (c osChoice) install(ctx context.Context, env *job.Env, inst *config.Instan
 	if reinstall {
 		extra = map[string]string{"INSTANCE_REINSTALL": "1"}
 	}
-	target := osdef.TargetOf(env.Config, inst, func(d *config.Disk) (string, string) { return disk.Device(d), "" })
-	vars, err := os.Environment(target, c.values, extra, env.Debug)
+	vars, err := c.environment(env, os, inst, extra)
 	if err != nil {
 		return err
 	}
-	id := fmt.Sprintf("os-create-%d-%s", env.Job, inst.UUID)
-	if err := env.Nodes.Start(ctx, node, id, os.Create(vars)); err != nil {
+	return runScript(ctx, env, inst, node, "create", os.Create(vars))
+}
+
+// rename runs the rename script, in the same way; old is the name that the instance had.
+func (c osChoice) rename(ctx context.Context, env *job.Env, inst *config.Instance, node, old string) error {
+	os, err := c.find(ctx, env.Nodes, node)
+	if err != nil {
+		return err
+	}
+	vars, err := c.environment(env, os, inst, nil)
+	if err != nil {
+		return err
+	}
+	return runScript(ctx, env, inst, node, "rename", os.Rename(vars, old))
+}
+
+func (c osChoice) find(ctx context.Context, r remote.Runner, node string) (osdef.OS, error) {
+	base, _ := osdef.Split(c.name)
+	os, err := osdef.Find(ctx, r, node, base)
+	if err == nil && !os.Valid {
+		err = fault.Exec("%s", os.Reason)
+	}
+	return os, err
+}
+
+func (c osChoice) environment(env *job.Env, os osdef.OS, inst *config.Instance, extra map[string]string) (map[string]string, error) {
+	target := osdef.TargetOf(env.Config, inst, func(d *config.Disk) (string, string) { return disk.Device(d), "" })
+	return os.Environment(target, c.values, extra, env.Debug)
+}
+
+// runScript runs a script of a kind detached on the node, and follows it.
+func runScript(ctx context.Context, env *job.Env, inst *config.Instance, node, kind string, script remote.Cmd) error {
+	id := fmt.Sprintf("os-%s-%d-%s", kind, env.Job, inst.UUID)
+	if err := env.Nodes.Start(ctx, node, id, script); err != nil {
 		return err
 	}
 	out, err := env.Nodes.Follow(ctx, node, id)
 	if isUnknown(err) {
 		return err
 	}
-	if said := osdef.Judge("create", out); said != nil {
+	if said := osdef.Judge(kind, out); said != nil {
 		err = said
 	}
 	return errors.Join(err, env.Nodes.Forget(context.WithoutCancel(ctx), node, id))

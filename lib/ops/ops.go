@@ -30,7 +30,9 @@ func Table() job.Table {
 		func() job.Operation { return &verify.Config{} },
 		func() job.Operation { return &verify.Group{} },
 
+		func() job.Operation { return &instance.ActivateDisks{} },
 		func() job.Operation { return &instance.Create{} },
+		func() job.Operation { return &instance.DeactivateDisks{} },
 		func() job.Operation { return &instance.Failover{} },
 		func() job.Operation { return &instance.Migrate{} },
 		func() job.Operation { return &instance.Modify{} },
@@ -38,6 +40,7 @@ func Table() job.Table {
 		func() job.Operation { return &instance.Reboot{} },
 		func() job.Operation { return &instance.Reinstall{} },
 		func() job.Operation { return &instance.Remove{} },
+		func() job.Operation { return &instance.Rename{} },
 		func() job.Operation { return &instance.Shutdown{} },
 		func() job.Operation { return &instance.Startup{} },
 

@@ -1,0 +1,114 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+	"gantry/lib/hooks"
+	"gantry/lib/job"
+)
+
+// ActivateDisks attaches the disks of an instance on its primary node, whether it runs or not.
+type ActivateDisks struct {
+	Name        string `json:"instance_name"`
+	IgnoreSize  bool   `json:"ignore_size"`
+	WaitForSync bool   `json:"wait_for_sync"`
+}
+
+// OpID is the operation's name in job files.
+func (ActivateDisks) OpID() string { return "OP_INSTANCE_ACTIVATE_DISKS" }
+
+// Work starts it.
+func (op ActivateDisks) Work(env *job.Env) job.Work {
+	return &activateDisks{ActivateDisks: op, onOne: onOne{env: env, name: op.Name}}
+}
+
+type activateDisks struct {
+	ActivateDisks
+	onOne
+}
+
+func (w *activateDisks) Locks(cfg *config.Config) ([]job.Lock, error) { return w.withNode(cfg) }
+
+// withNode locks the primary node too.
+func (o *onOne) withNode(cfg *config.Config) ([]job.Lock, error) {
+	locks, err := o.Locks(cfg)
+	if err != nil {
+		return nil, err
+	}
+	inst, _ := find(cfg, o.name)
+	return append(locks, job.Lock{Level: job.LevelNode, Name: inst.PrimaryNode}), nil
+}
+
+func (w *activateDisks) Check(context.Context) error {
+	if err := w.locate(); err != nil {
+		return err
+	}
+	return checkOnline(w.primary())
+}
+
+func (w *activateDisks) Hooks() *hooks.Plan { return nil }
+
+// Run returns where the disks are: node, name in the configuration, device on the node.
+func (w *activateDisks) Run(ctx context.Context) (any, error) {
+	if err := w.record(ctx, mark{Disks: new(true)}); err != nil {
+		return nil, err
+	}
+	node := w.primary().Name
+	if err := w.attach(ctx, node, false); err != nil {
+		if isUnknown(err) {
+			return nil, err
+		}
+		return nil, errors.Join(fault.Exec("Cannot activate block devices"), w.record(ctx, mark{Disks: new(false)}))
+	}
+	places := [][3]string{}
+	for i, d := range w.env.Config.InstanceDisks(w.inst) {
+		places = append(places, [3]string{node, fmt.Sprintf("disk/%d", i), disk.Device(d)})
+	}
+	if w.WaitForSync && len(places) > 0 { // nothing here has to be synchronized
+		w.env.Info("Waiting for instance %s to sync disks", w.inst.Name)
+		w.env.Info("Instance %s's disks are in sync", w.inst.Name)
+	}
+	return places, nil
+}
+
+// DeactivateDisks detaches the disks of an instance that does not run.
+type DeactivateDisks struct {
+	Name  string `json:"instance_name"`
+	Force bool   `json:"force"`
+}
+
+// OpID is the operation's name in job files.
+func (DeactivateDisks) OpID() string { return "OP_INSTANCE_DEACTIVATE_DISKS" }
+
+// Work starts it.
+func (op DeactivateDisks) Work(env *job.Env) job.Work {
+	return &deactivateDisks{DeactivateDisks: op, onOne: onOne{env: env, name: op.Name}}
+}
+
+type deactivateDisks struct {
+	DeactivateDisks
+	onOne
+}
+
+func (w *deactivateDisks) Locks(cfg *config.Config) ([]job.Lock, error) { return w.withNode(cfg) }
+
+func (w *deactivateDisks) Check(ctx context.Context) error {
+	if err := w.locate(); err != nil {
+		return err
+	}
+	if w.Force {
+		return nil
+	}
+	return checkState(ctx, w.env, w.inst, notRunningStates, "cannot shutdown disks")
+}
+
+func (w *deactivateDisks) Hooks() *hooks.Plan { return nil }
+
+func (w *deactivateDisks) Run(ctx context.Context) (any, error) {
+	return nil, w.detach(ctx, w.primary().Name)
+}
