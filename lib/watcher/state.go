@@ -69,10 +69,12 @@ func (s state) expire(now time.Time, exists func(name string) bool) {
 	}
 }
 
-// try counts an attempt, and says which it is.
+// try counts an attempt, and says which it is. What is not tried any more is not counted either: it would never expire.
 func (s state) try(name string, now time.Time) int {
 	n := s.Instances[name].Restarts + 1
-	s.Instances[name] = attempts{n, now.Unix()}
+	if n <= maxTries+1 {
+		s.Instances[name] = attempts{n, now.Unix()}
+	}
 	return n
 }
 
