@@ -51,9 +51,23 @@ type OpenIntent struct {
 	All []Intent // of the job, in order: what it had done before belongs to the same unfinished work
 }
 
-// String is how verify and the next job on the instance name it.
+// String is how verify and the next job on the instance name it, with all that the same operation had done: what it was about to
+// make may be used by nobody now, and what it had made before as well.
 func (o OpenIntent) String() string {
-	return fmt.Sprintf("job %d ended without knowing what became of \"%s\" on node %s", o.Job, o.Changes, o.Node)
+	text := fmt.Sprintf("job %d ended without knowing what became of \"%s\" on node %s", o.Job, o.Changes, o.Node)
+	if o.Kind() == unfinished {
+		text = fmt.Sprintf("job %d ended and %s", o.Job, o.Changes)
+	}
+	var done []string
+	for _, in := range o.All {
+		if in.Op == o.Op && in.N < o.N && in.Outcome == remote.Done.String() {
+			done = append(done, fmt.Sprintf("\"%s\" on node %s", in.Changes, in.Node))
+		}
+	}
+	if done == nil {
+		return text
+	}
+	return text + "; before that it did " + strings.Join(done, ", ")
 }
 
 // hasOpen says whether a job has open intents.
