@@ -12,6 +12,7 @@ import (
 // run declares "gnt-job run", which the queue starts for every job. It is not for people.
 func run(c *cli.Command) {
 	c.Usage("<job-id>", "Runs a job of the queue; the queue starts this by itself")
+	c.Hidden()
 	var id string
 	c.One("job", &id)
 

@@ -10,7 +10,7 @@ import (
 )
 
 func add(c *cli.Command) {
-	c.Usage("--network <cidr> [options...] <network-name>", "Makes a network")
+	c.Usage("<network-name>", "Makes a network")
 	var op network.Add
 	op.ConflictsCheck = true
 	cli.DryRun(c)

@@ -15,6 +15,7 @@ type Command struct {
 	flags             []*Flag
 	help              *Flag
 	permute           bool // options and arguments may be mixed: htools
+	hidden            bool // not in the list of commands
 	plain             bool // a program without subcommands: ganeti-watcher
 	environment       bool
 	kind              string // what the arguments are: instance, node …
@@ -60,6 +61,9 @@ func (c *Command) Flag(name, help string) *Flag {
 
 // Run sets what the command does. It is called once all words have been read and found good.
 func (c *Command) Run(run func(context.Context, *Env) error) { c.run = run }
+
+// Hidden leaves the command out of the list of commands: it is not for people.
+func (c *Command) Hidden() { c.hidden = true }
 
 // One declares that there is exactly one argument. The kind (instance, node, file …) is for shell completion.
 func (c *Command) One(kind string, p *string) {

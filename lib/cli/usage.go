@@ -19,7 +19,10 @@ func listCommands(w io.Writer, binary string, commands Commands) {
 	fmt.Fprintf(w, "%s <command> --help to see details, or man %s\n\nCommands:\n", binary, binary)
 	var names []string
 	width := 0
-	for name := range commands {
+	for name, declare := range commands {
+		if newCommand(binary, name, declare).hidden {
+			continue
+		}
 		names = append(names, name)
 		width = min(60, max(width, len(name)))
 	}

@@ -48,9 +48,6 @@ func (w *add) Locks(*config.Config) ([]job.Lock, error) {
 }
 
 func (w *add) Check(context.Context) error {
-	if err := w.unused(w.env.Config); err != nil {
-		return err
-	}
 	w.net = config.Network{UUID: config.NewUUID(), Name: w.Name, Network: w.Network, Gateway: w.Gateway, Network6: w.Network6, Gateway6: w.Gateway6}
 	if w.MACPrefix != "" {
 		prefix, err := checkMACPrefix(w.MACPrefix)
@@ -58,6 +55,9 @@ func (w *add) Check(context.Context) error {
 			return err
 		}
 		w.net.MACPrefix = prefix
+	}
+	if err := w.unused(w.env.Config); err != nil {
+		return err
 	}
 	tags, err := config.AddTags(nil, w.Tags...)
 	w.net.Tags = tags
