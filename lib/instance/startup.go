@@ -34,9 +34,8 @@ type startup struct {
 	Startup
 	onOne
 	guest   *config.Instance // with the parameters of this run
-	before  mark
-	offline bool // its primary node is, and that is fine
-	remains bool // of a guest whose user powered it off
+	offline bool             // its primary node is, and that is fine
+	remains bool             // of a guest whose user powered it off
 }
 
 // Locks keeps others from giving away the memory of the primary node meanwhile.
@@ -127,10 +126,9 @@ func (w *startup) Hooks() *hooks.Plan {
 	return onInstance(w.env.Config, w.env.Config.Instance(w.inst.UUID), "instance-start", map[string]string{"FORCE": unit.Str(w.Force)})
 }
 
-// Run notes first that the instance is to run: whoever finds it not running after a crash knows what was wanted. A start
-// that has failed takes that back.
+// Run notes first that the instance is to run: whoever finds it not running after a crash knows what was wanted. That stays
+// noted if the start fails, as in Ganeti.
 func (w *startup) Run(ctx context.Context) (any, error) {
-	w.before = markOf(w.inst)
 	if w.offline {
 		err := w.markUp(ctx)
 		if err == nil {
@@ -153,15 +151,13 @@ func (w *startup) markUp(ctx context.Context) error {
 	return w.record(ctx, mark{Admin: config.AdminUp, Source: config.AdminSource, Disks: new(true)})
 }
 
-// markBack makes the marks as they were, but for the disks, which were given up, once the node says that nothing runs there.
+// markBack notes that the disks were given up, once the node says that nothing runs there.
 func (w *startup) markBack(ctx context.Context) error {
 	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.primary().Name)
 	if err != nil || s.Running {
 		return err
 	}
-	back := w.before
-	back.Disks = new(false)
-	return w.record(ctx, back)
+	return w.record(ctx, mark{Disks: new(false)})
 }
 
 // clear removes what a guest left that its user has powered off.

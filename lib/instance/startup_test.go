@@ -96,10 +96,11 @@ func TestStartupPassesOverOfflineNodes(t *testing.T) {
 	w.expect(w.run(Startup{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
 }
 
-func TestFailedStartupIsTakenBack(t *testing.T) {
+// The disks are given up; that the instance is to run stays noted, as in Ganeti (gnt-instance list shows ERROR_down).
+func TestFailedStartupIsStillWanted(t *testing.T) {
 	w := newWorld(t)
 	w.mends["node1: starts instance web"] = refused
-	w.expect(w.run(Startup{Name: "web"}), "Could not start instance 'web'", nowhere, "node1 down disks=false")
+	w.expect(w.run(Startup{Name: "web"}), "Could not start instance 'web'", nowhere, "node1 up disks=false")
 }
 
 // An instance that was to run before the failed start is still to run.
