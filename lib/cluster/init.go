@@ -325,6 +325,9 @@ func (w *initialising) validate() error {
 	c.MACPrefix, c.HighestUsedPort = w.MACPrefix, firstPort-1
 	c.EnabledHypervisors, c.EnabledDiskTemplates = w.EnabledHypervisors, w.EnabledDiskTemplates
 	c.VolumeGroupName, c.DRBDUsermodeHelper = w.VGName, w.DRBDHelper
+	if slices.Contains(w.EnabledDiskTemplates, config.DTDRBD) {
+		c.DRBDUsermodeHelper = or(w.DRBDHelper, "/bin/true")
+	}
 	c.FileStorageDir = or(w.FileStorageDir, "/srv/ganeti/file-storage")
 	c.SharedFileStorageDir = or(w.SharedFileStorageDir, "/srv/ganeti/shared-file-storage")
 	c.GlusterStorageDir = or(w.GlusterStorageDir, "/var/run/ganeti/gluster")
