@@ -76,7 +76,7 @@ func (m *modification) parameterOptions(c *cli.Command) {
 
 func (m *modification) deviceOptions(c *cli.Command) {
 	c.Flag("net", "Change of a network interface: add, NUMBER:add, NUMBER:remove, NAME:modify … with its settings").Meta("NICS").IdentsVar(&m.nics)
-	c.Flag("disk", "Change of a disk: NUMBER:modify or NAME:modify with mode and name").Meta("DISKS").IdentsVar(&m.disks)
+	c.Flag("disk", "Change of a disk: add with its size, NUMBER:remove, NAME:modify with mode and name …").Meta("DISKS").IdentsVar(&m.disks)
 	c.Flag("no-conflicts-check", "Do not look whether an address belongs to a network").FalseVar(&m.op.ConflictsCheck)
 	c.Flag("hotplug", "Give a running guest the changes at once").BoolVar(&m.op.Hotplug)
 	c.Flag("hotplug-if-possible", "The same, if it can be done").BoolVar(&m.op.HotplugIfPossible)
@@ -115,8 +115,8 @@ func (m *modification) complete() (err error) {
 		return err
 	}
 	for _, d := range op.Disks {
-		if _, given := d.Params["size"]; !given && d.Action == "add" {
-			return fault.Refuse(fault.WrongInput, "Missing required parameter 'size'")
+		if err := inMiB(d); err != nil {
+			return err
 		}
 	}
 	op.OSParams, op.OSParamsPrivate, op.ExtParams = m.os, instance.Private(m.private), m.ext
@@ -124,6 +124,20 @@ func (m *modification) complete() (err error) {
 		op.Offline = &m.offline
 	}
 	return m.checkTemplate()
+}
+
+// inMiB reads the size of a disk; a new one has to have one.
+func inMiB(d instance.DeviceChange) error {
+	size, given := d.Params["size"].(string)
+	if !given && d.Action == "add" {
+		return fault.Refuse(fault.WrongInput, "Missing required parameter 'size'")
+	}
+	if !given {
+		return nil
+	}
+	mib, err := unit.ParseSize(size)
+	d.Params["size"] = mib
+	return err
 }
 
 // checkTemplate refuses options that go only with another kind of disks.

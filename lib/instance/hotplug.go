@@ -8,6 +8,7 @@ import (
 
 	"gantry/lib/bridge"
 	"gantry/lib/config"
+	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/kvm"
 	"gantry/lib/remote"
@@ -54,48 +55,43 @@ func (w *modify) plug(ctx context.Context) error {
 	for i := range w.nics.steps {
 		step := &w.nics.steps[i]
 		w.env.Info("Trying to hotplug device...")
-		err := w.plugNIC(ctx, step)
-		if isUnknown(err) {
-			return err
-		}
-		result := "hotplug:done"
+		result, err := w.hotplugged(w.plugNIC(ctx, step))
 		if err != nil {
-			w.env.Warn("Could not hotplug device: Error while executing backend function: %v", err)
-			w.env.Info("Continuing execution..")
-			result = "hotplug:failed"
-		} else {
-			w.env.Info("Hotplug done.")
+			return err
 		}
 		step.said = append(step.said, [2]any{step.title, result})
 	}
 	return nil
 }
 
+// hotplugged says how it went. Only an outcome that is not known stops the operation.
+func (w *modify) hotplugged(err error) (result string, unknown error) {
+	switch {
+	case isUnknown(err):
+		return "", err
+	case err != nil:
+		w.env.Warn("Could not hotplug device: Error while executing backend function: %v", err)
+		w.env.Info("Continuing execution..")
+		return "hotplug:failed", nil
+	}
+	w.env.Info("Hotplug done.")
+	return "hotplug:done", nil
+}
+
 // plugNIC changes one interface of the guest, and its runtime file.
 func (w *modify) plugNIC(ctx context.Context, step *nicStep) error {
-	r, node, name := w.env.Nodes, w.primary().Name, w.inst.Name
-	runtime, _, err := kvm.ReadRuntime(ctx, r, node, name)
-	if err != nil {
-		return err
-	}
-	if err := kvm.CanHotplug("nic", runtime.HV); err != nil {
-		return err
-	}
-	var slot *kvm.Slot
-	if step.action != addDevice {
-		if slot, err = w.plugOut(ctx, &runtime, step.nic.UUID); err != nil {
-			return err
+	return w.changeRuntime(ctx, "nic", func(runtime *kvm.Runtime) (err error) {
+		var slot *kvm.Slot
+		if step.action != addDevice {
+			if slot, err = w.plugOut(ctx, runtime, step.nic.UUID); err != nil {
+				return err
+			}
 		}
-	}
-	var added error
-	if step.action != removeDevice {
-		added = w.plugIn(ctx, &runtime, step.nic, slot)
-	}
-	data, err := runtime.Encode()
-	if err == nil {
-		err = kvm.WriteRuntime(ctx, r, node, name, data)
-	}
-	return errors.Join(added, err)
+		if step.action == removeDevice {
+			return nil
+		}
+		return w.plugIn(ctx, runtime, step.nic, slot)
+	})
 }
 
 // plugOut takes an interface from the guest, and its tap device away. It says which slot is free now.
@@ -130,4 +126,46 @@ func (w *modify) plugIn(ctx context.Context, runtime *kvm.Runtime, nic config.NI
 		return err
 	}
 	return errors.Join(err, bridge.Down(context.WithoutCancel(ctx), r, node, w.inst.Name, tap))
+}
+
+// plugDisk gives the guest a new disk.
+func (w *modify) plugDisk(ctx context.Context, step *diskStep) error {
+	r, node, name := w.env.Nodes, w.primary().Name, w.inst.Name
+	if err := disk.Attach(ctx, r, node, step.disk); err != nil {
+		return err
+	}
+	if err := disk.Link(ctx, r, node, name, w.env.Config.InstanceDisks(w.inst)); err != nil {
+		return err
+	}
+	return w.changeRuntime(ctx, "disk", func(runtime *kvm.Runtime) error {
+		return kvm.AddDisk(ctx, r, node, name, runtime, kvm.Disk{Disk: *step.disk, Link: kvm.LinkPath(name, step.index)})
+	})
+}
+
+// unplugDisk takes a disk from the guest.
+func (w *modify) unplugDisk(ctx context.Context, step *diskStep) error {
+	return w.changeRuntime(ctx, "disk", func(runtime *kvm.Runtime) error {
+		return kvm.RemoveDisk(ctx, w.env.Nodes, w.primary().Name, w.inst.Name, runtime, step.disk.UUID)
+	})
+}
+
+// changeRuntime changes the devices of a running guest, and its runtime file to what has come of it.
+func (w *modify) changeRuntime(ctx context.Context, kind string, change func(*kvm.Runtime) error) error {
+	r, node, name := w.env.Nodes, w.primary().Name, w.inst.Name
+	runtime, _, err := kvm.ReadRuntime(ctx, r, node, name)
+	if err != nil {
+		return err
+	}
+	if err := kvm.CanHotplug(kind, runtime.HV); err != nil {
+		return err
+	}
+	changed := change(&runtime)
+	if isUnknown(changed) {
+		return changed
+	}
+	data, err := runtime.Encode()
+	if err == nil {
+		err = kvm.WriteRuntime(ctx, r, node, name, data)
+	}
+	return errors.Join(changed, err)
 }

@@ -60,8 +60,9 @@ type modify struct {
 	onOne
 	next     *config.Instance // as it is to be
 	nics     *nicChanges
-	disks    []diskChange
-	be       config.Params // all of them, as they are to be
+	disks    []diskStep
+	list     []*config.Disk // all of them, after it
+	be       config.Params  // all of them, as they are to be
 	warnings []string
 }
 
@@ -208,6 +209,7 @@ func (w *modify) Run(ctx context.Context) (any, error) {
 	changes := [][2]any{}
 	steps := []job.Step{
 		job.Do("", func(ctx context.Context) error { return w.balloon(ctx, &changes) }),
+		job.Do("", w.changeDisks),
 		job.Do("", w.plug),
 		job.Do("", func(ctx context.Context) error { return w.update(ctx, w.apply) }),
 	}
@@ -221,7 +223,7 @@ func (w *modify) Run(ctx context.Context) (any, error) {
 	if err := job.Run(ctx, w.env.Say, steps); err != nil {
 		return nil, err
 	}
-	return w.list(changes), nil
+	return w.changes(changes), nil
 }
 
 func (w *modify) balloon(ctx context.Context, changes *[][2]any) error {
@@ -239,17 +241,14 @@ func (w *modify) balloon(ctx context.Context, changes *[][2]any) error {
 func (w *modify) apply(cfg *config.Config, inst *config.Instance) error {
 	inst.PrimaryNode, inst.OS = w.next.PrimaryNode, w.next.OS
 	inst.HVParams, inst.BEParams, inst.OSParams, inst.OSParamsPrivate = w.next.HVParams, w.next.BEParams, w.next.OSParams, w.next.OSParamsPrivate
-	for _, change := range w.disks {
-		change.apply(cfg, w.env.Clock())
-	}
-	if w.nics == nil {
-		return nil
+	if err := w.changedDisks(cfg); err != nil || w.nics == nil {
+		return err
 	}
 	return w.nics.apply(cfg, inst)
 }
 
-// list completes what has been done with what counts later.
-func (w *modify) list(changes [][2]any) [][2]any {
+// changes completes what has been done with what counts later.
+func (w *modify) changes(changes [][2]any) [][2]any {
 	for _, change := range w.disks {
 		changes = append(changes, change.said...)
 	}

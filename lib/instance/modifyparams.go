@@ -191,7 +191,10 @@ func (w *modify) checkPolicy() error {
 	cfg := w.env.Config
 	group := cfg.Group(w.primary().Group)
 	sizing := cfg.Sizing(w.next)
-	sizing.NICs = int64(len(w.next.NICs))
+	sizing.NICs, sizing.Disks = int64(len(w.next.NICs)), nil
+	for _, d := range w.list {
+		sizing.Disks = append(sizing.Disks, config.DiskSizing{MiB: d.Size, Template: d.DevType})
+	}
 	var found []string
 	for _, memory := range []int64{w.be.Int("maxmem"), w.be.Int("minmem")} {
 		sizing.Memory = memory

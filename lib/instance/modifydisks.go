@@ -1,0 +1,297 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+	"gantry/lib/job"
+	"gantry/lib/unit"
+)
+
+// maxDisks is how many disks an instance can have.
+const maxDisks = 16
+
+// diskStep is one change of the disks: what is done to which one, and what is said of it.
+type diskStep struct {
+	action string
+	index  int
+	disk   *config.Disk // as it is to be
+	said   [][2]any
+}
+
+// modifiedDisk is what can be said of a disk that is there already.
+var modifiedDisk = config.Table{{Name: "mode", Type: config.String}, {Name: "name", Type: config.MaybeString}}
+
+// checkDisks works out all changes on a copy of the list.
+func (w *modify) checkDisks(ctx context.Context) error {
+	w.disks = nil
+	w.list = slices.Clone(w.env.Config.InstanceDisks(w.inst))
+	for _, c := range w.Disks {
+		if _, err := strconv.Atoi(c.Which); err != nil && diskNamed(w.list)(c.Which) < 0 {
+			return fault.RefuseBare("Lookup of disk %s failed", unit.Repr(c.Which))
+		}
+	}
+	for _, c := range w.Disks {
+		if err := w.allowed(ctx, c); err != nil {
+			return err
+		}
+	}
+	for _, c := range w.Disks {
+		if err := w.checkDisk(c); err != nil {
+			return err
+		}
+	}
+	if len(w.Disks) == 0 {
+		return nil
+	}
+	if len(w.list) > maxDisks {
+		return fault.Refuse(fault.WrongState, "Instance has too many disks (%d), cannot add more", maxDisks)
+	}
+	names := make([]map[string]any, len(w.list))
+	for i, d := range w.list {
+		names[i] = map[string]any{"name": d.Name}
+	}
+	return checkDeviceNames("disk", names)
+}
+
+func diskNamed(disks []*config.Disk) func(string) int {
+	return func(name string) int {
+		return slices.IndexFunc(disks, func(d *config.Disk) bool { return d.Name == name || d.UUID == name })
+	}
+}
+
+// allowed refuses what cannot be done to any disk of this instance as it is.
+func (w *modify) allowed(ctx context.Context, c DeviceChange) error {
+	_, sized := c.Params["size"]
+	switch {
+	case c.Action == attachDevice, c.Action == detachDevice:
+		return fault.Refuse(fault.Environment, "Disks cannot be attached and detached by this version")
+	case c.Action == addDevice && len(w.inst.Disks) == 0:
+		return fault.Refuse(fault.WrongInput, "Must specify disk type on diskless instance")
+	case c.Action == addDevice && !w.WaitForSync && !w.inst.DisksActive:
+		return fault.Refuse(fault.WrongInput, "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given")
+	case c.Action == modifyDevice && sized:
+		return fault.Refuse(fault.WrongInput, "Disk size change not possible, use grow-disk")
+	case c.Action == removeDevice && !w.Hotplug:
+		return checkState(ctx, w.env, w.inst, notRunningStates, "can't remove volume from a running instance without using hotplug")
+	}
+	return nil
+}
+
+func (w *modify) checkDisk(c DeviceChange) error {
+	i, err := c.position("disk", len(w.list), diskNamed(w.list))
+	if err != nil {
+		return err
+	}
+	step := diskStep{action: c.Action, index: i}
+	switch c.Action {
+	case addDevice:
+		if step.disk, err = w.newDisk(i, c.Params); err != nil {
+			return err
+		}
+		w.list = slices.Insert(w.list, i, step.disk)
+		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), fmt.Sprintf("add:size=%d,mode=%s", step.disk.Size, step.disk.Mode)}}
+	case removeDevice:
+		step.disk = w.list[i]
+		w.list = slices.Delete(w.list, i, i+1)
+		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), "remove"}}
+	default:
+		changed := *w.list[i]
+		step.disk = &changed
+		if err := step.change(c.Params); err != nil {
+			return err
+		}
+		w.list[i] = &changed
+	}
+	w.disks = append(w.disks, step)
+	return nil
+}
+
+// newDisk lays out a disk of the kind the instance has.
+func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error) {
+	cfg := w.env.Config
+	template := cfg.DiskTemplate(w.inst)
+	asked, err := newDisk(cfg, template, params)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := fileDir(cfg, template, w.inst.Name, w.FileStorageDir)
+	if err != nil {
+		return nil, err
+	}
+	driver := w.FileDriver
+	if driver == "" {
+		driver = "loop"
+	}
+	disks, err := layOut(template, w.inst.PrimaryNode, dir, driver, index, []diskRequest{asked})
+	if err != nil {
+		return nil, err
+	}
+	disks[0].Stamp = config.NewStamp(w.env.Clock())
+	return disks[0], nil
+}
+
+// change gives a disk another mode or name.
+func (s *diskStep) change(asked map[string]any) error {
+	params, err := modifiedDisk.Force(asked)
+	if err != nil {
+		return err
+	}
+	if mode, given := params["mode"].(string); given {
+		s.disk.Mode = mode
+		s.said = append(s.said, [2]any{fmt.Sprintf("disk.mode/%d", s.index), mode})
+	}
+	if _, given := params["name"]; given {
+		if s.disk.Name = text(params, "name"); isNone(s.disk.Name) {
+			s.disk.Name = ""
+		}
+		s.said = append(s.said, [2]any{fmt.Sprintf("disk.name/%d", s.index), orNil(s.disk.Name)})
+	}
+	return nil
+}
+
+// changeDisks makes the changes one after the other. Each is recorded by itself: a disk that could not be recorded is removed, one that
+// is to go is removed only after nothing refers to it.
+func (w *modify) changeDisks(ctx context.Context) error {
+	for i := range w.disks {
+		step := &w.disks[i]
+		var err error
+		switch step.action {
+		case addDevice:
+			err = w.addDisk(ctx, step)
+		case removeDevice:
+			err = w.removeDisk(ctx, step)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *modify) addDisk(ctx context.Context, step *diskStep) error {
+	w.env.Say("* disk %d, size %s", step.index, unit.FormatSize(float64(step.disk.Size), "h"))
+	if err := job.Run(ctx, w.env.Say, []job.Step{
+		job.Do("", func(ctx context.Context) error { return w.makeDisk(ctx, step.disk) }).
+			Undo(func(ctx context.Context) error { return w.unmakeDisk(ctx, step.disk) }),
+		job.Do("", func(ctx context.Context) error { return w.enlist(ctx, step) }),
+	}); err != nil {
+		return err
+	}
+	if w.env.Config.Cluster.PreallocWipeDisks {
+		if err := wipeDisk(ctx, w.env, w.primary().Name, step.index, step.disk); err != nil {
+			return err
+		}
+	}
+	if w.Hotplug {
+		w.env.Info("Trying to hotplug device...")
+		if err := step.plugged(w.hotplugged(w.plugDisk(ctx, step))); err != nil {
+			return err
+		}
+	}
+	if w.WaitForSync { // nothing here has to be synchronized
+		w.env.Info("Waiting for instance %s to sync disks", w.inst.Name)
+	}
+	w.env.Info("Instance %s's disks are in sync", w.inst.Name)
+	return nil
+}
+
+// plugged adds what came of hotplugging to what is said of a disk.
+func (s *diskStep) plugged(result string, err error) error {
+	s.said = append(s.said, [2]any{fmt.Sprintf("disk/%d", s.index), result})
+	return err
+}
+
+func (w *modify) makeDisk(ctx context.Context, d *config.Disk) error {
+	node := w.primary()
+	if err := checkOnline(node); err != nil {
+		return err
+	}
+	if err := disk.MakeDir(ctx, w.env.Nodes, node.Name, d); err != nil {
+		return err
+	}
+	params := w.env.Config.FilledDisk(d.DevType, w.env.Config.Group(node.Group))
+	if err := disk.Create(ctx, w.env.Nodes, node.Name, w.inst.Name, d, params); err != nil {
+		w.env.Warn("Device creation failed")
+		return fault.Exec("Can't create block device %s on node %s for instance %s: Can't create block device: %w", disk.Describe(d), node.Name, w.inst.Name, err)
+	}
+	return nil
+}
+
+// unmakeDisk removes a disk that could not be recorded.
+func (w *modify) unmakeDisk(ctx context.Context, d *config.Disk) error {
+	if w.env.Config.Disk(d.UUID) != nil {
+		return fault.Exec("Disk %s is in use", d.UUID)
+	}
+	return disk.Remove(ctx, w.env.Nodes, w.primary().Name, d)
+}
+
+// enlist records a new disk as the instance's.
+func (w *modify) enlist(ctx context.Context, step *diskStep) error {
+	return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
+		added := *step.disk
+		cfg.Disks = append(cfg.Disks, &added)
+		inst.Disks = slices.Insert(inst.Disks, min(step.index, len(inst.Disks)), added.UUID)
+		renumber(cfg, inst)
+		return nil
+	})
+}
+
+// renumber gives the disks of an instance the names that follow their order.
+func renumber(cfg *config.Config, inst *config.Instance) {
+	for i, d := range cfg.InstanceDisks(inst) {
+		d.IVName = "disk/" + strconv.Itoa(i)
+	}
+}
+
+func (w *modify) removeDisk(ctx context.Context, step *diskStep) error {
+	if w.Hotplug {
+		w.env.Info("Trying to hotplug device...")
+		if err := step.plugged(w.hotplugged(w.unplugDisk(ctx, step))); err != nil {
+			return err
+		}
+	}
+	if err := w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
+		inst.Disks = slices.DeleteFunc(inst.Disks, func(uuid string) bool { return uuid == step.disk.UUID })
+		cfg.Disks = slices.DeleteFunc(cfg.Disks, func(d *config.Disk) bool { return d.UUID == step.disk.UUID })
+		renumber(cfg, inst)
+		return nil
+	}); err != nil {
+		return err
+	}
+	node := w.primary()
+	if node.Offline {
+		w.env.Warn("Could not remove disk %d on node %s, continuing anyway: Node is marked offline", step.index, node.Name)
+		return nil
+	}
+	err := disk.Remove(ctx, w.env.Nodes, node.Name, step.disk)
+	if err == nil || isUnknown(err) {
+		return err
+	}
+	w.env.Warn("Could not remove disk %d on node %s, continuing anyway: %v", step.index, node.Name, err)
+	return nil
+}
+
+// changedDisks applies new modes and names.
+func (w *modify) changedDisks(cfg *config.Config) error {
+	var all error
+	for _, step := range w.disks {
+		if step.action != modifyDevice {
+			continue
+		}
+		d := cfg.Disk(step.disk.UUID)
+		if d == nil {
+			all = errors.Join(all, fault.Exec("Disk %s is not in the configuration", step.disk.UUID))
+			continue
+		}
+		d.Mode, d.Name = step.disk.Mode, step.disk.Name
+		d.Touch(w.env.Clock())
+	}
+	return all
+}
