@@ -1,7 +1,6 @@
 package store
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -11,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/remote"
@@ -22,10 +22,7 @@ var publishScript string
 // publish gives every node that is not offline the ssconf files, in one round trip each, unless it has them already. What fails
 // is a warning: the next transaction tries again.
 func (s *Store) publish(ctx context.Context, r remote.Runner, c *config.Config, h Header) (warnings []string) {
-	files, err := archive(SSConf(c))
-	if err != nil {
-		return []string{err.Error()}
-	}
+	files := bundle(SSConf(c))
 	known := s.readHints().Published
 	want := map[string]string{}
 	var nodes []string
@@ -73,18 +70,16 @@ func publishedDigest(c *config.Config, n *config.Node, files []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// archive packs files for publish.sh, always the same way.
-func archive(files map[string]string) ([]byte, error) {
+// bundle puts files one behind the other for publish.sh, always the same way: "=NAME", then each line with a blank before it, and
+// a "." at the end, without which it was cut off.
+func bundle(files map[string]string) []byte {
 	var b bytes.Buffer
-	w := tar.NewWriter(&b)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o444, Size: int64(len(files[name]))}); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write([]byte(files[name])); err != nil {
-			return nil, err
+		fmt.Fprintf(&b, "=%s\n", name)
+		for line := range strings.Lines(files[name]) {
+			b.WriteString(" " + line)
 		}
 	}
-	err := w.Close()
-	return b.Bytes(), err
+	b.WriteString(".\n")
+	return b.Bytes()
 }
