@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"gantry/lib/cli"
 	"gantry/lib/cluster"
@@ -20,6 +21,9 @@ func modify(c *cli.Command) {
 		op, err := o.Read()
 		if err != nil {
 			return err
+		}
+		if names := o.Strangers(); names != nil {
+			env.Warn("Data collector names not recognized: %s", strings.Join(names, ", "))
 		}
 		return env.Submit(ctx, op)
 	})

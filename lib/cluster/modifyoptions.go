@@ -235,3 +235,17 @@ func (o *ModifyOptions) collectors(op *Modify) error {
 	}
 	return nil
 }
+
+// Strangers are the data collectors that were named and do not exist; they are passed over.
+func (o *ModifyOptions) Strangers() []string {
+	var names []string
+	for _, given := range []unit.Params{o.Collectors, o.CollectorIntervals} {
+		for name := range given {
+			if _, known := defaultCollectors()[name]; !known {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
