@@ -44,6 +44,10 @@ func (g *Group) connected(i *Instance) bool {
 	return true
 }
 
+func (g *Group) unconnected(i *Instance) error {
+	return fmt.Errorf("The group %s is not connected to a network required by instance %s", g.Name, i.Name)
+}
+
 // populated lists the groups that have nodes, of the allowed ones; nil allows all.
 func (a *Allocator) populated(allowed []int) []*Group {
 	has := map[int]bool{}
@@ -66,7 +70,7 @@ func (a *Allocator) bestGroup(allowed []int, i *Instance, count int, onDedicated
 	var messages []string
 	var results []groupResult
 	for _, g := range groups {
-		if !g.connected(i) {
+		if !onDedicated && !g.connected(i) { // on dedicated nodes the search itself refuses, in other words
 			messages = append(messages, fmt.Sprintf("group %s is not connected to a network required by instance %s", g.Name, i.Name))
 			continue
 		}
@@ -121,6 +125,9 @@ func (a *Allocator) noGroup(allowed []int, groups []*Group, messages []string) e
 }
 
 func (a *Allocator) searchGroup(g *Group, i *Instance, count int, dedicatedNodes bool) groupResult {
+	if !g.connected(i) {
+		return groupResult{group: g, err: g.unconnected(i)}
+	}
 	inside := a.Nodes.filter(func(n *Node) bool { return n.Group == g.Index })
 	places, err := a.places(inside, count)
 	if err != nil {
@@ -166,7 +173,7 @@ func (a *Allocator) allocateIn(name string, i *Instance, count int, onDedicated 
 	nodes := a.Nodes.filter(func(n *Node) bool { return n.Group == g.Index })
 	instances := a.Instances.filter(func(i *Instance) bool { return nodes[i.Primary] != nil })
 	if !g.connected(i) {
-		return nil, fmt.Errorf("The group %s is not connected to a network required by instance %s", g.Name, i.Name)
+		return nil, g.unconnected(i)
 	}
 	places, err := a.places(nodes, count)
 	if err != nil {

@@ -166,7 +166,7 @@ func (q *Resolved) multiAllocate(a *balance.Allocator) *Answer {
 		}
 		name := jsondata.Quote(request.Instance.Name)
 		if s.Best == nil {
-			refused = append(refused, "["+name+","+jsondata.Quote(s.Describe())+"]")
+			refused = append(refused, "["+name+","+jsondata.Quote(stdstrings.Join(s.Log, ", "))+"]")
 			continue
 		}
 		a.Take(s.Best)

@@ -112,9 +112,10 @@ func readNodeFigures(f *fields, n *balance.Node, live bool) (freeDisk, freeSpind
 	if p.err != nil {
 		return 0, 0, p.err
 	}
-	if n.Exclusive {
+	switch {
+	case n.Exclusive && live:
 		n.Spindles = maybe(f, "total_spindles", jsondata.AsInt, 0)
-	} else {
+	case !n.Exclusive:
 		n.Spindles = get(p, "spindle_count", jsondata.AsInt)
 		f.note(p.err)
 	}
