@@ -87,16 +87,15 @@ func TestOnlyAGroupCanGiveAValueBack(t *testing.T) {
 }
 
 func TestStates(t *testing.T) {
-	said := map[string]map[string]map[string]any{DTPlain: {"xenvg": {"disk_reserved": "4"}}}
-	state, err := ForceDiskState(said)
-	if err != nil || state[DTPlain]["xenvg"].Int("disk_reserved") != 4 {
-		t.Errorf("%v, %v", state, err)
+	hv, err := HVStates([]unit.Ident{{Name: "kvm", Params: unit.Params{"mem_hv": "6"}}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := ForceHVState(map[string]map[string]any{"kvm": {"nosuch": "4"}}); err == nil || err.Error() != "Unknown parameter 'nosuch'" {
+	if _, err := HVStates([]unit.Ident{{Name: "kvm", Params: unit.Params{"nosuch": "4"}}}); err == nil || err.Error() != "Unknown parameter 'nosuch'" {
 		t.Errorf("unknown parameter: %v", err)
 	}
-	merged := MergeParams(map[string]Params{"kvm": {"mem_node": int64(5)}}, map[string]Params{"kvm": {"mem_hv": int64(6)}})
-	if merged["kvm"].Int("mem_node") != 5 || merged["kvm"].Int("mem_hv") != 6 {
+	merged := MergeState(map[string]Params{"kvm": {"mem_node": int64(5)}}, hv)
+	if len(merged["kvm"]) != 2 || merged["kvm"].Int("mem_node") != 5 || merged["kvm"].Int("mem_hv") != 6 {
 		t.Errorf("merged %v", merged)
 	}
 }

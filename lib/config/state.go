@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"gantry/lib/fault"
@@ -76,4 +77,42 @@ func UpdateDiskState(old, change map[string]map[string]Params) map[string]map[st
 		out[kind] = of
 	}
 	return out
+}
+
+// MergeState puts what is said of a group's resources over what was said before; Ganeti does not complete it there.
+func MergeState(old, said map[string]Params) map[string]Params {
+	if len(said) == 0 {
+		return old
+	}
+	out := maps.Clone(old)
+	if out == nil {
+		out = map[string]Params{}
+	}
+	for name, p := range said {
+		out[name] = p.Fill(out[name])
+	}
+	return out
+}
+
+// CheckHVState refuses what is said of hypervisors that do not exist.
+func CheckHVState(said map[string]Params) error {
+	return refuseUnknown(said, Hypervisors(), "Invalid hypervisor(s) in hypervisor state: %s")
+}
+
+// CheckDiskState refuses what is said of other storage than volume groups, of which alone Ganeti keeps it.
+func CheckDiskState(said map[string]map[string]Params) error {
+	return refuseUnknown(said, []string{DTPlain}, "Invalid storage type(s) in disk state: %s")
+}
+
+func refuseUnknown[T any](said map[string]T, known []string, format string) error {
+	var wrong []string
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		if !slices.Contains(known, name) {
+			wrong = append(wrong, name)
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	return fault.Refuse(fault.WrongInput, format, strings.Join(wrong, ", "))
 }

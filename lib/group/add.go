@@ -44,12 +44,10 @@ func (w *add) Check(context.Context) (err error) {
 	if w.group.NDParams, err = config.NDParams.Force(w.NDParams); err != nil {
 		return err
 	}
-	if w.group.HVStateStatic, err = config.ForceHVState(w.HVState); err != nil {
+	if err := checkStates(w.Settings); err != nil {
 		return err
 	}
-	if w.group.DiskStateStatic, err = config.ForceDiskState(w.DiskState); err != nil {
-		return err
-	}
+	w.group.HVStateStatic, w.group.DiskStateStatic = w.HVState, w.DiskState
 	w.group.DiskParams = map[string]config.Params{}
 	for _, template := range slices.Sorted(maps.Keys(w.DiskParams)) {
 		if w.group.DiskParams[template], err = config.DiskInput.Force(w.DiskParams[template]); err != nil {
@@ -60,6 +58,13 @@ func (w *add) Check(context.Context) (err error) {
 		return err
 	}
 	return checkPolicy(w.env.Config, &w.group)
+}
+
+func checkStates(s Settings) error {
+	if err := config.CheckHVState(s.HVState); err != nil {
+		return err
+	}
+	return config.CheckDiskState(s.DiskState)
 }
 
 func (w *add) unused(cfg *config.Config) error {

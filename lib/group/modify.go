@@ -100,21 +100,16 @@ func (w *modify) changeDiskParams(g *config.NodeGroup) error {
 }
 
 func (w *modify) changeStates(g *config.NodeGroup) error {
-	hv, err := config.ForceHVState(w.HVState)
-	if err != nil {
+	if err := checkStates(w.Settings); err != nil {
 		return err
 	}
-	disks, err := config.ForceDiskState(w.DiskState)
-	if err != nil {
-		return err
-	}
-	g.HVStateStatic = config.MergeParams(g.HVStateStatic, hv)
+	g.HVStateStatic = config.MergeState(g.HVStateStatic, w.HVState)
 	kinds := maps.Clone(g.DiskStateStatic)
-	for kind, names := range disks {
+	for kind, names := range w.DiskState {
 		if kinds == nil {
 			kinds = map[string]map[string]config.Params{}
 		}
-		kinds[kind] = config.MergeParams(kinds[kind], names)
+		kinds[kind] = config.MergeState(kinds[kind], names)
 	}
 	g.DiskStateStatic = kinds
 	return nil

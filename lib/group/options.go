@@ -21,11 +21,11 @@ type Options struct {
 
 // Settings are the attributes that making a group and changing it have in common. Parameters get their types in the job.
 type Settings struct {
-	AllocPolicy string                               `json:"alloc_policy,omitempty"`
-	NDParams    map[string]any                       `json:"ndparams,omitempty"`
-	DiskParams  map[string]map[string]any            `json:"diskparams"`
-	HVState     map[string]map[string]any            `json:"hv_state"`
-	DiskState   map[string]map[string]map[string]any `json:"disk_state"`
+	AllocPolicy string                              `json:"alloc_policy,omitempty"`
+	NDParams    map[string]any                      `json:"ndparams,omitempty"`
+	DiskParams  map[string]map[string]any           `json:"diskparams"`
+	HVState     map[string]config.Params            `json:"hv_state"`
+	DiskState   map[string]map[string]config.Params `json:"disk_state"`
 }
 
 // allocPolicies say whether new instances are put into a group.
@@ -56,7 +56,7 @@ func (o Options) Modify(name string) (op Modify, err error) {
 
 // settings refuses words that cannot stand in a job.
 func (o Options) settings() (s Settings, err error) {
-	s = Settings{NDParams: o.NDParams, DiskParams: byName(o.DiskParams), HVState: byName(o.HVState)}
+	s = Settings{NDParams: o.NDParams, DiskParams: byName(o.DiskParams)}
 	if o.AllocPolicy != nil {
 		s.AllocPolicy = *o.AllocPolicy
 		if !slices.Contains(allocPolicies, s.AllocPolicy) {
@@ -68,7 +68,10 @@ func (o Options) settings() (s Settings, err error) {
 			return s, fault.Say("There is no disk template '" + template + "'")
 		}
 	}
-	s.DiskState, err = diskState(o.DiskState)
+	if s.HVState, err = config.HVStates(o.HVState); err != nil {
+		return s, err
+	}
+	s.DiskState, err = config.DiskStates(o.DiskState)
 	return s, err
 }
 
@@ -78,20 +81,4 @@ func byName(options []unit.Ident) map[string]map[string]any {
 		all[o.Name] = o.Params
 	}
 	return all
-}
-
-// diskState reads "plain/xenvg:disk_reserved=10".
-func diskState(options []unit.Ident) (map[string]map[string]map[string]any, error) {
-	all := map[string]map[string]map[string]any{}
-	for _, o := range options {
-		kind, name, two := strings.Cut(o.Name, "/")
-		if !two {
-			return nil, fault.Say("The disk state '" + o.Name + "' is not of the form template/name")
-		}
-		if all[kind] == nil {
-			all[kind] = map[string]map[string]any{}
-		}
-		all[kind][name] = o.Params
-	}
-	return all, nil
 }
