@@ -96,8 +96,8 @@ func (w *modify) checkArguments() error {
 		return err
 	}
 	switch {
-	case w.DiskTemplate != "":
-		return fault.Refuse(fault.Environment, "The disk template of an instance cannot be changed by this version")
+	case w.DiskTemplate != "" && len(w.Disks) > 0:
+		return fault.Refuse(fault.WrongInput, "Disk template conversion and other disk changes not supported at the same time")
 	case w.Communication != nil:
 		return fault.Refuse(fault.Environment, "The communication network of instances is not supported by this version")
 	}
@@ -128,7 +128,7 @@ func (w *modify) Check(ctx context.Context) error {
 	}
 	next := *w.inst
 	w.next, w.be, w.warnings = &next, w.env.Config.FilledBE(w.inst), nil
-	for _, check := range []func(context.Context) error{w.checkMove, w.checkHotplug, w.checkDisks, w.checkOffline, w.checkHV, w.checkBE, w.checkCPUs, w.checkOS, w.checkMemory, w.checkNICs} {
+	for _, check := range []func(context.Context) error{w.checkMove, w.checkHotplug, w.checkTemplate, w.checkDisks, w.checkOffline, w.checkHV, w.checkBE, w.checkCPUs, w.checkOS, w.checkMemory, w.checkNICs} {
 		if err := check(ctx); err != nil {
 			return err
 		}

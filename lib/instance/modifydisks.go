@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/disk"
@@ -58,6 +59,32 @@ func (w *modify) checkDisks(ctx context.Context) error {
 		names[i] = map[string]any{"name": d.Name}
 	}
 	return checkDeviceNames("disk", names)
+}
+
+// checkTemplate refuses another kind of disks: for Ganeti's reasons where there are any.
+func (w *modify) checkTemplate(ctx context.Context) error {
+	if w.DiskTemplate == "" {
+		return nil
+	}
+	cfg := w.env.Config
+	fixed := []string{config.DTDiskless, config.DTBlock}
+	now, enabled := cfg.DiskTemplate(w.inst), cfg.Cluster.EnabledDiskTemplates
+	switch {
+	case now == "mixed":
+		return fault.RefuseBare("Conversion from mixed is not yet supported.")
+	case slices.Contains(fixed, now):
+		return fault.Refuse(fault.WrongInput, "Conversion from the '%s' disk template is not supported", now)
+	case slices.Contains(fixed, w.DiskTemplate):
+		return fault.Refuse(fault.WrongInput, "Conversion to the '%s' disk template is not supported", w.DiskTemplate)
+	case now == w.DiskTemplate && now != config.DTExt:
+		return fault.Refuse(fault.WrongInput, "Instance already has disk template %s", now)
+	case !slices.Contains(enabled, w.DiskTemplate):
+		return fault.Refuse(fault.WrongState, "Disk template '%s' is not enabled for this cluster (enabled templates: %s)", w.DiskTemplate, strings.Join(enabled, ", "))
+	}
+	if err := checkState(ctx, w.env, w.inst, []string{config.AdminDown}, "cannot change disk template"); err != nil {
+		return err
+	}
+	return fault.Refuse(fault.Environment, "The disk template of an instance cannot be changed by this version")
 }
 
 func diskNamed(disks []*config.Disk) func(string) int {
