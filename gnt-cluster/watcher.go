@@ -53,6 +53,9 @@ func setPause(ctx context.Context, env *cli.Env, until time.Time) error {
 	if err := env.Alone(); err != nil {
 		return err
 	}
+	if err := env.Fenced(ctx); err != nil {
+		return err
+	}
 	cfg, err := env.Config()
 	if err != nil {
 		return err
