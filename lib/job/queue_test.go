@@ -195,6 +195,34 @@ func TestKillEndsARunningJob(t *testing.T) {
 	}
 }
 
+func TestWhatADeadJobLeftIsListedBeforeItsLocksAreGiven(t *testing.T) {
+	q := newQueue(t)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := submit(t, q, &delay{Hang: pipe, Want: exclusive("web")}, Options{})
+	j := until(t, q, id, Running)
+	for ; len(j.Intents) == 0; j, _ = q.Load(id) {
+		time.Sleep(time.Millisecond)
+	}
+	if err := syscall.Kill(j.Owner.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for owned(q.jobPath(id)) {
+		time.Sleep(time.Millisecond)
+	}
+	if err := q.withTable(func(table *LockTable) { q.dropDead(table, 0) }); err != nil {
+		t.Fatal(err)
+	}
+	if open, err := q.OpenIntents(); err != nil || len(open) != 1 || open[0].Job != id {
+		t.Errorf("open intents %v, %v", open, err)
+	}
+	if end, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+		end.Close() // lets the command go
+	}
+}
+
 func TestArchive(t *testing.T) {
 	q := newQueue(t)
 	done := submit(t, q, &delay{}, Options{})
@@ -304,6 +332,48 @@ func TestAJobEndsWhereItsProcessHasNothingToWorkWith(t *testing.T) {
 	}
 	if err := FailJob(q, id, os.ErrClosed); err == nil {
 		t.Error("a job that has ended was ended again")
+	}
+}
+
+func TestNoIDIsGivenTwiceWhenTheSerialIsLostOrOld(t *testing.T) {
+	q := newQueue(t)
+	q.Runner = nil
+	last := 0
+	for _, serial := range []string{"0\n", "1\n", "", "1\n", "4\n"} {
+		err := os.Remove(q.path("serial"))
+		if err == nil && serial != "" {
+			err = os.WriteFile(q.path("serial"), []byte(serial), 0o600)
+		}
+		if err != nil && last > 0 {
+			t.Fatal(err)
+		}
+		id := submit(t, q, &delay{}, Options{})
+		if id != last+1 {
+			t.Errorf("serial %q: id %d after %d", serial, id, last)
+		}
+		last = id
+	}
+}
+
+func TestAQueueWithoutItsLogStillRunsJobs(t *testing.T) {
+	q := newQueue(t)
+	q.Output = filepath.Join(t.TempDir(), "nosuch", "jobs.log")
+	ended(t, q, submit(t, q, &delay{}, Options{}), Success)
+}
+
+func TestALostLockTableIsBegunAnewOnceNoJobRuns(t *testing.T) {
+	q := newQueue(t)
+	for _, text := range []string{"", "junk"} {
+		_, letGo := hold(t, q)
+		if err := os.WriteFile(q.path("locks"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j := ended(t, q, submit(t, q, &delay{}, Options{}), Error)
+		if !strings.Contains(string(j.Ops[0].Result), "which runs, has locked") {
+			t.Errorf("%q: %s", text, j.Ops[0].Result)
+		}
+		letGo()
+		ended(t, q, submit(t, q, &delay{}, Options{}), Success)
 	}
 }
 

@@ -123,11 +123,12 @@ func (q *Queue) start(id int) error {
 	cmd.ExtraFiles = []*os.File{w.file}
 	if q.Output != "" {
 		out, err := os.OpenFile(q.Output, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-		if err != nil {
-			return err
+		if err == nil {
+			defer out.Close()
+			cmd.Stdout, cmd.Stderr = out, out
+		} else {
+			q.warn("job %d: %v", id, err)
 		}
-		defer out.Close()
-		cmd.Stdout, cmd.Stderr = out, out
 	}
 	if err := cmd.Start(); err != nil {
 		return err

@@ -90,7 +90,7 @@ func (q *Queue) cover(ctx context.Context, n int) error {
 	if q.Copy == nil {
 		return nil
 	}
-	serial, err := readNumber(q.path("serial"))
+	serial, err := q.lastID(n)
 	if err != nil {
 		return err
 	}
@@ -124,9 +124,31 @@ func (q *Queue) coverAnew(ctx context.Context) error {
 // errUncovered asks for another call of cover: others took the ids meanwhile.
 var errUncovered = errors.New("no other master candidate keeps a bound for these job ids")
 
+// lastID is the last id that was given before n new ones. The file that says so may be gone, or older than the queue: then it
+// comes after all that the queue shows.
+func (q *Queue) lastID(n int) (int, error) {
+	serial, err := readNumber(q.path("serial"))
+	if err != nil {
+		return 0, err
+	}
+	behind := serial == 0
+	for id := serial + 1; id <= serial+n && !behind; id++ {
+		_, err := os.Lstat(q.jobPath(id))
+		behind = err == nil
+	}
+	if !behind {
+		return serial, nil
+	}
+	ids, err := q.IDs(true)
+	if err != nil || len(ids) == 0 {
+		return serial, err
+	}
+	return max(serial, ids[len(ids)-1], q.readBound().ID), nil
+}
+
 // takeIDs gives n new ids and makes them durable here. The queue's flock is held.
 func (q *Queue) takeIDs(n int) (first int, err error) {
-	serial, err := readNumber(q.path("serial"))
+	serial, err := q.lastID(n)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,11 +40,9 @@ func (q *Queue) withTable(change func(t *LockTable)) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var t LockTable
-	if len(before) > 0 {
-		if err := json.Unmarshal(before, &t); err != nil {
-			return fmt.Errorf("reading the lock table %s: %w", q.path("locks"), err)
-		}
+	t, err := q.tableOf(before)
+	if err != nil {
+		return err
 	}
 	held := t.held()
 	change(&t)
@@ -65,12 +64,45 @@ func (q *Queue) withTable(change func(t *LockTable)) error {
 	return nil
 }
 
+// tableOf is the table that a text holds. Where there is none, or one that cannot be read, nobody knows who holds what: a new
+// table is begun only when no job is at work.
+func (q *Queue) tableOf(text []byte) (t LockTable, err error) {
+	if len(text) > 0 {
+		if err = json.Unmarshal(text, &t); err == nil {
+			return t, nil
+		}
+	}
+	for _, id := range q.unfinished() {
+		j, unread := read(q.jobPath(id))
+		if unread == nil && j.Status() == Running && j.Owner.PID != os.Getpid() && owned(q.jobPath(id)) {
+			return t, fmt.Errorf("the lock table %s is lost or damaged, and nobody knows what job %d, which runs, has locked: try again when "+
+				"it has ended (%w)", q.path("locks"), id, cmp.Or(err, fs.ErrNotExist))
+		}
+	}
+	return LockTable{}, nil
+}
+
 // dropDead voids the tickets of jobs without a process. A job with a ticket is never about to be started, so testing its
-// flock is safe for everybody. The caller's own ticket is not tested.
+// flock is safe for everybody. The caller's own ticket is not tested. Whoever gets the locks next looks at the list of open
+// intents, perhaps before the dead job is buried: so they go on the list first.
 func (q *Queue) dropDead(t *LockTable, self int) {
 	t.Tickets = slices.DeleteFunc(t.Tickets, func(x *Ticket) bool {
-		return x.Job != self && !owned(q.jobPath(x.Job)) && !owned(q.archivePath(x.Job))
+		return x.Job != self && !owned(q.jobPath(x.Job)) && !owned(q.archivePath(x.Job)) && q.leaves(x.Job)
 	})
+}
+
+// leaves puts what a dead job left open on the list, and says whether that could be done.
+func (q *Queue) leaves(id int) bool {
+	j, err := q.Load(id)
+	if err == nil {
+		err = q.markIntents(j)
+	} else if errors.Is(err, ErrNoJob) {
+		return true
+	}
+	if err != nil {
+		q.warn("%v", err)
+	}
+	return err == nil
 }
 
 func (q *Queue) dropTicket(id int) error {
