@@ -73,7 +73,16 @@ func loginProblem(node, said string) string {
 	case strings.TrimSpace(output) == "":
 		return fmt.Sprintf("ssh problem: exited with exit code %s (no output)", status)
 	}
-	return "ssh problem: " + output
+	return "ssh problem: " + ending(output)
+}
+
+// ending is what a long warning comes down to: its last two lines.
+func ending(text string) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) <= 3 {
+		return text
+	}
+	return strings.Join(lines[len(lines)-2:], "") + "\n"
 }
 
 // misnamed says that a node calls itself by another name than the cluster, "" if it does not.

@@ -359,7 +359,8 @@ func TestLoginProblem(t *testing.T) {
 		"Warning: x\r\nnode3.x\nstatus 0\n": "",
 		"node3\nstatus 0\n":                 "hostname not FQDN: expected node3.x but got node3",
 		"other\nstatus 0\n":                 "hostname mismatch: expected node3.x but got other",
-		"root@node3.x: Permission denied (publickey).\r\nstatus 255\n": "ssh problem: root@node3.x: Permission denied (publickey).\n",
+		"root@node3.x: Permission denied (publickey).\r\nstatus 255\n":                                                "ssh problem: root@node3.x: Permission denied (publickey).\n",
+		"@@@\n@ WARNING @\n@@@\nhelp\nHost key for node3.x has changed.\nHost key verification failed.\nstatus 255\n": "ssh problem: Host key for node3.x has changed.\nHost key verification failed.\n",
 		"\nstatus 255\n": "ssh problem: exited with exit code 255 (no output)",
 		"":               "ssh problem: no answer",
 	} {
