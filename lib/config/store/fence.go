@@ -108,6 +108,9 @@ func (t *transaction) redistribute(ctx context.Context) error {
 		}
 		t.warnSilent(a)
 	}
+	if n := len(answers) + 1; len(staged)+1 < t.need(n) { // who is cut off from most does not know whether this is still what holds
+		return &NoMajority{Answered: len(staged) + 1, Needed: t.need(n), Candidates: n, Silent: v.silent}
+	}
 	for _, reply := range t.commitOn(ctx, t.nodes, staged, t.base, true) {
 		if reply.outcome != remote.Done {
 			t.warn(fmt.Sprintf("Master candidate %s has not got the configuration: %v", reply.node, reply.err))
