@@ -81,7 +81,7 @@ func TestTheWatcherCatchesUp(t *testing.T) {
 	if inv.digests["node3"] != inv.digests["node1"] {
 		t.Error("node3 still lacks the change")
 	}
-	c.Must(t, "node1", "GANTRY_FAULT=gnt-job/job:3:before gnt-cluster add-tags dead --submit; true")
+	c.Must(t, "node1", "GANTRY_FAULT=gnt-job/job:3:before gnt-cluster add-tags --submit dead; true")
 	time.Sleep(3 * time.Second)
 	c.Must(t, "node1", "ganeti-watcher")
 	if jobs := c.Must(t, "node1", "gnt-job list --no-headers -o status"); strings.Contains(jobs, "running") || !strings.Contains(jobs, "error") {
