@@ -164,7 +164,9 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 	create := map[string]func() job.Operation{
 		Startup{}.OpID(): func() job.Operation { return &Startup{} }, Shutdown{}.OpID(): func() job.Operation { return &Shutdown{} },
 		Reboot{}.OpID(): func() job.Operation { return &Reboot{} }, Failover{}.OpID(): func() job.Operation { return &Failover{} },
-		Migrate{}.OpID(): func() job.Operation { return &Migrate{} }, Modify{}.OpID(): func() job.Operation { return &Modify{} },
+		Rename{}.OpID(): func() job.Operation { return &Rename{} }, ActivateDisks{}.OpID(): func() job.Operation { return &ActivateDisks{} },
+		DeactivateDisks{}.OpID(): func() job.Operation { return &DeactivateDisks{} },
+		Migrate{}.OpID():         func() job.Operation { return &Migrate{} }, Modify{}.OpID(): func() job.Operation { return &Modify{} },
 		Create{}.OpID(): func() job.Operation { return &Create{} }, Remove{}.OpID(): func() job.Operation { return &Remove{} },
 		Reinstall{}.OpID(): func() job.Operation { return &Reinstall{} },
 	}[op.OpID()]

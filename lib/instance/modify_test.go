@@ -1,0 +1,303 @@
+package instance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"gantry/lib/config"
+	"gantry/lib/config/store"
+	"gantry/lib/job"
+	"gantry/lib/job/jobtest"
+)
+
+// said reads the result of a modification, a line for each change.
+func said(t *testing.T, e jobtest.Ended) []string {
+	t.Helper()
+	var changes [][2]any
+	if err := json.Unmarshal(e.Result, &changes); err != nil {
+		t.Fatalf("%v in %s (%v)", err, e.Result, e.Err)
+	}
+	lines := []string{}
+	for _, c := range changes {
+		lines = append(lines, fmt.Sprintf("%v %v", c[0], c[1]))
+	}
+	return lines
+}
+
+func TestModifyParameters(t *testing.T) {
+	w := newWorld(t).lax()
+	e := w.run(Modify{Name: "web", BEParams: map[string]any{"memory": "96", "vcpus": "2"}, OS: "other"})
+	if want := []string{"be/memory 96", "be/vcpus 2"}; !slices.Equal(said(t, e), want) {
+		t.Errorf("said %q", said(t, e))
+	}
+	if be := w.web().BEParams; be.Int("minmem") != 96 || be.Int("maxmem") != 96 || be.Int("vcpus") != 2 || w.web().OS != "other" {
+		t.Errorf("kept %v, OS %s", be, w.web().OS)
+	}
+	e = w.run(Modify{Name: "web", BEParams: map[string]any{"vcpus": "default"}})
+	if _, kept := w.web().BEParams["vcpus"]; kept || e.Err != nil {
+		t.Errorf("%v: kept %v", e.Err, w.web().BEParams)
+	}
+}
+
+func TestModifyState(t *testing.T) {
+	w := newWorld(t).lax()
+	w.expect(w.run(Modify{Name: "web", Offline: new(true)}), "", nowhere, "node1 offline disks=false")
+	w.expect(w.run(Modify{Name: "web", Offline: new(false)}), "", nowhere, "node1 down disks=false")
+	w.running("node1")
+	w.expect(w.run(Modify{Name: "web", Offline: new(true)}), "can't change to offline without being down first", []string{"node1"}, "node1 up disks=true")
+	w.expect(w.run(Modify{Name: "web", PNode: "node2"}), "Instance is still running on node1", []string{"node1"}, "node1 up disks=true")
+}
+
+func TestModifyRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		op   Modify
+		want string
+	}{
+		"nothing":           {Modify{}, "No changes submitted"},
+		"global parameter":  {Modify{HVParams: map[string]any{"migration_port": "1", "migration_bandwidth": "1"}}, "please modify them at cluster level: migration_bandwidth, migration_port"},
+		"unknown parameter": {Modify{BEParams: map[string]any{"nosuch": "1"}}, "Unknown parameter 'nosuch'"},
+		"against policy":    {Modify{BEParams: map[string]any{"vcpus": "99"}}, "violates policy: cpu-count value 99 is not in range"},
+		"not running":       {Modify{RuntimeMem: 64}, "Instance web is not running"},
+		"too much memory":   {Modify{BEParams: map[string]any{"maxmem": "1000000000", "minmem": "64"}, IgnoreIPolicy: true}, "missing on its primary node"},
+		"hotplug of fakes":  {Modify{Hotplug: true, BEParams: map[string]any{"vcpus": "2"}}, "Hotplug is not possible"},
+		"no such NIC":       {Modify{NICs: []DeviceChange{{"remove", "eth0", nil}}}, "Cannot find NIC with identifier eth0"},
+		"no NIC 9":          {Modify{NICs: []DeviceChange{{"remove", "9", nil}}}, "Got NIC index 9, but there are only 0"},
+		"no NIC at all":     {Modify{NICs: []DeviceChange{{"remove", "-1", nil}}}, "list index out of range"},
+		"before the first":  {Modify{NICs: []DeviceChange{{"add", "-2", nil}}}, "Not accepting negative indices other than -1"},
+		"NIC by no address": {Modify{NICs: []DeviceChange{{"add", "-1", map[string]any{"ip": "x", "mode": "routed"}}}}, "Invalid IP address 'x'"},
+		"routed without IP": {Modify{NICs: []DeviceChange{{"add", "-1", map[string]any{"mode": "routed"}}}}, "Cannot set the NIC IP address to None on a routed NIC"},
+		"bridge missing":    {Modify{NICs: []DeviceChange{{"add", "-1", map[string]any{"mode": "bridged", "link": "nosuchbr"}}}}, "Missing bridges nosuchbr"},
+		"settings of none":  {Modify{NICs: []DeviceChange{{"remove", "0", map[string]any{"ip": "10.0.0.1"}}}}, "No settings should be passed when removing"},
+		"disk of none":      {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8}}}}, "Must specify disk type on diskless instance"},
+		"disk by name":      {Modify{Disks: []DeviceChange{{"modify", "root", map[string]any{"mode": "ro"}}}}, "Lookup of disk 'root' failed"},
+		"other template":    {Modify{DiskTemplate: config.DTFile}, "Conversion from the 'diskless' disk template is not supported"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).lax()
+			tt.op.Name = "web"
+			before := w.cfg.Serial
+			w.expect(w.run(tt.op), tt.want, nowhere, "node1 down disks=false")
+			if w.cfg.Serial != before || len(w.begun) > 0 {
+				t.Errorf("changed: %q", w.begun)
+			}
+		})
+	}
+}
+
+// inNetwork gives the cluster a network and its group a way to it that needs no bridge.
+func (w *world) inNetwork() *world {
+	net := &config.Network{UUID: "net", Name: "lan", Network: "10.1.0.0/29", Gateway: "10.1.0.1", MACPrefix: "aa:bb:cc"}
+	if err := net.InitPool(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.cfg.Networks = append(w.cfg.Networks, net)
+	w.cfg.NodeGroups[0].Networks = map[string]config.Params{"net": {"mode": "routed", "link": "100", "vlan": ""}}
+	return w
+}
+
+func TestModifyNICs(t *testing.T) {
+	w := newWorld(t).lax().inNetwork()
+	e := w.run(Modify{Name: "web", ConflictsCheck: true, NICs: []DeviceChange{
+		{"add", "-1", map[string]any{"network": "lan", "ip": "pool", "name": "first"}},
+		{"add", "-1", map[string]any{"mode": "routed", "ip": "10.9.0.5", "mac": "aa:00:00:00:00:77"}},
+	}})
+	nics := w.web().NICs
+	if e.Err != nil || len(nics) != 2 {
+		t.Fatalf("%v: %v", e.Err, nics)
+	}
+	if !strings.HasPrefix(nics[0].MAC, "aa:bb:cc:") || nics[0].IP != "10.1.0.2" || nics[0].Network != "net" || nics[0].NICParams.String("link") != "100" {
+		t.Errorf("first: %+v", nics[0])
+	}
+	want := []string{"nic.0 add:mac=" + nics[0].MAC + ",ip=10.1.0.2,mode=routed,link=100,network=lan", "nic.1 add:mac=aa:00:00:00:00:77,ip=10.9.0.5,mode=routed,link=xen-br0,network=None"}
+	if got := said(t, e); !slices.Equal(got, want) {
+		t.Errorf("said %q", got)
+	}
+	if lan := w.cfg.Network("net"); !lan.IsUsed("10.1.0.2") {
+		t.Error("the address is not taken from the network")
+	}
+
+	e = w.run(Modify{Name: "web", NICs: []DeviceChange{{"modify", "first", map[string]any{"ip": "10.1.0.5"}}, {"remove", "1", nil}}})
+	if got := said(t, e); !slices.Equal(got, []string{"nic.ip/0 10.1.0.5", "nic.link/0 100", "nic.mode/0 routed", "nic.vlan/0 ", "NIC/1 remove"}) {
+		t.Errorf("said %q", got)
+	}
+	if lan := w.cfg.Network("net"); lan.IsUsed("10.1.0.2") || !lan.IsUsed("10.1.0.5") {
+		t.Error("addresses of the network:", lan.Map())
+	}
+	w.run(Modify{Name: "web", NICs: []DeviceChange{{"remove", "-1", nil}}})
+	if lan := w.cfg.Network("net"); lan.IsUsed("10.1.0.5") || len(w.web().NICs) != 0 {
+		t.Error("after removing all:", lan.Map(), w.web().NICs)
+	}
+}
+
+func TestModifyNICRefused(t *testing.T) {
+	w := newWorld(t).lax().inNetwork()
+	w.run(Modify{Name: "web", NICs: []DeviceChange{{"add", "-1", map[string]any{"network": "lan", "ip": "10.1.0.3", "mac": "aa:00:00:00:00:77"}}}})
+	for name, tt := range map[string]struct {
+		change DeviceChange
+		want   string
+	}{
+		"MAC twice":            {DeviceChange{"add", "-1", map[string]any{"mode": "routed", "ip": "10.9.0.1", "mac": "aa:00:00:00:00:77"}}, "MAC address 'aa:00:00:00:00:77' already in use in cluster"},
+		"IP twice":             {DeviceChange{"add", "-1", map[string]any{"network": "lan", "ip": "10.1.0.3"}}, "IP 10.1.0.3 not available in network lan"},
+		"IP of the router":     {DeviceChange{"add", "-1", map[string]any{"network": "lan", "ip": "10.1.0.1"}}, "IP 10.1.0.1 not available in network lan"},
+		"IP outside":           {DeviceChange{"add", "-1", map[string]any{"network": "lan", "ip": "10.2.0.1"}}, "IP 10.2.0.1 not available in network lan"},
+		"IP without network":   {DeviceChange{"add", "-1", map[string]any{"mode": "routed", "ip": "10.1.0.4"}}, "belongs to network lan, but the target NIC does not"},
+		"link in a network":    {DeviceChange{"modify", "0", map[string]any{"link": "7"}}, "Not allowed to change link or mode of a NIC that is connected to a network"},
+		"network and link":     {DeviceChange{"add", "-1", map[string]any{"network": "lan", "link": "7"}}, "If network is given mode or link should not"},
+		"unknown network":      {DeviceChange{"add", "-1", map[string]any{"network": "wan"}}, "Network 'wan' not found"},
+		"auto for an old one":  {DeviceChange{"modify", "0", map[string]any{"mac": "auto"}}, "'auto' is not a valid MAC address when modifying"},
+		"name of another sort": {DeviceChange{"modify", "0", map[string]any{"name": "7"}}, "Purely numeric NIC names are not allowed"},
+	} {
+		e := w.run(Modify{Name: "web", ConflictsCheck: true, NICs: []DeviceChange{tt.change}})
+		if e.Err == nil || !strings.Contains(e.Err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", name, e.Err, tt.want)
+		}
+	}
+	if len(w.web().NICs) != 1 {
+		t.Errorf("left %v", w.web().NICs)
+	}
+}
+
+// withFile gives the instance a disk in a file, made by itself.
+func (w *world) withFile() *world {
+	w.withFiles().lax().cfg.Instances = nil
+	if e := w.run(newInstance("web", func(op *Create) { inFiles(4)(op); op.Start, op.NoInstall = false, true })); e.Err != nil {
+		w.t.Fatal(e.Err)
+	}
+	return w
+}
+
+// lax allows small instances.
+func (w *world) lax() *world {
+	w.cfg.NodeGroups[0].IPolicy = config.IPolicy{MinMax: []config.MinMax{{Min: config.ISpec{}, Max: config.ISpec{
+		"disk-size": 4096, "disk-count": 16, "cpu-count": 8, "memory-size": 4096, "nic-count": 8, "spindle-use": 8}}}}
+	return w
+}
+
+func add(size int) []DeviceChange {
+	return []DeviceChange{{"add", "-1", map[string]any{"size": size, "name": "data"}}}
+}
+
+func TestModifyDisks(t *testing.T) {
+	w := newWorld(t).withFile()
+	e := w.run(Modify{Name: "web", Disks: add(8), WaitForSync: true})
+	if got := said(t, e); !slices.Equal(got, []string{"disk/1 add:size=8,mode=rw"}) {
+		t.Errorf("said %q", got)
+	}
+	disks := w.cfg.InstanceDisks(w.web())
+	if len(disks) != 2 || disks[1].IVName != "disk/1" || disks[1].Name != "data" || !strings.HasPrefix(disks[1].Path(), w.dir+"/files/web/") {
+		t.Fatalf("disks %+v", disks)
+	}
+	e = w.run(Modify{Name: "web", Disks: []DeviceChange{{"modify", "data", map[string]any{"mode": "ro", "name": "none"}}, {"remove", "0", nil}}})
+	if got := said(t, e); !slices.Equal(got, []string{"disk.mode/1 ro", "disk.name/1 <nil>", "disk/0 remove"}) {
+		t.Errorf("said %q", got)
+	}
+	disks = w.cfg.InstanceDisks(w.web())
+	if len(disks) != 1 || disks[0].IVName != "disk/0" || disks[0].Mode != "ro" || disks[0].Name != "" || len(w.cfg.Disks) != 1 || len(w.left()) != 2 {
+		t.Errorf("disks %+v", disks)
+	}
+}
+
+// A disk that cannot be recorded is removed again, unless nobody knows whether it is recorded.
+func TestAddedDiskIsTakenBack(t *testing.T) {
+	full := errors.New("no space left on device")
+	for state, want := range map[store.State]bool{store.NotCommitted: true, store.Unknown: false} {
+		w := newWorld(t).withFile()
+		e := w.run(Modify{Name: "web", Disks: add(8), WaitForSync: true}, jobtest.FailingUpdate(1, state, full))
+		removed := len(w.left()) == 2 // the directory and the first disk
+		if e.Err == nil || removed != want || len(w.web().Disks) != 1 {
+			t.Errorf("%v: %v; removed %v: %q", state, e.Err, removed, w.left())
+		}
+	}
+}
+
+func TestModifyDiskRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		op   Modify
+		want string
+	}{
+		"size of an old one": {Modify{Disks: []DeviceChange{{"modify", "0", map[string]any{"size": 8}}}}, "Disk size change not possible, use grow-disk"},
+		"against policy":     {Modify{Disks: add(8000), WaitForSync: true}, "violates policy: disk-size/1 value 8000 is not in range"},
+		"wrong mode":         {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "mode": "rx"}}}, WaitForSync: true}, "Invalid disk access mode 'rx'"},
+		"never in sync":      {Modify{Disks: add(8)}, "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given"},
+		"from a running one": {Modify{Disks: []DeviceChange{{"remove", "0", nil}}}, "can't remove volume from a running instance without using hotplug"},
+		"no disk 7":          {Modify{Disks: []DeviceChange{{"modify", "7", map[string]any{"mode": "ro"}}}}, "Got disk index 7, but there are only 1"},
+	} {
+		w := newWorld(t).withFile()
+		tt.op.Name = "web"
+		if name == "from a running one" {
+			w.running("node1")
+		}
+		e := w.run(tt.op)
+		if e.Err == nil || !strings.Contains(e.Err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", name, e.Err, tt.want)
+		}
+	}
+}
+
+// Secret parameters reach the operation and not the job file.
+func TestModifyHidesPrivateParameters(t *testing.T) {
+	op := Modify{Name: "web", OSParamsPrivate: Private{"password": "geheim"}}
+	data, err := json.Marshal(op)
+	if err != nil || strings.Contains(string(data), "geheim") || !strings.Contains(string(op.Secrets()["osparams_private"]), "geheim") {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
+func TestDeviceChangeAsJSON(t *testing.T) {
+	for _, want := range []string{`["add",-1,{"ip":"pool"}]`, `["modify","eth0",{}]`} {
+		var c DeviceChange
+		if err := json.Unmarshal([]byte(want), &c); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := json.Marshal(c); err != nil || string(got) != want {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+	}
+	if err := json.Unmarshal([]byte(`["add"]`), new(DeviceChange)); err == nil {
+		t.Error("a change of one word was read")
+	}
+}
+
+func TestRename(t *testing.T) {
+	w := newWorld(t)
+	e := w.run(Rename{Name: "web", NewName: "www"})
+	if e.Err != nil || string(e.Result) != `"www"` || w.cfg.InstanceByName("www") == nil || w.web() != nil {
+		t.Errorf("%v: %s", e.Err, e.Result)
+	}
+}
+
+func TestRenameRefused(t *testing.T) {
+	w := newWorld(t)
+	other := *w.web()
+	other.UUID, other.Name = "i2", "db"
+	w.cfg.Instances = append(w.cfg.Instances, &other)
+	for name, tt := range map[string]struct {
+		op   job.Operation
+		want string
+	}{
+		"taken":      {Rename{Name: "web", NewName: "db"}, "Instance 'db' is already in the cluster"},
+		"half check": {Rename{Name: "web", NewName: "www", IPCheck: true}, "IP address check requires a name check"},
+		"unknown":    {Rename{Name: "nosuch", NewName: "www"}, "Instance 'nosuch' not known"},
+	} {
+		if e := w.run(tt.op); e.Err == nil || !strings.Contains(e.Err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, e.Err)
+		}
+	}
+	w.running("node1")
+	w.expect(w.run(Rename{Name: "web", NewName: "www"}), "Instance 'web' is marked to be up, cannot rename", []string{"node1"}, "node1 up disks=true")
+}
+
+func TestActivateDisks(t *testing.T) {
+	w := newWorld(t)
+	w.expect(w.run(ActivateDisks{Name: "web"}), "", nowhere, "node1 down disks=true")
+	w.expect(w.run(DeactivateDisks{Name: "web"}), "", nowhere, "node1 down disks=false")
+	w.addFile() // whose file is nowhere
+	w.expect(w.run(ActivateDisks{Name: "web"}), "Cannot activate block devices", nowhere, "node1 down disks=false")
+	w.running("node1")
+	w.expect(w.run(DeactivateDisks{Name: "web"}), "Instance 'web' is marked to be up, cannot shutdown disks", []string{"node1"}, "node1 up disks=true")
+	w.expect(w.run(DeactivateDisks{Name: "web", Force: true}), "", []string{"node1"}, "node1 up disks=false")
+}
