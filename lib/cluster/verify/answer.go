@@ -53,6 +53,8 @@ type sshIdentity struct {
 	keys, hostKeys, authorized []string
 	lines                      []string   // of authorized_keys
 	known                      []knownKey // what this node knows of others
+	system                     []string   // hosts the system's known_hosts files have; "*" is all, by an authority
+	cluster                    []string   // lines of the cluster's known_hosts
 	sshd                       map[string]string
 	noise                      string
 }
@@ -153,12 +155,7 @@ func readIdentity(a *answer, out []byte) error {
 	for line := range strings.Lines(parts["authorized"]) {
 		s.lines = append(s.lines, strings.TrimSpace(line))
 	}
-	for line := range strings.Lines(parts["known"]) {
-		// lines with a marker, an authority's, have no key in third place that could be compared
-		if f := strings.Fields(line); len(f) >= 3 && strings.HasPrefix(f[2], "AAAA") {
-			s.known = append(s.known, knownKey{strings.Split(f[0], ","), f[2]})
-		}
-	}
+	s.readKnown(parts["system known"], parts["cluster known"])
 	s.sshd = map[string]string{}
 	for line := range strings.Lines(parts["sshd"]) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -168,6 +165,35 @@ func readIdentity(a *answer, out []byte) error {
 		return fmt.Errorf("the answer about SSH is cut off")
 	}
 	return nil
+}
+
+// readKnown reads known_hosts files.
+func (s *sshIdentity) readKnown(system, cluster string) {
+	for line := range strings.Lines(system) {
+		if strings.HasPrefix(line, "@cert-authority ") {
+			s.system = append(s.system, "*")
+		}
+		if k, ok := parseKnown(line); ok {
+			s.known, s.system = append(s.known, k), append(s.system, k.hosts...)
+		}
+	}
+	for line := range strings.Lines(cluster) {
+		if line = strings.TrimSpace(line); line != "" {
+			s.cluster = append(s.cluster, line)
+		}
+		if k, ok := parseKnown(line); ok {
+			s.known = append(s.known, k)
+		}
+	}
+}
+
+// parseKnown reads "HOST,HOST TYPE KEY". Lines with a marker in front are not about one key.
+func parseKnown(line string) (knownKey, bool) {
+	f := strings.Fields(line)
+	if len(f) < 3 || !strings.HasPrefix(f[2], "AAAA") {
+		return knownKey{}, false
+	}
+	return knownKey{strings.Split(f[0], ","), f[2]}, true
 }
 
 // keysIn picks the keys out of lines of the forms that OpenSSH writes, with options, markers or hosts in front.

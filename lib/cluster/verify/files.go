@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func (g *group) askOthers(ctx context.Context) []*config.Node {
 	return others
 }
 
-// askSums asks for the checksums alone.
+// askSums asks for the checksums alone, and for the known_hosts behind one of them.
 func (g *group) askSums(ctx context.Context, nodes []*config.Node) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -50,9 +51,9 @@ func (g *group) askSums(ctx context.Context, nodes []*config.Node) {
 	for _, n := range nodes {
 		byName[n.Name], names = n, append(names, n.Name)
 	}
-	cmd := sums(g.paths())
+	cmds := []remote.Cmd{sums(g.paths()), identity(&g.cfg.Cluster)}
 	for _, reply := range remote.Each(ctx, names, 0, func(ctx context.Context, node string) ([]remote.Result, error) {
-		return nodefacts.Gather(ctx, g.env.Nodes, node, cmd)
+		return nodefacts.Gather(ctx, g.env.Nodes, node, cmds...)
 	}) {
 		a := g.answers[byName[reply.Node].UUID]
 		if a == nil {
@@ -60,7 +61,8 @@ func (g *group) askSums(ctx context.Context, nodes []*config.Node) {
 			g.answers[byName[reply.Node].UUID] = a
 		}
 		if a.failed = reply.Err; a.failed == nil {
-			a.failed = readSums(a, reply.Value[0].Stdout)
+			a.ssh = sshIdentity{}
+			a.failed = errors.Join(readSums(a, reply.Value[0].Stdout), readIdentity(a, reply.Value[1].Stdout))
 		}
 	}
 }
@@ -148,11 +150,36 @@ func (g *group) compare(f file, nodes []*config.Node) {
 	if f.versions {
 		return
 	}
+	if f.path == g.inDataDir("known_hosts") && g.sameTrust(nodes) {
+		return
+	}
 	var texts []string
 	for i, sum := range sorted(variants) {
 		texts = append(texts, fmt.Sprintf("variant %d on %s", i+1, named(variants[sum])))
 	}
 	g.errorIf(len(texts) > 1, "ECLUSTERFILECHECK", "", "File %s found with %d different checksums (%s)", f.path, len(texts), strings.Join(texts, "; "))
+}
+
+// sameTrust says that the cluster's known_hosts of the nodes differ only about hosts that the system's own files vouch for: the
+// master takes over what those say (host keys that configuration management hands out), the other nodes with the next redist-conf.
+func (g *group) sameTrust(nodes []*config.Node) bool {
+	master := g.answers[g.cfg.Cluster.MasterNode]
+	if master == nil || !master.readable() {
+		return false
+	}
+	vouched := func(line string) bool {
+		k, ok := parseKnown(line)
+		return ok && slices.ContainsFunc(append(k.hosts, "*"), func(host string) bool { return slices.Contains(master.ssh.system, host) })
+	}
+	for _, n := range nodes {
+		theirs := g.answers[n.UUID].ssh.cluster
+		for _, line := range slices.Concat(theirs, master.ssh.cluster) {
+			if slices.Contains(theirs, line) != slices.Contains(master.ssh.cluster, line) && !vouched(line) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // survey asks the other candidates for their copies of the configuration. It is done once, with the master's group.

@@ -1,5 +1,6 @@
 # identity.sh KNOWNHOSTS FILE...: who this node is to SSH: its name, the public halves of those keys of root (FILE) that need no
-# password, its host keys, those it knows, the keys that may log in as root, sshd's settings, and what root's shell prints unasked.
+# password, its host keys, those it knows (by the system's files and by the cluster's), the keys that may log in as root, sshd's
+# settings, and what root's shell prints unasked.
 known=$1
 shift
 echo '=== hostname'
@@ -10,8 +11,11 @@ for key; do
 done
 echo '=== host keys'
 cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null
-echo '=== known'
-cat /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 /root/.ssh/known_hosts "$known" 2>/dev/null
+echo '=== system known'
+cat /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 /root/.ssh/known_hosts 2>/dev/null
+echo
+echo '=== cluster known'
+cat "$known" 2>/dev/null
 echo
 echo '=== authorized'
 cat /root/.ssh/authorized_keys 2>/dev/null

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gantry/lib/config"
-	"gantry/lib/fake"
 	"gantry/lib/filedisk"
 )
 
@@ -84,25 +83,12 @@ func (g *group) versions(n *config.Node, a *answer) {
 	g.warnf("ENODEVERSION", n.Name, "software version mismatch: master %s, node %s", ours, theirs)
 }
 
-// hypervisors looks for the programs they need, then for what the parameters name.
+// hypervisors looks for the programs they need, then for what the parameters name. The fake hypervisor needs nothing.
 func (g *group) hypervisors(n *config.Node, a *answer) {
 	if !n.VMCapable {
 		return
 	}
-	for _, hv := range g.cfg.Cluster.EnabledHypervisors {
-		if problem := g.unusable(hv, a); problem != "" {
-			g.errorf("ENODEHV", n.Name, "hypervisor %s verify failure: '%s'", hv, problem)
-		}
-	}
-	for _, p := range a.parameters {
-		g.errorf("ENODEHV", n.Name, "hypervisor %s parameter verify failure (source %s): %s", p.hypervisor, p.source, p.text)
-	}
-}
-
-func (g *group) unusable(hv string, a *answer) string {
-	switch hv {
-	case config.HVKVM:
-		emulator := g.factsWanted().KVM
+	if emulator := g.factsWanted().KVM; emulator != "" {
 		var problems []string
 		if slices.Contains(a.facts.Missing, emulator) {
 			problems = append(problems, fmt.Sprintf("The KVM binary ('%s') does not exist", emulator))
@@ -110,13 +96,11 @@ func (g *group) unusable(hv string, a *answer) string {
 		if slices.Contains(a.facts.Missing, "socat") {
 			problems = append(problems, "The socat binary ('/usr/bin/socat') does not exist")
 		}
-		return semicolons(problems)
-	case config.HVFake:
-		if a.lacking[wanted{"d", fake.Root}] != "" {
-			return fmt.Sprintf("The required directory '%s' does not exist", fake.Root)
-		}
+		g.errorIf(problems != nil, "ENODEHV", n.Name, "hypervisor kvm verify failure: '%s'", semicolons(problems))
 	}
-	return ""
+	for _, p := range a.parameters {
+		g.errorf("ENODEHV", n.Name, "hypervisor %s parameter verify failure (source %s): %s", p.hypervisor, p.source, p.text)
+	}
 }
 
 // setup looks for what every node must have.

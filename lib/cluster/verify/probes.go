@@ -133,9 +133,6 @@ func (g *group) looks(n *config.Node) []wanted {
 	for _, path := range g.oobPrograms() {
 		list = append(list, wanted{"x", path})
 	}
-	if n.VMCapable && slices.Contains(g.cfg.Cluster.EnabledHypervisors, config.HVFake) {
-		list = append(list, wanted{"d", fake.Root})
-	}
 	for _, inst := range g.onNode(n) {
 		for _, d := range g.cfg.InstanceDisks(inst) {
 			if w, ok := place(d); ok {

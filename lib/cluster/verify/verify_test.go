@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"gantry/lib/config"
-	"gantry/lib/fake"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
 	"gantry/lib/lvm"
@@ -176,6 +175,7 @@ func TestFindings(t *testing.T) {
 			want: []string{"  - ERROR: node node1: connection to node returned invalid data: the answer ends after 1 of 9 parts"}},
 		"files": {spoil: func(g *group) {
 			g.answers["n2"].sums["/var/lib/ganeti/known_hosts"] = "1111111111111111111111111111111111111111"
+			g.answers["n2"].ssh.cluster = []string{"junk"}
 			delete(g.answers["n3"].sums, "/etc/hosts")
 			g.answers["n3"].sums["/var/lib/ganeti/config.toml"] = "2222222222222222222222222222222222222222"
 			g.answers["n1"].sums["/etc/ganeti/rapi/users"] = "0000000000000000000000000000000000000000"
@@ -199,12 +199,10 @@ func TestFindings(t *testing.T) {
 		"only nodes that may become master need programs": {spoil: func(g *group) { g.answers["n3"].version = version{} }},
 		"hypervisor": {spoil: func(g *group) {
 			g.answers["n2"].facts.Missing = []string{"/usr/bin/kvm", "socat", "flock"}
-			g.answers["n3"].lacking[wanted{"d", fake.Root}] = "absent"
 			g.answers["n3"].parameters = []wrongParameters{{"instance web", "kvm", "Parameter 'kernel_path' fails validation: not found or not a file (current value: '/k')"}}
 		}, want: []string{
 			"  - ERROR: node node2: hypervisor kvm verify failure: 'The KVM binary ('/usr/bin/kvm') does not exist; The socat binary ('/usr/bin/socat') does not exist'",
 			"  - ERROR: node node2: node setup error: The program flock is missing",
-			"  - ERROR: node node3: hypervisor fake verify failure: 'The required directory '/var/run/ganeti/fake-hypervisor' does not exist'",
 			"  - ERROR: node node3: hypervisor kvm parameter verify failure (source instance web): Parameter 'kernel_path' fails validation: not found or not a file (current value: '/k')",
 		}},
 		"storage": {spoil: func(g *group) {
@@ -302,6 +300,32 @@ func TestFindings(t *testing.T) {
 				t.Errorf("bad = %t", g.bad)
 			}
 		})
+	}
+}
+
+// Host keys that configuration management has changed are known to all, whatever the cluster's file of the other nodes still says.
+func TestKnownHostsMayDifferWhereTheSystemVouches(t *testing.T) {
+	for name, tt := range map[string]struct {
+		system string
+		line   string
+		want   int
+	}{
+		"the system's file has the host": {"node3,192.0.2.13 ssh-rsa AAAAnew\n", "node3 ssh-rsa AAAAold", 0},
+		"an authority has them all":      {"@cert-authority * ssh-rsa AAAAca\n", "node3 ssh-rsa AAAAold", 0},
+		"it has another host":            {"node2 ssh-rsa AAAAnew\n", "node3 ssh-rsa AAAAold", 1},
+		"junk":                           {"@cert-authority * ssh-rsa AAAAca\n", "junk", 1},
+		"nobody vouches":                 {"", "node3 ssh-rsa AAAAold", 1},
+	} {
+		g, said := healthy(t, cluster3(), Options{})
+		g.answers["n1"].ssh.readKnown(tt.system, "node3 ssh-rsa AAAAnew\nnode1 ssh-rsa AAAAone\n")
+		for _, n := range []string{"n2", "n3"} {
+			g.answers[n].sums["/var/lib/ganeti/known_hosts"] = "1111111111111111111111111111111111111111"
+			g.answers[n].ssh.readKnown("", tt.line+"\nnode1 ssh-rsa AAAAone\n")
+		}
+		g.consistency(t.Context(), nil)
+		if len(said.findings()) != tt.want {
+			t.Errorf("%s: %q", name, said.findings())
+		}
 	}
 }
 
