@@ -30,9 +30,9 @@ func declare(c *cli.Command) {
 	h.MonDXen()
 	h.StaticKVMMemory()
 	c.Any("file", &h.files)
-	c.Run(func(_ context.Context, env *cli.Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h.env = env
-		return h.run()
+		return h.run(ctx)
 	})
 }
 
@@ -44,7 +44,7 @@ type hail struct {
 	restrict []string
 }
 
-func (h *hail) run() error {
+func (h *hail) run(ctx context.Context) error {
 	switch {
 	case len(h.files) == 0:
 		return htools.Fail("This program needs an input file.")
@@ -57,7 +57,7 @@ func (h *hail) run() error {
 	}
 	cluster := request.Cluster
 	if h.TextFile != "" || len(h.Simulate) > 0 {
-		if cluster, err = h.Load(h.env); err != nil {
+		if cluster, err = h.Load(ctx, h.env); err != nil {
 			return err
 		}
 	}

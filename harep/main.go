@@ -26,6 +26,6 @@ func declare(c *cli.Command) {
 		if len(words) > 0 {
 			return fault.Say("Error: this program doesn't take any arguments.")
 		}
-		return htools.ErrNoLive
+		return htools.Fail("repairing instances takes replace-disks, which is not possible yet")
 	})
 }

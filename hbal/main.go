@@ -18,6 +18,7 @@ func main() { cli.Tool(declare) }
 func declare(c *cli.Command) {
 	o := htools.New(c)
 	o.PrintNodes()
+	o.PrintNodesUnlisted()
 	o.PrintInstances()
 	o.PrintCommands()
 	o.TextData()
@@ -54,9 +55,9 @@ func declare(c *cli.Command) {
 	o.ExcludeInstances()
 	o.SaveCluster()
 	o.JobPriority()
-	c.Run(func(_ context.Context, env *cli.Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h := &hbal{Options: o, env: env, verbose: o.Level()}
-		return h.run()
+		return h.run(ctx)
 	})
 }
 
@@ -69,8 +70,8 @@ type hbal struct {
 	part    balance.Part // the group to balance
 }
 
-func (h *hbal) run() error {
-	c, err := h.Load(h.env)
+func (h *hbal) run(ctx context.Context) error {
+	c, err := h.Load(ctx, h.env)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (h *hbal) run() error {
 		return err
 	}
 	h.TableNodes(h.env, "Initial cluster", h.part.Nodes)
-	return h.balance()
+	return h.balance(ctx)
 }
 
 func (h *hbal) showLoaded() {
@@ -181,7 +182,7 @@ func (h *hbal) showViolations(bad []*balance.Node) {
 	}
 }
 
-func (h *hbal) balance() error {
+func (h *hbal) balance(ctx context.Context) error {
 	start := balance.NewTable(h.part.Nodes, h.part.Instances)
 	optimum := balance.Optimum(h.part.Nodes)
 	if h.verbose > 2 {
@@ -201,7 +202,7 @@ func (h *hbal) balance() error {
 		return htools.Fail("%v", err)
 	}
 	h.showSolution(start, final, moves)
-	return h.finish(final, moves)
+	return h.finish(ctx, final, moves)
 }
 
 func (h *hbal) metrics(nodes balance.NodeList) string {
@@ -235,8 +236,9 @@ func (h *hbal) showSolution(start, final *balance.Table, moves []balance.Command
 }
 
 // finish prints or saves what the user wants of the result.
-func (h *hbal) finish(final *balance.Table, moves []balance.Commands) error {
-	if err := h.ShowCommands(h.env, balance.JobSets(moves)); err != nil {
+func (h *hbal) finish(ctx context.Context, final *balance.Table, moves []balance.Commands) error {
+	sets := balance.JobSets(moves)
+	if err := h.ShowCommands(h.env, sets); err != nil {
 		return err
 	}
 	after := balance.Part{Group: h.part.Group, Nodes: final.Nodes, Instances: final.Instances}
@@ -251,10 +253,15 @@ func (h *hbal) finish(final *balance.Table, moves []balance.Commands) error {
 		h.showTotals("Original:", h.part.Nodes)
 		h.showTotals("Final:   ", final.Nodes)
 	}
-	if h.Exec {
+	switch {
+	case !h.Exec:
+		return nil
+	case !h.Live:
 		return htools.Fail("hbal: Execution of commands possible only on LUXI")
+	case h.FirstJobGroup:
+		sets = sets[:min(1, len(sets))]
 	}
-	return nil
+	return h.execute(ctx, final, sets)
 }
 
 func (h *hbal) showTotals(title string, nodes balance.NodeList) {

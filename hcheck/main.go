@@ -39,9 +39,9 @@ func declare(c *cli.Command) {
 	h.SelectInstances()
 	h.NoCapacityChecks()
 	h.Verbosity()
-	c.Run(func(_ context.Context, env *cli.Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h.env = env
-		return h.run()
+		return h.run(ctx)
 	})
 }
 
@@ -53,8 +53,8 @@ type hcheck struct {
 	cluster  *balance.Cluster
 }
 
-func (h *hcheck) run() error {
-	c, err := h.Load(h.env)
+func (h *hcheck) run(ctx context.Context) error {
+	c, err := h.Load(ctx, h.env)
 	if err != nil {
 		return err
 	}

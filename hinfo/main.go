@@ -29,9 +29,9 @@ func declare(c *cli.Command) {
 	h.QueryMonD()
 	h.MonDData()
 	h.StaticKVMMemory()
-	c.Run(func(_ context.Context, env *cli.Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h.env = env
-		return h.run()
+		return h.run(ctx)
 	})
 }
 
@@ -42,8 +42,8 @@ type hinfo struct {
 	cluster *balance.Cluster
 }
 
-func (h *hinfo) run() error {
-	c, err := h.Load(h.env)
+func (h *hinfo) run(ctx context.Context) error {
+	c, err := h.Load(ctx, h.env)
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,9 @@ func declare(c *cli.Command) {
 	c.Flag("force", "force the execution of this program, even if warnings would otherwise prevent it").Short('f').BoolVar(&h.force)
 	c.Flag("one-step-only", "Only do the first step").BoolVar(&h.firstOnly)
 	h.StaticKVMMemory()
-	c.Run(func(_ context.Context, env *cli.Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h.env = env
-		return h.run()
+		return h.run(ctx)
 	})
 }
 
@@ -56,8 +56,8 @@ type hroller struct {
 	cluster            *balance.Cluster
 }
 
-func (h *hroller) run() error {
-	c, err := h.Load(h.env)
+func (h *hroller) run(ctx context.Context) error {
+	c, err := h.Load(ctx, h.env)
 	if err != nil {
 		return err
 	}

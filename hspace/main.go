@@ -42,10 +42,10 @@ func declare(c *cli.Command) {
 	h.declareSpec(c, "tiered-alloc", "TSPEC", "tiered", &h.tiered)
 	h.SaveCluster()
 	h.StaticKVMMemory()
-	c.Run(func(_ context.Context, env *cli.Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h.out = output{env: env, machine: h.Machine}
 		h.env = env
-		return h.run()
+		return h.run(ctx)
 	})
 }
 
@@ -122,8 +122,8 @@ func parseSpec(kind, s string) (*balance.Spec, error) {
 	return spec, err
 }
 
-func (h *hspace) run() error {
-	c, err := h.Load(h.env)
+func (h *hspace) run(ctx context.Context) error {
+	c, err := h.Load(ctx, h.env)
 	if err != nil {
 		return err
 	}

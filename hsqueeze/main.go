@@ -26,9 +26,9 @@ func declare(c *cli.Command) {
 	h.Verbosity()
 	h.HeaderLine()
 	h.StaticKVMMemory()
-	c.Run(func(_ context.Context, env *cli.Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h.env = env
-		return h.run()
+		return h.run(ctx)
 	})
 }
 
@@ -40,8 +40,8 @@ type hsqueeze struct {
 	cluster         *balance.Cluster
 }
 
-func (h *hsqueeze) run() error {
-	c, err := h.Load(h.env)
+func (h *hsqueeze) run(ctx context.Context) error {
+	c, err := h.Load(ctx, h.env)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type Flag struct {
 	arg      argument
 	own      bool
 	private  bool
+	unlisted bool
 	complete string
 	notice   string
 	set      func(spelled, value string) error
@@ -56,6 +57,9 @@ func (f *Flag) Gone() *Flag { f.notice = gone[f.name]; return f }
 
 // Private keeps the value out of logs.
 func (f *Flag) Private() *Flag { f.private = true; return f }
+
+// Unlisted keeps the option out of help pages: Ganeti refuses it, but people write it.
+func (f *Flag) Unlisted() *Flag { f.unlisted = true; return f }
 
 // Complete names what a shell may complete the value with: file, node, instance ….
 func (f *Flag) Complete(kind string) *Flag { f.complete = kind; return f }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -125,6 +126,7 @@ func (c *Command) permutedMatch(name string) []*Flag {
 
 // optionTable lists options in the columns of GetOpt: short forms, long forms, help.
 func optionTable(flags []*Flag) string {
+	flags = slices.DeleteFunc(slices.Clone(flags), func(f *Flag) bool { return f.unlisted })
 	var short, long []string
 	var shortWidth, longWidth int
 	for _, f := range flags {

@@ -83,6 +83,9 @@ func (c *Command) permutedPage() string {
 func (c *Command) completion() string {
 	var b strings.Builder
 	for _, f := range c.flags {
+		if f.unlisted {
+			continue
+		}
 		forms := f.longNames()
 		if f.short != 0 {
 			forms = append([]string{"-" + string(f.short)}, forms...)

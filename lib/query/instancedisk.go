@@ -58,7 +58,7 @@ func instanceDiskFields() []Field[*InstanceRow] {
 		{Name: "disk.spindles", Title: "Disk_spindles", Kind: Other, Doc: "Spindles of the disks, a list", Get: func(r *InstanceRow) Cell { return r.disks(diskSpindles) }},
 		{Name: "disk_template", Title: "Disk_template", Kind: Text, Doc: "Template of its disks", Get: func(r *InstanceRow) Cell { return value(r.Config.DiskTemplate(r.Instance)) }},
 		{Name: "disk_usage", Title: "DiskUsage", Kind: Unit, Doc: "Space its disks take on each of its nodes",
-			Get: func(r *InstanceRow) Cell { return value(diskUsage(r.Config.InstanceDisks(r.Instance))) }},
+			Get: func(r *InstanceRow) Cell { return value(DiskUsage(r.Config.InstanceDisks(r.Instance))) }},
 	}
 	for n := range maxDiskFields {
 		for _, f := range []struct {
@@ -84,8 +84,8 @@ func instanceDiskFields() []Field[*InstanceRow] {
 // drbdMetaMiB is what DRBD's metadata takes beside each disk.
 const drbdMetaMiB = 128
 
-// diskUsage is the space that disks take on a node, in MiB: adopted devices take none.
-func diskUsage(disks []*config.Disk) int64 {
+// DiskUsage is the space in MiB that disks take on each of their nodes: adopted devices take none.
+func DiskUsage(disks []*config.Disk) int64 {
 	var sum int64
 	for _, d := range disks {
 		switch d.DevType {

@@ -76,15 +76,7 @@ func askGuests(ctx context.Context, r remote.Runner, cfg *config.Config) (answer
 
 // guestsOf asks one node for the guests of all hypervisors, in one round trip.
 func guestsOf(ctx context.Context, r remote.Runner, node string, hypervisors []string) (map[string]guest, error) {
-	var probes []remote.Cmd
-	kinds := slices.DeleteFunc(slices.Clone(hypervisors), func(hv string) bool { return hv != config.HVKVM && hv != config.HVFake })
-	for _, hv := range kinds {
-		if hv == config.HVKVM {
-			probes = append(probes, kvm.StateProbe())
-		} else {
-			probes = append(probes, fake.StateProbe())
-		}
-	}
+	kinds, probes := guestProbes(hypervisors)
 	if probes == nil {
 		return nil, nil
 	}
@@ -92,6 +84,23 @@ func guestsOf(ctx context.Context, r remote.Runner, node string, hypervisors []s
 	if err != nil {
 		return nil, err
 	}
+	return parseAllGuests(kinds, results)
+}
+
+// guestProbes ask for the guests of the hypervisors that can be asked, and say which these are.
+func guestProbes(hypervisors []string) (kinds []string, probes []remote.Cmd) {
+	kinds = slices.DeleteFunc(slices.Clone(hypervisors), func(hv string) bool { return hv != config.HVKVM && hv != config.HVFake })
+	for _, hv := range kinds {
+		if hv == config.HVKVM {
+			probes = append(probes, kvm.StateProbe())
+		} else {
+			probes = append(probes, fake.StateProbe())
+		}
+	}
+	return kinds, probes
+}
+
+func parseAllGuests(kinds []string, results []remote.Result) (map[string]guest, error) {
 	guests := map[string]guest{}
 	for i, hv := range kinds {
 		if err := parseGuests(hv, results[i].Stdout, guests); err != nil {

@@ -42,19 +42,25 @@ func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) {
 }
 
 func askNode(ctx context.Context, r remote.Runner, row *NodeRow) (NodeLive, error) {
-	kind, place := defaultStorage(&row.Config.Cluster)
-	options := nodefacts.Options{}
-	if kind == storageFile {
-		options.Dirs = []string{place}
-	}
-	probes := []remote.Cmd{nodefacts.Probe(options)}
-	if kind == storageLVM {
-		probes = append(probes, lvm.VGProbe())
-	}
-	results, err := nodefacts.Gather(ctx, r, row.Node.Name, probes...)
+	results, err := nodefacts.Gather(ctx, r, row.Node.Name, nodeProbes(&row.Config.Cluster)...)
 	if err != nil {
 		return NodeLive{}, err
 	}
+	return parseNode(&row.Config.Cluster, results)
+}
+
+// nodeProbes ask for what parseNode reads.
+func nodeProbes(c *config.Cluster) []remote.Cmd {
+	switch kind, place := defaultStorage(c); kind {
+	case storageFile:
+		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{Dirs: []string{place}})}
+	case storageLVM:
+		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{}), lvm.VGProbe()}
+	}
+	return []remote.Cmd{nodefacts.Probe(nodefacts.Options{})}
+}
+
+func parseNode(c *config.Cluster, results []remote.Result) (NodeLive, error) {
 	facts, err := nodefacts.Parse(results[0].Stdout)
 	if err != nil {
 		return NodeLive{}, err
@@ -62,7 +68,7 @@ func askNode(ctx context.Context, r remote.Runner, row *NodeRow) (NodeLive, erro
 	live := NodeLive{Answered: true, BootID: facts.BootID, MemTotal: facts.MemoryTotal, MemNode: facts.MemoryUsed, MemFree: facts.MemoryFree,
 		CPUTotal: facts.CPUs, CPUNodes: facts.CPUNodes, CPUSocket: facts.CPUSockets, CPUForNode: facts.CPUs,
 		DiskTotal: -1, DiskFree: -1, SpindlesTotal: -1, SpindlesFree: -1}
-	switch kind {
+	switch kind, place := defaultStorage(c); kind {
 	case storageFile:
 		live.DiskTotal, live.DiskFree = facts.Dirs[place].Total, facts.Dirs[place].Free
 	case storageLVM:

@@ -1,7 +1,7 @@
 package htools
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -27,11 +27,8 @@ func fail(format string, args ...any) error {
 // Fail makes the one line a tool ends with.
 func Fail(format string, args ...any) error { return fail(format, args...) }
 
-// ErrNoLive is what a tool says when it needs the running cluster.
-var ErrNoLive = fault.Say("Error: reading the running cluster (-L) is not possible yet")
-
 // Load reads the cluster from wherever the options say and prints a warning about data that does not add up.
-func (o *Options) Load(env *cli.Env) (*balance.Cluster, error) {
+func (o *Options) Load(ctx context.Context, env *cli.Env) (*balance.Cluster, error) {
 	if countSet(o.Master != "", o.Live, o.TextFile != "") > 1 {
 		return nil, fail("Only one of the rapi, luxi, and data files options should be given.")
 	}
@@ -39,10 +36,7 @@ func (o *Options) Load(env *cli.Env) (*balance.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := o.readCluster(env)
-	if errors.Is(err, ErrNoLive) {
-		return nil, err
-	}
+	c, err := o.readCluster(ctx, env)
 	if err != nil {
 		return nil, fail("failed to load data, aborting: %v", err)
 	}
@@ -100,12 +94,12 @@ func countSet(given ...bool) int {
 	return n
 }
 
-func (o *Options) readCluster(env *cli.Env) (*balance.Cluster, error) {
+func (o *Options) readCluster(ctx context.Context, env *cli.Env) (*balance.Cluster, error) {
 	switch {
 	case o.Master != "":
 		return rapi.Read(o.Master)
 	case o.Live:
-		return nil, ErrNoLive
+		return ReadLive(ctx, env)
 	case len(o.Simulate) > 0:
 		groups := slices.Clone(o.Simulate)
 		slices.Reverse(groups) // the last one given is the first group

@@ -119,6 +119,11 @@ func (o *Options) PrintNodes() {
 	})
 }
 
+// PrintNodesUnlisted adds -P, which the reference does not have: a -p without fields.
+func (o *Options) PrintNodesUnlisted() {
+	o.cmd.Flag("", "print the node list").Short('P').Unlisted().BoolVar(&o.ShowNodes)
+}
+
 func (o *Options) PrintInstances() {
 	o.cmd.Flag("print-instances", "print the final instance map").BoolVar(&o.ShowInstances)
 }
