@@ -132,7 +132,7 @@ var instanceLiveFields = []Field[*InstanceRow]{
 		Get: func(r *InstanceRow) Cell { return r.whileRunning(func() any { return r.Live.VCPUs }) }},
 	{Name: "console", Title: "Console", Kind: Other, Doc: "How to reach its console", Live: true,
 		Get: func(r *InstanceRow) Cell {
-			if !r.Live.Running || r.Live.Console == nil {
+			if r.Live.Console == nil {
 				return Cell{Status: NoData}
 			}
 			return value(r.Live.Console)
