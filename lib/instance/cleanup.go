@@ -19,6 +19,9 @@ func (w *migrate) cleanUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.target == w.source { // an earlier job, or the resolution of one, has recorded it already
+		return w.confirm(found[w.source.Name])
+	}
 	if err := w.separate(ctx, found); err != nil {
 		return err
 	}
@@ -46,6 +49,16 @@ func (w *migrate) cleanUp(ctx context.Context) error {
 		w.env.Say("* done")
 	}
 	return err
+}
+
+// confirm is the cleaning up after a migration that has long been recorded.
+func (w *migrate) confirm(s state) error {
+	if err := verdict(s, state{}, 0); err != nil {
+		return err
+	}
+	w.env.Say("* instance confirmed to be running on its primary node (%s)", w.source.Name)
+	w.env.Say("* done")
+	return nil
 }
 
 // locations asks all nodes for the instance. One that does not answer may run it, so nothing is done then.

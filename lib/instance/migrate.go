@@ -37,7 +37,7 @@ func (Migrate) OpID() string { return "OP_INSTANCE_MIGRATE" }
 // Work starts it.
 func (op Migrate) Work(env *job.Env) job.Work {
 	return &migrate{Migrate: op, relocation: relocation{
-		onOne: onOne{env: env, name: op.Name}, node: op.TargetNode, allocator: op.IAllocator, ignorePolicy: op.IgnoreIPolicy}}
+		onOne: onOne{env: env, name: op.Name}, node: op.TargetNode, allocator: op.IAllocator, ignorePolicy: op.IgnoreIPolicy, cleanup: op.Cleanup}}
 }
 
 type migrate struct {

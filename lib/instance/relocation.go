@@ -18,6 +18,7 @@ type relocation struct {
 	onOne
 	node, allocator string // as given
 	ignorePolicy    bool
+	cleanup         bool // of an earlier move, which may have been recorded
 
 	source, target *config.Node
 }
@@ -68,7 +69,7 @@ func (o *relocation) chooseTarget(ctx context.Context, what string) error {
 	if err := o.checkPolicy(cfg); err != nil {
 		return err
 	}
-	if o.target == o.source {
+	if o.target == o.source && !o.cleanup {
 		return fault.Refuse(fault.WrongState, "Cannot migrate instance %s to its primary (%s)", o.inst.Name, o.source.Name)
 	}
 	if o.target.Offline {

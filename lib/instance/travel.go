@@ -95,10 +95,17 @@ func (t *travel) send(ctx context.Context, live bool) error {
 		return err
 	}
 	p, asked := kvm.Query(context.WithoutCancel(ctx), t.env.Nodes, t.source.Name, t.inst.Name)
-	if asked != nil || p.Status == "" {
+	if arrived, _ := t.arrived(ctx); asked != nil || !p.Active() && !arrived {
 		return err
 	}
 	return t.env.Settle(t.source.Name, "starts the migration of instance "+t.inst.Name, remote.Done)
+}
+
+// arrived says whether the source has given the guest away. That a transfer is "completed" says nothing: so is the one, long ago, that
+// brought the guest here.
+func (t *travel) arrived(ctx context.Context) (bool, error) {
+	s, err := stateOf(context.WithoutCancel(ctx), t.env.Nodes, t.inst, t.source.Name)
+	return s.Status == left, err
 }
 
 // Between two questions that nobody answers, and how long this may go on: networks have hiccups, and the transfer goes on meanwhile.
@@ -125,8 +132,11 @@ func (t *travel) follow(ctx context.Context, say func(string)) error {
 	}
 	for silent := time.Duration(0); ; silent += askAgain {
 		err := kvm.Transfer(ctx, t.env.Nodes, t.source.Name, t.inst.Name, t.capabilities(), once)
+		if err == nil {
+			return t.proven(ctx)
+		}
 		var unreachable *remote.Error
-		if err == nil || ctx.Err() == nil && !errors.As(err, &unreachable) {
+		if ctx.Err() == nil && !errors.As(err, &unreachable) {
 			return err
 		}
 		if ctx.Err() != nil || silent >= askLimit {
@@ -139,17 +149,32 @@ func (t *travel) follow(ctx context.Context, say func(string)) error {
 	}
 }
 
+// proven fails unless the source says that the guest has left it: after this there is no way back.
+func (t *travel) proven(ctx context.Context) error {
+	arrived, err := t.arrived(ctx)
+	if err == nil && !arrived {
+		err = fault.New(fault.Hypervisor, "the transfer is over and the guest has not left node %s", t.source.Name)
+	}
+	if err != nil {
+		return errors.Join(err, job.ErrUnknown)
+	}
+	return nil
+}
+
 // giveUp ends the target's side of a migration that did not succeed, and then makes the source go on.
 func (t *travel) giveUp(ctx context.Context) error {
 	r := t.env.Nodes
 	if t.fake() {
 		return fake.Kill(ctx, r, t.target.Name, t.inst.Name)
 	}
-	p, err := kvm.Cancel(ctx, r, t.source.Name, t.inst.Name)
+	if _, err := kvm.Cancel(ctx, r, t.source.Name, t.inst.Name); err != nil {
+		return err
+	}
+	arrived, err := t.arrived(ctx)
 	if err != nil {
 		return err
 	}
-	if p.Status == "completed" {
+	if arrived {
 		return fault.Exec("the guest has arrived on node %s after all (%w)", t.target.Name, job.ErrUnknown)
 	}
 	if err := killGuest(ctx, r, t.inst, t.target.Name); err != nil {
