@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"gantry/lib/cli"
 	"gantry/lib/config"
@@ -31,7 +32,11 @@ func chosen(env *cli.Env, names []string, group string) (*config.Config, []*conf
 			}
 		}
 	}
-	nodes = slices.DeleteFunc(nodes, func(n *config.Node) bool { return n.Offline })
+	offline := func(n *config.Node) bool { return n.Offline }
+	if skipped := slices.DeleteFunc(slices.Clone(nodes), func(n *config.Node) bool { return !offline(n) }); len(skipped) > 0 {
+		env.Warn("Note: skipping offline node(s): %s", strings.Join(namesOf(skipped), ", "))
+	}
+	nodes = slices.DeleteFunc(nodes, offline)
 	master := func(n *config.Node) bool { return n.UUID == cfg.Cluster.MasterNode }
 	if i := slices.IndexFunc(nodes, master); i >= 0 {
 		nodes = append(slices.Delete(nodes, i, i+1), cfg.MasterNode())
