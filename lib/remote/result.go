@@ -54,7 +54,7 @@ type Error struct {
 // Error is one line; it shows the first words of the command and of its stderr. Where nothing ran the command does not matter.
 func (e *Error) Error() string {
 	parts := []string{"node " + e.Node}
-	if line := shorten(withoutScript(withoutTimeout(e.Line)), 200); line != "" && !errors.Is(e.Err, ErrUnreachable) {
+	if line := shorten(withoutScript(withoutTimeout(e.Line)), 200); line != "" && !e.notReached() {
 		parts = append(parts, line)
 	}
 	switch {
@@ -67,6 +67,13 @@ func (e *Error) Error() string {
 		parts = append(parts, said)
 	}
 	return strings.Join(parts, ": ")
+}
+
+// notReached says that the command was not the reason: there was no way to the node, or none that may be gone.
+func (e *Error) notReached() bool {
+	_, stranger := errors.AsType[*HostKeyError](e.Err)
+	_, denied := errors.AsType[*LoginError](e.Err)
+	return stranger || denied || errors.Is(e.Err, ErrUnreachable)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
