@@ -2,6 +2,8 @@ package store
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -139,5 +141,24 @@ func TestATakeoverKeepsWhatTheOldMasterHadNotFinished(t *testing.T) {
 	var f *Fenced
 	if _, err := l.store(n1).Update(t.Context(), l.as(n1), tag("red")); !errors.As(err, &f) {
 		t.Errorf("Update of the old master, which has the version pending = %v", err)
+	}
+}
+
+// What a master noted in an earlier reign about who has which ssconf files is not true any more.
+func TestAMasterThatReturnsPublishesAnew(t *testing.T) {
+	l, s := newLab(t, 3)
+	if _, err := s.Update(t.Context(), l.as(n1), tag("first")); err != nil {
+		t.Fatal(err)
+	}
+	for _, master := range []string{n2, n1} {
+		if _, err := l.store(master).TakeOver(t.Context(), l.as(master), master, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, node := range []string{n1, n2, n3} {
+			got, err := os.ReadFile(filepath.Join(l.dir(node), "ssconf_master_node"))
+			if err != nil || strings.TrimSpace(string(got)) != master {
+				t.Errorf("after %s has taken over, %s takes %q for the master (%v)", master, node, got, err)
+			}
+		}
 	}
 }
