@@ -61,6 +61,7 @@ const (
 )
 
 func TestTheOldMasterChangesNothing(t *testing.T) {
+	t.Parallel()
 	c := withInstances(t, 3)
 	must(t, c.CutBetween("node1", "node2"))
 	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
@@ -68,7 +69,7 @@ func TestTheOldMasterChangesNothing(t *testing.T) {
 		t.Fatalf("the master is %s", got)
 	}
 	t.Run("cut from the new master", func(t *testing.T) { c.nothingChanges(t, "node1", "node2", takenOver) })
-	must(t, c.HealBetween("node1", "node2"))
+	c.healBetween(t, "node1", "node2")
 	t.Run("which is back", func(t *testing.T) { c.nothingChanges(t, "node1", "node2", takenOver) })
 	must(t, c.Cut("node1"))
 	t.Run("cut from all", func(t *testing.T) { c.nothingChanges(t, "node1", "node2", tooFew) })
@@ -82,6 +83,7 @@ func TestTheOldMasterChangesNothing(t *testing.T) {
 }
 
 func TestAFailoverInTheMiddleOfAJobStopsIt(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	for _, node := range []string{"node1", "node2", "node3"} { // an OS that takes its time
 		c.Must(t, node, "printf '#!/bin/sh\\ntouch /run/installing\\nsleep 15\\n' >/usr/share/ganeti/os/empty/create")
@@ -104,7 +106,7 @@ func TestAFailoverInTheMiddleOfAJobStopsIt(t *testing.T) {
 	if r := c.Run("node2", "gnt-instance startup late.example.com"); r.Status == 0 || !strings.Contains(r.Stderr, "Cannot prove") {
 		t.Errorf("started while a node is cut off: status %d\n%s", r.Status, r.Stderr)
 	}
-	must(t, c.HealBetween("node1", "node2"))
+	c.healBetween(t, "node1", "node2")
 	c.Must(t, "node2", "gnt-instance startup late.example.com")
 	if on := c.inventory(t, "node2").on("late.example.com"); len(on) != 1 {
 		t.Errorf("the new master has started it on %v", on)
@@ -112,6 +114,7 @@ func TestAFailoverInTheMiddleOfAJobStopsIt(t *testing.T) {
 }
 
 func TestCandidatesThatAreOffCanBeMarked(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	must(t, c.Kill("node2"))
 	must(t, c.Kill("node3"))
@@ -128,11 +131,20 @@ func TestCandidatesThatAreOffCanBeMarked(t *testing.T) {
 }
 
 func TestOfTwoCandidatesOneIsEnough(t *testing.T) {
+	t.Parallel()
 	c := start(t, 2)
 	must(t, c.Kill("node2"))
 	c.Must(t, "node1", "gnt-cluster add-tags alone")
 	c.Must(t, "node1", "gnt-node modify -O yes node2")
 	c.Must(t, "node1", "gnt-cluster add-tags still")
+}
+
+// healBetween undoes CutBetween also when an address has moved meanwhile.
+func (c *cluster) healBetween(t *testing.T, nodes ...string) {
+	t.Helper()
+	for _, node := range nodes {
+		c.Must(t, node, "ip neigh flush nud permanent")
+	}
 }
 
 func must(t *testing.T, err error) {

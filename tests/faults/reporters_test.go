@@ -10,6 +10,7 @@ import (
 
 // Three nodes: a candidate is stopped, the configuration changes, and then that candidate is to become the master.
 func TestAStaleCandidateIsRefusedIssue1242(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	must(t, c.Kill("node3"))
 	c.Must(t, "node1", "gnt-cluster add-tags newer")
@@ -32,6 +33,7 @@ func TestAStaleCandidateIsRefusedIssue1242(t *testing.T) {
 
 // The master is killed, another takes over, the first one boots.
 func TestAMasterThatBootsAgainChangesNothingIssue1018(t *testing.T) {
+	t.Parallel()
 	c := withInstances(t, 3)
 	must(t, c.Kill("node1"))
 	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
@@ -45,6 +47,7 @@ func TestAMasterThatBootsAgainChangesNothingIssue1018(t *testing.T) {
 
 // A node that is not off is marked offline, and its instance is to move.
 func TestANodeWronglyMarkedOfflineIssue669(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	c.add(t, "web.example.com", "kvm", "sharedfile", "node2")
 	c.Must(t, "node1", "gnt-node modify -O yes node2")
@@ -69,6 +72,7 @@ func TestANodeWronglyMarkedOfflineIssue669(t *testing.T) {
 
 // Two nodes, and the master is dead: a person has to say so.
 func TestTheLastOfTwoNeedsAPersonsWordIssue116(t *testing.T) {
+	t.Parallel()
 	c := start(t, 2)
 	must(t, c.Kill("node1"))
 	r := c.Run("node2", "gnt-cluster master-failover")
@@ -99,6 +103,7 @@ func (c *cluster) add2(t *testing.T) {
 
 // A node that is no candidate any more keeps no configuration, also when it could not be reached at that moment.
 func TestADemotedCandidateKeepsNoConfigurationIssue899(t *testing.T) {
+	t.Parallel()
 	c := start(t, 4)
 	c.Must(t, "node1", "gnt-cluster modify --candidate-pool-size=2")
 	c.Must(t, "node1", "gnt-node modify -C no node3")

@@ -10,6 +10,7 @@ import (
 
 // All nodes lose their power at once, and come back: as the boot unit and cron do it, every instance comes back exactly once.
 func TestAllNodesStartAnew(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	c.add(t, "a.example.com", "kvm", "sharedfile", "node2")
 	c.add(t, "b.example.com", "fake", "diskless", "node3")
@@ -47,6 +48,7 @@ func TestAllNodesStartAnew(t *testing.T) {
 
 // What does not stay up is given up after a few attempts; a paused watcher does nothing.
 func TestTheWatcherRestartsAFewTimes(t *testing.T) {
+	t.Parallel()
 	c := start(t, 1)
 	c.add(t, "a.example.com", "fake", "diskless", "node1")
 	end := "rm /run/ganeti/fake-hypervisor/a.example.com"
@@ -72,6 +74,7 @@ func TestTheWatcherRestartsAFewTimes(t *testing.T) {
 
 // Candidates that missed changes get them from the watcher, and jobs whose process died are ended by it.
 func TestTheWatcherCatchesUp(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	must(t, c.Kill("node3"))
 	c.Must(t, "node1", "gnt-cluster add-tags missed")

@@ -8,6 +8,7 @@ import (
 
 // One candidate hangs: its kernel takes connections and nobody answers. Work goes on, and the candidate is caught up later.
 func TestAFrozenCandidateHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	must(t, c.Freeze("node3"))
 	c.add(t, "web.example.com", "fake", "sharedfile", "node2")
@@ -25,6 +26,7 @@ func TestAFrozenCandidateHoldsUpNobody(t *testing.T) {
 
 // No room for the configuration: nothing is changed, and once there is room everything goes on.
 func TestAFullDiskUnderTheConfigurationLosesNothing(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	c.add(t, "web.example.com", "fake", "sharedfile", "node2")
 	before := c.inventory(t, "node1")
@@ -46,6 +48,7 @@ func TestAFullDiskUnderTheConfigurationLosesNothing(t *testing.T) {
 
 // The node of an instance is cut off while the instance is being made: the job says that it does not know, and the next one finds out.
 func TestANodeCutOffInTheMiddleOfACreation(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	for _, node := range []string{"node1", "node2", "node3"} {
 		c.Must(t, node, "printf '#!/bin/sh\\ntouch /run/installing\\nsleep 5\\n' >/usr/share/ganeti/os/empty/create")
