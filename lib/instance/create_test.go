@@ -238,6 +238,7 @@ func TestCreateRefuses(t *testing.T) {
 		"neither":                     {func(op *Create) { op.PNode = "" }, nil, "No iallocator or node given and no cluster-wide default iallocator found"},
 		"a template that is not on":   {func(op *Create) { op.DiskTemplate = "plain" }, nil, "Disk template 'plain' is not enabled in cluster"},
 		"a disk without a size":       {func(op *Create) { inFiles()(op); op.Disks = []map[string]any{{}} }, nil, "Missing disk size"},
+		"a disk of less than nothing": {inFiles(-5), nil, "is not a valid size"},
 		"a disk with a number's name": {func(op *Create) { inFiles(8)(op); op.Disks[0]["name"] = "7" }, nil, "Purely numeric disk names are not allowed"},
 		"a directory elsewhere":       {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "/abs" }, nil, "Error: path joining resulted in different prefix (/abs/db != "},
 		"a directory above":           {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "../.." }, nil, "path joining resulted in different prefix"},
