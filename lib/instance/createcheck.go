@@ -2,17 +2,13 @@ package instance
 
 import (
 	"context"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/iallocator"
-	"gantry/lib/lvm"
-	"gantry/lib/remote"
 	"gantry/lib/resolve"
 )
 
@@ -257,153 +253,6 @@ func (w *create) bookings() []*config.Reservation {
 		}
 	}
 	return all
-}
-
-// storage looks whether the disks can be made, or are there to be adopted.
-func (w *create) storage(ctx context.Context) error {
-	exclusive := w.env.Config.FilledND(w.pnode).Bool("exclusive_storage")
-	if exclusive && w.DiskTemplate != config.DTPlain {
-		return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", w.DiskTemplate)
-	}
-	for _, d := range w.asked {
-		if !exclusive && d.spindles != nil {
-			return fault.Refuse(fault.WrongInput, "Spindles in instance disks cannot be specified when exclusive storage is not active")
-		}
-		if exclusive && d.spindles == nil {
-			return fault.Refuse(fault.WrongInput, "You must specify spindles in instance disks when exclusive storage is active")
-		}
-	}
-	switch {
-	case w.adopt && w.DiskTemplate == config.DTBlock:
-		return w.checkDevices(ctx)
-	case w.adopt:
-		return w.checkVolumes(ctx)
-	case w.DiskTemplate == config.DTPlain:
-		return w.checkSpace(ctx)
-	}
-	return nil
-}
-
-// adoptable are the devices below which block devices may be adopted.
-const adoptable = "/dev/disk/"
-
-const sizesScript = `for device; do [ -b "$device" ] && echo "$(blockdev --getsize64 "$device") $device"; done; true`
-
-// checkDevices looks for the block devices to be adopted and learns their sizes.
-func (w *create) checkDevices(ctx context.Context) error {
-	var devices []string
-	for _, d := range w.asked {
-		devices = append(devices, path.Clean(d.adopt))
-	}
-	slices.Sort(devices)
-	if unique := slices.Compact(slices.Clone(devices)); len(unique) != len(devices) {
-		return fault.Refuse(fault.WrongInput, "Duplicate disk names given for adoption")
-	}
-	if outside := slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return strings.HasPrefix(d, adoptable) }); len(outside) > 0 {
-		return fault.Refuse(fault.WrongInput, "Device node(s) %s lie outside %s and cannot be adopted", strings.Join(outside, ", "), adoptable)
-	}
-	out, err := w.env.Nodes.Run(ctx, w.pnode.Name, remote.Script(sizesScript, devices...))
-	if err != nil {
-		return fault.Refuse(fault.Environment, "Cannot get block device information from node %s: %w", w.pnode.Name, err)
-	}
-	sizes := map[string]int64{}
-	for line := range strings.Lines(string(out.Stdout)) {
-		size, device, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		bytes, err := strconv.ParseInt(size, 10, 64)
-		if err != nil {
-			return fault.Exec("Cannot get block device information from node %s: unexpected answer %q", w.pnode.Name, line)
-		}
-		sizes[device] = bytes >> 20
-	}
-	if missing := slices.DeleteFunc(devices, func(d string) bool { _, there := sizes[d]; return there }); len(missing) > 0 {
-		return fault.Refuse(fault.WrongInput, "Missing block device(s): %s", strings.Join(missing, ", "))
-	}
-	for i := range w.asked {
-		w.asked[i].size = sizes[path.Clean(w.asked[i].adopt)]
-	}
-	return nil
-}
-
-// checkVolumes looks for the logical volumes to be adopted and learns their sizes.
-func (w *create) checkVolumes(ctx context.Context) error {
-	wanted := map[string]bool{}
-	for _, d := range w.asked {
-		wanted[d.vg+"/"+d.adopt] = true
-	}
-	if len(wanted) != len(w.asked) {
-		return fault.Refuse(fault.WrongInput, "Duplicate volume names given for adoption")
-	}
-	for _, d := range w.asked {
-		if usedVolume(w.env.Config, w.pnode.UUID, d.vg, d.adopt) {
-			return fault.Refuse(fault.NotUnique, "LV named %s/%s used by another instance", d.vg, d.adopt)
-		}
-	}
-	sizes, err := lvm.Sizes(ctx, w.env.Nodes, w.pnode.Name)
-	if err != nil {
-		return fault.Refuse(fault.Environment, "Cannot get LV information from node %s: %w", w.pnode.Name, err)
-	}
-	var missing, open []string
-	for i, d := range w.asked {
-		at := slices.IndexFunc(sizes, func(s lvm.Size) bool { return s.Volume == lvm.Volume{VG: d.vg, Name: d.adopt} })
-		switch {
-		case at < 0:
-			missing = append(missing, d.vg+"/"+d.adopt)
-		case sizes[at].Open:
-			open = append(open, d.vg+"/"+d.adopt)
-		default:
-			w.asked[i].size = int64(sizes[at].MiB)
-		}
-	}
-	if missing != nil {
-		return fault.Refuse(fault.WrongInput, "Missing logical volume(s): %s", strings.Join(missing, ", "))
-	}
-	if open != nil {
-		return fault.Refuse(fault.WrongState, "Online logical volumes found, cannot adopt: %s", strings.Join(open, ", "))
-	}
-	return nil
-}
-
-// usedVolume says whether a volume of a node is, or is part of, some instance's disk.
-func usedVolume(cfg *config.Config, node, vg, name string) bool {
-	var used func(list []*config.Disk) bool
-	used = func(list []*config.Disk) bool {
-		return slices.ContainsFunc(list, func(d *config.Disk) bool {
-			dvg, lv, ok := d.LV()
-			return ok && dvg == vg && lv == name && (len(d.Nodes) == 0 || slices.Contains(d.Nodes, node)) || used(d.Children)
-		})
-	}
-	return used(cfg.Disks)
-}
-
-// checkSpace refuses when a volume group has not enough space left, what running jobs have reserved counted as taken.
-func (w *create) checkSpace(ctx context.Context) error {
-	required := map[string]int64{}
-	for _, d := range w.asked {
-		required[d.vg] += d.size
-	}
-	groups, err := lvm.VGs(ctx, w.env.Nodes, w.pnode.Name)
-	if err != nil {
-		return fault.Refuse(fault.Environment, "Cannot get current information from node %s: %w", w.pnode.Name, err)
-	}
-	for vg, mib := range required {
-		at := slices.IndexFunc(groups, func(g lvm.VG) bool { return g.Name == vg })
-		if at < 0 {
-			return fault.Refuse(fault.Environment, "Can't compute free disk space on node %s for vg %s, result was 'None'", w.pnode.Name, vg)
-		}
-		if free := int64(groups[at].Free) - w.othersSpace(vg); mib > free {
-			return fault.Refuse(fault.NoResources, "Not enough disk space on target node %s vg %s: required %d MiB, available %d MiB", w.pnode.Name, vg, mib, free)
-		}
-	}
-	return nil
-}
-
-func (w *create) othersSpace(vg string) (mib int64) {
-	for _, r := range w.env.Config.Reservations {
-		if r.Job != w.env.Job && r.Node == w.pnode.UUID && r.VG == vg {
-			mib += r.MiB
-		}
-	}
-	return mib
 }
 
 // policy refuses an instance that the policy of its group does not allow, and then one whose disks cannot be made.
