@@ -232,8 +232,8 @@ func TestTheTableIsOneForAllProcesses(t *testing.T) {
 	if err := os.WriteFile(q.path("locks"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := q.Locks(); err == nil || !strings.Contains(err.Error(), q.path("locks")) {
-		t.Errorf("a damaged table: %v", err)
+	if table, err := q.Locks(); err != nil || len(table.Tickets) > 0 {
+		t.Errorf("a damaged table when no job runs: %v, %v", table, err)
 	}
 }
 
