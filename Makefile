@@ -15,16 +15,19 @@ bin/man/%: man/%.md
 	@mkdir -p bin/man
 	go tool go-md2man -in $< -out $@
 
+# A test that fails is run once more: some measure time, and the machine may be busy. Both runs are shown.
+GOTEST = go tool gotestsum --format pkgname --rerun-fails=1 --rerun-fails-max-failures=8
+
 # The quick checks: no root, no network, no lab.
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 $(GOTEST) --packages ./... -- -race -timeout 40m
 
 # Everything: the quick checks and what runs in the lab, one package after the other, as the machine is small.
 LABTESTS = ./debootstrap/... ./lib/bridge ./lib/kvm ./lib/osdef $$(go list ./tests/... | grep -v /htools)
 test: check all needs
-	GANTRY_LAB=1 go test -p 1 -count=1 -timeout 40m $(LABTESTS)
+	GANTRY_LAB=1 $(GOTEST) --packages "$(LABTESTS)" -- -p 1 -count=1 -timeout 60m
 
 # Kills runners at every point, cuts networks, starts nodes anew; the short form of it is part of test.
 test-faults: all needs
