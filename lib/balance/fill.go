@@ -33,14 +33,6 @@ type Filler struct {
 	allocable map[int]bool // groups that may take instances
 	count     int          // nodes an instance needs
 	places    *Places
-	shrunk    map[trialSize]*Instance // what shrinkUntilFits found, on the state of the last size
-	placed    int                     // how many instances that state has
-}
-
-// trialSize is an instance of a size, and the resource of it that is made smaller.
-type trialSize struct {
-	mem, disk, vcpus, spindles int
-	why                        Failure
 }
 
 // Places are the nodes that instances may go to, by index: single ones, or pairs if Pairs is not nil.
@@ -227,7 +219,6 @@ func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
 		if limit >= 0 {
 			limit -= len(s.Placed)
 		}
-		f.shrunk = nil
 		var err error
 		if s, err = f.tiered(s, i, limit); err != nil {
 			return nil, err
@@ -276,49 +267,24 @@ func (f failures) ascending() []Failure {
 	return all
 }
 
-// shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits. Sizes on the way
-// have the same answer; as most of them are asked about later, on the same state, it is kept.
+// shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits.
 func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance {
-	if f.shrunk == nil || f.placed != len(s.Placed) {
-		f.shrunk, f.placed = map[trialSize]*Instance{}, len(s.Placed)
-	}
-	var passed []trialSize
-	answer, known := f.shrunk[i.trialSize(why)]
-	for smaller := i.shrink(why); !known && smaller != nil; i, smaller = smaller, smaller.shrink(why) {
-		passed = append(passed, i.trialSize(why))
-		fits, goesOn := f.fits(s, smaller, why)
-		if fits {
-			answer = i
+	for smaller := i.shrink(why); smaller != nil; i, smaller = smaller, smaller.shrink(why) {
+		try := *i
+		try.Index = len(s.Instances)
+		p, err := f.current(s.Nodes)
+		if err != nil {
+			return nil
 		}
-		if fits || !goesOn {
-			break
+		found := f.search(s.Nodes, s.Instances, &try, p)
+		if found.Best != nil {
+			return i
 		}
-		answer, known = f.shrunk[smaller.trialSize(why)]
+		if found.failures[why] == 0 {
+			return nil
+		}
 	}
-	for _, size := range passed {
-		f.shrunk[size] = answer
-	}
-	return answer
-}
-
-func (i *Instance) trialSize(why Failure) trialSize {
-	size := trialSize{mem: i.Mem, disk: i.Disk, vcpus: i.VCPUs, why: why}
-	for _, d := range i.Disks {
-		size.spindles += d.Spindles
-	}
-	return size
-}
-
-// fits tries an instance; lacking tells whether the reason was among those that kept it from some place.
-func (f *Filler) fits(s *Filling, i *Instance, why Failure) (fits, lacking bool) {
-	try := *i
-	try.Index = len(s.Instances)
-	p, err := f.current(s.Nodes)
-	if err != nil {
-		return false, false
-	}
-	found := f.search(s.Nodes, s.Instances, &try, p)
-	return found.Best != nil, found.failures[why] > 0
+	return nil
 }
 
 // The steps in which instances shrink.
