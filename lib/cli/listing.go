@@ -11,20 +11,27 @@ import (
 // Listed is what the list commands of a program need to know of what they list.
 type Listed[T any] struct {
 	Noun     string // "instance"
+	Summary  string // what the help page says; empty: that it lists them
 	Resource func() *query.Resource[T]
 	Rows     func(*config.Config) []T
 	Ask      func(remote.Runner) func(context.Context, []T) // asks the nodes; nil where there is nothing to ask
 	Fields   []string                                       // shown without -o
 	Special  map[string]func(any) string                    // how the cells of some columns are written
+	NoUnits  bool                                           // no --units, as gnt-group has it
 	Plain    bool                                           // neither --units nor --filter, as gnt-network has it
 }
 
 // List declares "list".
 func (l Listed[T]) List(c *Command) {
-	c.Usage("[<"+l.Noun+"-name>...]", "Lists the "+l.Noun+"s")
+	if l.Summary == "" {
+		l.Summary = "Lists the " + l.Noun + "s"
+	}
+	c.Usage("[<"+l.Noun+"-name>...]", l.Summary)
 	listing := Table(c)
 	if !l.Plain {
 		c.Environment()
+	}
+	if !l.Plain && !l.NoUnits {
 		listing.WithUnits(c)
 	}
 	listing.Fielded(c, l.Fields...)
