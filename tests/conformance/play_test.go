@@ -33,7 +33,7 @@ func TestPlayRunsStepsWhereTheyBelong(t *testing.T) {
 		{Cmd: "ssh -o ConnectTimeout=1 node2 true", Exit: 255, Stderr: "ssh: connect to host node2 port 22: Connection timed out\r\n"},
 		{Directive: "link node2 both up"},
 		{Cmd: "ssh node2 gnt-made-up d", Stdout: "node2 d\n"},
-		{Cmd: "gnt-group list", Stdout: "not looked at\n"},
+		{Cmd: "ganeti-noded list", Stdout: "not looked at\n"},
 	}
 	listed := []Listed{{Record: "x", Step: 5, What: []string{"stdout"}}, {Record: "x", Step: 6, What: []string{Out}}, {Record: "y", Step: 4, What: []string{"stdout"}}}
 	list, err := Play{Record: "x"}.play(t.Context(), l, steps, listed)
