@@ -343,7 +343,10 @@ func TestConsoleWakesTheGuest(t *testing.T) {
 	l.must("resume", Resume(t.Context(), l, "node1", "web"))
 	l.must("pause", Pause(t.Context(), l, "node1", "web"))
 	line := remote.Quote(ConsoleOf("web", "node1", 0, g.HV).Argv...)
-	out, err := l.Run(t.Context(), "node1", remote.Command("script", "--quiet", "--return", "--log-out", "/dev/null", "--command", "timeout 6 "+line))
+	// A shell that does not exec its last command would leave timeout in a group of its own behind the terminal's, where
+	// setting the terminal stops the whole group.
+	out, err := l.Run(t.Context(), "node1", remote.Command("env", "SHELL=/bin/sh",
+		"script", "--quiet", "--return", "--log-out", "/dev/null", "--command", "timeout --foreground 6 "+line))
 	if err != nil && !strings.Contains(err.Error(), "124") {
 		t.Errorf("console: %v", err)
 	}
