@@ -49,6 +49,7 @@ type Modify struct {
 	EnabledUserShutdown     *bool                               `json:"enabled_user_shutdown,omitempty"`
 	DataCollectors          map[string]bool                     `json:"enabled_data_collectors"`
 	DataCollectorIntervals  map[string]int64                    `json:"data_collector_interval"` // microseconds
+	ModifyOS
 }
 
 // OpID is the operation's name in job files.
@@ -85,6 +86,7 @@ func (w *modify) Hooks() *hooks.Plan {
 
 func (w *modify) Run(ctx context.Context) (any, error) {
 	w.tellUnchanged(&w.env.Config.Cluster)
+	w.tellOS(&w.env.Config.Cluster)
 	return nil, job.Run(ctx, w.env.Say, []job.Step{
 		job.Do("", w.leaveNetdev).Undo(w.returnToNetdev),
 		job.Do("", w.changeNetmask).Undo(w.restoreNetmask),
@@ -166,6 +168,7 @@ func (w *modify) apply(c *config.Cluster) (err error) {
 	if w.UIDPool != nil {
 		c.UIDPool = *w.UIDPool
 	}
+	w.applyOS(c)
 	return nil
 }
 

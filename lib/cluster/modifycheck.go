@@ -22,12 +22,15 @@ func (w *modify) Check(ctx context.Context) error {
 	if err := w.checkArguments(); err != nil {
 		return err
 	}
+	if err := w.forceOS(); err != nil {
+		return err
+	}
 	w.next = w.env.Config.Clone()
 	if err := w.apply(&w.next.Cluster); err != nil {
 		return err
 	}
 	for _, check := range []func(context.Context) error{
-		w.checkTemplatesInUse, w.checkVG, w.checkDirs, w.checkDRBD, w.checkPolicy, w.checkNICs, w.checkHypervisors, w.checkPrograms,
+		w.checkTemplatesInUse, w.checkVG, w.checkDirs, w.checkDRBD, w.checkPolicy, w.checkNICs, w.checkHypervisors, w.checkOSHypervisors, w.checkOSParams, w.checkPrograms,
 	} {
 		if err := check(ctx); err != nil {
 			return err
@@ -276,18 +279,22 @@ func (w *modify) checkHypervisors(ctx context.Context) error {
 			continue
 		}
 		params := w.next.Cluster.HVParams[hv]
-		if err := config.CheckHV(hv, params); err != nil {
+		if err := w.checkHypervisor(ctx, hv, params); err != nil {
 			return err
 		}
-		if hv != config.HVKVM {
-			continue
-		}
-		for _, r := range remote.Each(ctx, w.nodes(), 0, func(ctx context.Context, node string) (struct{}, error) {
-			return struct{}{}, kvm.CheckNode(ctx, w.env.Nodes, node, params)
-		}) {
-			if r.Err != nil {
-				return fault.Exec("Hypervisor parameter validation failed on node %s: %w", r.Node, r.Err)
-			}
+	}
+	return nil
+}
+
+func (w *modify) checkHypervisor(ctx context.Context, hv string, params config.Params) error {
+	if err := config.CheckHV(hv, params); err != nil || hv != config.HVKVM {
+		return err
+	}
+	for _, r := range remote.Each(ctx, w.nodes(), 0, func(ctx context.Context, node string) (struct{}, error) {
+		return struct{}{}, kvm.CheckNode(ctx, w.env.Nodes, node, params)
+	}) {
+		if r.Err != nil {
+			return fault.Exec("Hypervisor parameter validation failed on node %s: %w", r.Node, r.Err)
 		}
 	}
 	return nil

@@ -56,31 +56,11 @@ type Create struct {
 }
 
 // Private are parameters that job files and logs do not show.
-type Private map[string]any
-
-// MarshalJSON hides the values.
-func (p Private) MarshalJSON() ([]byte, error) {
-	hidden := map[string]string{}
-	for name := range p {
-		hidden[name] = "<redacted>"
-	}
-	return json.Marshal(hidden)
-}
-
-// secrets gives parameters for the file that only the job's process reads.
-func secrets(all map[string]Private) map[string]json.RawMessage {
-	out := map[string]json.RawMessage{}
-	for name, p := range all {
-		if data, err := json.Marshal(map[string]any(p)); err == nil && len(p) > 0 {
-			out[name] = data
-		}
-	}
-	return out
-}
+type Private = job.Private
 
 // Secrets are the values that the job file does not show.
 func (op Create) Secrets() map[string]json.RawMessage {
-	return secrets(map[string]Private{"osparams_private": op.OSParamsPrivate, "osparams_secret": op.OSParamsSecret})
+	return job.Hide(map[string]Private{"osparams_private": op.OSParamsPrivate, "osparams_secret": op.OSParamsSecret})
 }
 
 // OpID is the operation's name in job files.

@@ -47,7 +47,7 @@ func (Modify) OpID() string { return "OP_INSTANCE_SET_PARAMS" }
 
 // Secrets are the values that the job file does not show.
 func (op Modify) Secrets() map[string]json.RawMessage {
-	return secrets(map[string]Private{"osparams_private": op.OSParamsPrivate})
+	return job.Hide(map[string]Private{"osparams_private": op.OSParamsPrivate})
 }
 
 // Work starts it.

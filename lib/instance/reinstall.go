@@ -26,7 +26,7 @@ type Reinstall struct {
 
 // Secrets are the values that the job file does not show.
 func (op Reinstall) Secrets() map[string]json.RawMessage {
-	return secrets(map[string]Private{"osparams_private": op.OSParamsPrivate, "osparams_secret": op.OSParamsSecret})
+	return job.Hide(map[string]Private{"osparams_private": op.OSParamsPrivate, "osparams_secret": op.OSParamsSecret})
 }
 
 // OpID is the operation's name in job files.

@@ -145,6 +145,24 @@ func Validate(ctx context.Context, r remote.Runner, node, full string, values ma
 			return err
 		}
 	}
+	return o.validate(ctx, r, node, variant, values)
+}
+
+// ValidateIfThere is Validate where an OS need not be: there is false if it is not, or is not valid.
+func ValidateIfThere(ctx context.Context, r remote.Runner, node, full string, values map[string]string) (there bool, err error) {
+	name, variant := Split(full)
+	o, err := Find(ctx, r, node, name)
+	if err != nil || !o.Valid {
+		return false, err
+	}
+	if err := o.CheckVariant(variant); err != nil {
+		return true, err
+	}
+	return true, o.validate(ctx, r, node, variant, values)
+}
+
+// validate lets an OS look at its parameters.
+func (o OS) validate(ctx context.Context, r remote.Runner, node, variant string, values map[string]string) error {
 	if err := o.CheckParameters(values); err != nil || o.API() < withParameters {
 		return err
 	}

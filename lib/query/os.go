@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/osdef"
@@ -14,7 +15,10 @@ import (
 type OSRow struct {
 	Name                string
 	Valid               bool     // on all nodes that answered
-	Variants            []string // that all of them offer
+	Variants            []string // that all of them offer, as Parameters and APIVersions
+	Parameters          []osdef.Parameter
+	APIVersions         []int
+	Trusted             bool // on all of them
 	Hidden, Blacklisted bool
 	Nodes               map[string][]osdef.OS // by UUID, of each node that answered; the first is in use, the others are behind it
 }
@@ -58,7 +62,7 @@ func AskSystems(ctx context.Context, r remote.Runner, cfg *config.Config) []*OSR
 }
 
 func system(c *config.Cluster, name string, nodes map[string][]osdef.OS) *OSRow {
-	row := &OSRow{Name: name, Valid: true, Nodes: nodes,
+	row := &OSRow{Name: name, Valid: true, Trusted: true, Nodes: nodes,
 		Hidden: slices.Contains(c.HiddenOS, name), Blacklisted: slices.Contains(c.BlacklistedOS, name)}
 	first := true
 	for _, uuid := range slices.Sorted(maps.Keys(nodes)) {
@@ -67,14 +71,24 @@ func system(c *config.Cluster, name string, nodes map[string][]osdef.OS) *OSRow 
 			row.Valid = false
 			continue
 		}
+		o := list[0]
+		row.Trusted = row.Trusted && o.Trusted
 		if first {
-			row.Variants = slices.Sorted(slices.Values(list[0].Variants))
+			row.Variants, row.Parameters, row.APIVersions = slices.Clone(o.Variants), slices.Clone(o.Parameters), slices.Clone(o.APIVersions)
 			first = false
 			continue
 		}
-		row.Variants = slices.DeleteFunc(row.Variants, func(v string) bool { return !slices.Contains(list[0].Variants, v) })
+		row.Variants, row.Parameters, row.APIVersions = common(row.Variants, o.Variants), common(row.Parameters, o.Parameters), common(row.APIVersions, o.APIVersions)
 	}
+	slices.Sort(row.Variants)
+	slices.Sort(row.APIVersions)
+	slices.SortFunc(row.Parameters, func(a, b osdef.Parameter) int { return strings.Compare(a.Name, b.Name) })
 	return row
+}
+
+// common leaves in a list what another has too.
+func common[T comparable](list, other []T) []T {
+	return slices.DeleteFunc(list, func(v T) bool { return !slices.Contains(other, v) })
 }
 
 // FullNames are the names that instances are made with: one for each variant.
