@@ -28,6 +28,7 @@ const (
 	statusDamaged  = 65
 	statusNewer    = 66
 	statusDiverged = 67
+	statusOther    = 69
 )
 
 // How long a candidate may take. One that was slow a moment ago gets less, so that it does not cost its limit at every write.

@@ -101,7 +101,7 @@ func crashAndRecover(l *lab, at int, cut []string, update bool) {
 func noLeftovers(t testing.TB, l *lab, where string) {
 	t.Helper()
 	for _, n := range labNodes {
-		for _, pattern := range []string{pendingName, ".config.toml.staged.*", ".ssconf.new"} {
+		for _, pattern := range []string{pendingName, ".config.toml.staged.*", ".ssconf.new/*"} {
 			if left, _ := filepath.Glob(filepath.Join(l.dir(n), pattern)); left != nil {
 				t.Errorf("%s: left %v", where, left)
 			}

@@ -80,7 +80,7 @@ func (s *Store) checkPinned(h Header) error {
 // Redistribute gives every candidate and node what this node has, damaged copies included. A candidate that has anything
 // newer stops it.
 func (s *Store) Redistribute(ctx context.Context, nodes remote.Runner) (Commit, error) {
-	s.changeHints(func(h *hints) { h.Published = map[string]string{} })
+	s.changeHints(func(h *hints) { h.Given = map[string]given{} })
 	return s.change(ctx, nodes, needed, func(t *transaction) error {
 		return t.afterSettling(ctx, func() error { return t.redistribute(ctx) })
 	})

@@ -1,7 +1,8 @@
-# Writes the ssconf files that come on standard input, each at once: "=NAME", then its lines, each with a blank before it; a "."
+# Writes ssconf files that come on standard input, each at once: "=NAME", then its lines, each with a blank before it; a "."
 # ends them. One awk takes them apart, since a process for each would cost more than all the rest.
 # $1: data directory  $2: "candidate", or "plain": a plain node keeps no configuration  $3: epoch  $4: serial
-# Exit status 66: this node has been given a newer version.
+# $5: "EPOCH SERIAL" of the files this node has, if those that are as they were are left out; "" if all come
+# Exit status 66: this node has been given a newer version; 69: it has not got the files of $5.
 umask 077
 cd "$1" || exit 1
 exec 9>>.ssconf.lock
@@ -14,6 +15,7 @@ epoch=$3 serial=$4
 if read -r had_epoch had_serial 2>/dev/null <.ssconf.version && newer "$had_epoch" "$had_serial"; then
 	exit 66
 fi
+[ -z "$5" ] || [ "$5" = "$had_epoch $had_serial" ] || exit 69
 if [ -e config.toml ]; then
 	{ read -r _; read -r _; read -r had_epoch; read -r had_serial; } <config.toml
 	had_epoch=${had_epoch#epoch = } had_serial=${had_serial#serial = }
@@ -22,21 +24,22 @@ if [ -e config.toml ]; then
 	*) newer "$had_epoch" "$had_serial" && exit 66 ;;
 	esac
 fi
-[ ! -e .ssconf.new ] || rm -rf .ssconf.new
-mkdir .ssconf.new || exit 1
+# The directory stays, empty: making and removing it each time would be two processes more.
+[ -d .ssconf.new ] || mkdir .ssconf.new || exit 1
+for old in .ssconf.new/*; do
+	[ ! -e "$old" ] || rm -f "$old"
+done
 umask 222
 if ! awk '
 	/^=/ { if (file) close(file); file = ".ssconf.new/" substr($0, 2); printf "" >file; next }
 	/^ / { print substr($0, 2) >file; next }
 	/^\.$/ { whole = 1 }
 	END { if (file && close(file)) exit 1; exit !whole }'; then
-	rm -rf .ssconf.new
+	rm -f .ssconf.new/*
 	exit 1
 fi
 umask 022
-status=0
-mv -f .ssconf.new/ssconf_* . || status=1
-rm -rf .ssconf.new
+# Before the files: were this cut off in between, nobody must take what is here for what the version before had.
+echo "$epoch $serial" >.ssconf.version || exit 1
+mv -f .ssconf.new/ssconf_* . || exit 1
 [ "$2" = candidate ] || rm -f config.toml config.toml.pending .config.toml.staged.*
-[ "$status" = 0 ] && echo "$epoch $serial" >.ssconf.version
-exit "$status"

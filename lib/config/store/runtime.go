@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -12,8 +13,9 @@ const slowFor = 30 * time.Second
 
 // hints are what may be lost at any time: each entry only saves time.
 type hints struct {
-	Slow      map[string]int64  `json:"slow"`      // node to the end of its being slow, in seconds since 1970
-	Published map[string]string `json:"published"` // node to the digest of the ssconf files it was given
+	Slow   map[string]int64             `json:"slow"`   // node to the end of its being slow, in seconds since 1970
+	Given  map[string]given             `json:"given"`  // node to the ssconf files it was given
+	SSConf map[string]map[string]string `json:"ssconf"` // the digests of those files, by version and name
 }
 
 func (s *Store) hintsFile() string { return filepath.Join(s.RunDir, "hints.json") }
@@ -29,23 +31,37 @@ func (s *Store) readHints() hints {
 	if h.Slow == nil {
 		h.Slow = map[string]int64{}
 	}
-	if h.Published == nil {
-		h.Published = map[string]string{}
+	if h.Given == nil {
+		h.Given = map[string]given{}
+	}
+	if h.SSConf == nil {
+		h.SSConf = map[string]map[string]string{}
 	}
 	return h
 }
 
-// changeHints writes the hints changed. Two processes may lose each other's change, and a full disk all of them: that costs time only.
+// changeHints writes the hints changed. A full disk may lose them: that costs time only.
 func (s *Store) changeHints(change func(*hints)) {
 	if s.RunDir == "" {
 		return
 	}
 	s.mu.Lock() // the fan-out marks several nodes at once
 	defer s.mu.Unlock()
+	if os.MkdirAll(s.RunDir, 0o755) != nil {
+		return
+	}
+	dir, err := os.Open(s.RunDir) // its lock is held for moments
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	if syscall.Flock(int(dir.Fd()), syscall.LOCK_EX) != nil {
+		return
+	}
 	h := s.readHints()
 	change(&h)
 	data, err := json.Marshal(h)
-	if err != nil || os.MkdirAll(s.RunDir, 0o755) != nil {
+	if err != nil {
 		return
 	}
 	f, err := os.CreateTemp(s.RunDir, ".hints")

@@ -7,7 +7,7 @@ cd "$1" || exit 1
 for old in .config.toml.staged.*; do
 	[ ! -e "$old" ] || rm -f "$old"
 done
-if ! cat >"$2" || ! sync "$2"; then
+if ! dd of="$2" bs=128k conv=fsync status=none; then
 	rm -f "$2"
 	exit 1
 fi

@@ -29,7 +29,7 @@ func (s *Store) TakeOver(ctx context.Context, nodes remote.Runner, self string, 
 		if err := t.remove(pendingName); err != nil { // of a time when this node was master before
 			return err
 		}
-		t.changeHints(func(h *hints) { h.Published = map[string]string{} }) // so are these: others have published since
+		t.changeHints(func(h *hints) { h.Given = map[string]given{} }) // so are these: others have published since
 		return asRefusal(t.replicate(ctx, next))
 	})
 }

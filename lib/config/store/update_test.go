@@ -62,7 +62,7 @@ func TestNothingIsLeftBesideTheFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range labNodes {
-		for _, pattern := range []string{".config.toml.staged.*", newName, pendingName, ".ssconf.new"} {
+		for _, pattern := range []string{".config.toml.staged.*", newName, pendingName, ".ssconf.new/*"} {
 			if left, _ := filepath.Glob(filepath.Join(l.dir(n), pattern)); left != nil {
 				t.Errorf("left: %v", left)
 			}
