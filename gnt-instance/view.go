@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/drbd"
 	"gantry/lib/instance"
 	"gantry/lib/query"
 	"gantry/lib/table"
@@ -155,12 +156,13 @@ func (v view) disk(title string, d *config.Disk, top bool) table.Pairs {
 		out = append(out, table.Pair{Key: "access mode", Value: d.Mode})
 	}
 	out = append(out, v.place(d)...)
-	if dev, there := v.seen.Disks[d.UUID]; there {
-		numbers := "N/A:N/A"
-		if dev.Block {
-			numbers = fmt.Sprintf("%d:%d", dev.Major, dev.Minor)
+	for _, side := range []struct {
+		title string
+		disks map[string]instance.Device
+	}{{"on primary", v.seen.Disks}, {"on secondary", v.seen.Secondary}} {
+		if dev, there := side.disks[d.UUID]; there {
+			out = append(out, table.Pair{Key: side.title, Value: device(dev)})
 		}
-		out = append(out, table.Pair{Key: "on primary", Value: fmt.Sprintf("%s (%s)", dev.Path, numbers)})
 	}
 	out = append(out, table.Pair{Key: "name", Value: orNone(d.Name)}, table.Pair{Key: "UUID", Value: d.UUID})
 	var children []any
@@ -171,6 +173,33 @@ func (v view) disk(title string, d *config.Disk, top bool) table.Pairs {
 		out = append(out, table.Pair{Key: "child devices", Value: children})
 	}
 	return out
+}
+
+// device shows a disk as a node has it.
+func device(dev instance.Device) string {
+	numbers := "N/A:N/A"
+	if dev.Block {
+		numbers = fmt.Sprintf("%d:%d", dev.Major, dev.Minor)
+	}
+	text := fmt.Sprintf("%s (%s)", dev.Path, numbers)
+	if dev.Mirror != nil {
+		text += " " + mirrorState(*dev.Mirror)
+	}
+	return text
+}
+
+func mirrorState(s drbd.Status) string {
+	text := "in sync"
+	if percent := s.Percent(); percent != nil {
+		text = fmt.Sprintf("*RECOVERING* %5.2f%%, ETA unknown", *percent)
+		if s.Left != nil {
+			text = fmt.Sprintf("*RECOVERING* %5.2f%%, ETA %s", *percent, unit.FormatSeconds(float64(*s.Left)))
+		}
+	}
+	if text += ", status ok"; s.Degraded() {
+		text = strings.TrimSuffix(text, "ok") + "*DEGRADED*"
+	}
+	return text + map[string]string{drbd.Faulty: " *MISSING DISK*", drbd.Unknown: " *UNCERTAIN STATE*"}[s.LocalStatus()]
 }
 
 // place says where the data of a disk is.

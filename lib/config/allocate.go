@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"regexp"
@@ -22,7 +24,10 @@ const (
 // DefaultMACPrefix is what Ganeti gives a cluster that sets none.
 const DefaultMACPrefix = "aa:00:00"
 
-const macTries = 64
+const (
+	macTries    = 64
+	secretBytes = 20
+)
 
 var (
 	macForm    = regexp.MustCompile(`^([0-9a-f]{2}:){5}[0-9a-f]{2}$`)
@@ -121,23 +126,53 @@ func (c *Config) usedPorts() map[int]bool {
 
 // TakePort takes a port out of the pool of returned ones, or the next unused one. This one does record it.
 func (c *Config) TakePort() (int, error) {
+	port, err := c.FreePort()
+	if err == nil {
+		c.ClaimPort(port)
+	}
+	return port, err
+}
+
+// FreePort is the port that comes next: one that was returned, else the next one that nobody has.
+func (c *Config) FreePort() (int, error) {
 	used := c.usedPorts()
-	pool := slices.Sorted(slices.Values(c.Cluster.TCPUDPPortPool))
-	for i, port := range pool {
+	for _, port := range slices.Sorted(slices.Values(c.Cluster.TCPUDPPortPool)) {
 		if !used[port] {
-			c.Cluster.TCPUDPPortPool = slices.Delete(pool, i, i+1)
 			return port, nil
 		}
 	}
-	port := max(c.Cluster.HighestUsedPort+1, FirstPort)
-	for used[port] {
-		port++
+	for port := max(c.Cluster.HighestUsedPort+1, FirstPort); port <= LastPort; port++ {
+		if !used[port] {
+			return port, nil
+		}
 	}
-	if port > LastPort {
-		return 0, fault.New(fault.Configuration, "The highest used port is greater than %d. Aborting.", LastPort)
+	return 0, fault.New(fault.Configuration, "The highest used port is greater than %d. Aborting.", LastPort)
+}
+
+// ClaimPort records that a free port has become an object's.
+func (c *Config) ClaimPort(port int) {
+	if i := slices.Index(c.Cluster.TCPUDPPortPool, port); i >= 0 {
+		c.Cluster.TCPUDPPortPool = slices.Delete(c.Cluster.TCPUDPPortPool, i, i+1)
+		return
 	}
-	c.Cluster.HighestUsedPort = port
-	return port, nil
+	c.Cluster.HighestUsedPort = max(c.Cluster.HighestUsedPort, port)
+}
+
+// NewSecret makes a secret for a DRBD disk that no other has.
+func (c *Config) NewSecret() string {
+	used := map[string]bool{}
+	for _, d := range c.Disks {
+		if id, ok := d.DRBD(); ok {
+			used[id.Secret] = true
+		}
+	}
+	for {
+		b := make([]byte, secretBytes)
+		_, _ = rand.Read(b) // it never fails
+		if secret := hex.EncodeToString(b); !used[secret] {
+			return secret
+		}
+	}
 }
 
 // ReturnPort gives a port back to the pool.

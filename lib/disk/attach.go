@@ -11,24 +11,29 @@ import (
 	"gantry/lib/remote"
 )
 
-// Attach makes the device of a disk appear on a node, or proves that it is there. It can be repeated.
-func Attach(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
+// Attach makes the device of a disk appear, or proves that it is there. It can be repeated. A mirrored one is connected to its peer by
+// it, and stays as writable as it is.
+func (on On) Attach(ctx context.Context, d *config.Disk) error {
 	switch d.DevType {
 	case config.DTFile, config.DTSharedFile:
-		return filedisk.Attach(ctx, r, node, d.Path())
+		return filedisk.Attach(ctx, on, on.Node, d.Path())
 	case config.DTBlock:
-		return exists(ctx, r, node, d)
+		return on.exists(ctx, d)
 	case config.DTPlain:
-		return lvm.Activate(ctx, r, node, volume(d))
+		return lvm.Activate(ctx, on, on.Node, volume(d))
+	case config.DTDRBD:
+		return on.assemble(ctx, d)
 	}
 	return unsupported(d)
 }
 
 // Detach is the opposite of Attach. What stays attached in Ganeti stays here too.
-func Detach(_ context.Context, _ remote.Runner, _ string, d *config.Disk) error {
+func (on On) Detach(ctx context.Context, d *config.Disk) error {
 	switch d.DevType {
 	case config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain:
 		return nil
+	case config.DTDRBD:
+		return on.down(ctx, d)
 	}
 	return unsupported(d)
 }
@@ -43,20 +48,20 @@ const linkScript = `while [ $# -gt 1 ]; do
 done`
 
 // Link gives the disks of an instance the names by which its hypervisor opens them: /var/run/ganeti/instance-disks/NAME:N.
-func Link(ctx context.Context, r remote.Runner, node, instance string, disks []*config.Disk) error {
+func (on On) Link(ctx context.Context, instance string, disks []*config.Disk) error {
 	if len(disks) == 0 {
 		return nil
 	}
-	if _, err := r.Run(ctx, node, link(instance, disks)); err != nil {
+	if _, err := on.Run(ctx, on.Node, on.link(instance, disks)); err != nil {
 		return fmt.Errorf("linking the disks of %s: %w", instance, err)
 	}
 	return nil
 }
 
-func link(instance string, disks []*config.Disk) remote.Cmd {
+func (on On) link(instance string, disks []*config.Disk) remote.Cmd {
 	var pairs []string
 	for i, d := range disks {
-		pairs = append(pairs, kvm.LinkPath(instance, i), Device(d))
+		pairs = append(pairs, kvm.LinkPath(instance, i), on.Device(d))
 	}
 	c := remote.Script(linkScript, pairs...)
 	c.Changes = "links the disks of instance " + instance
@@ -64,11 +69,11 @@ func link(instance string, disks []*config.Disk) remote.Cmd {
 }
 
 // Unlink takes those names away, of as many disks as the instance has.
-func Unlink(ctx context.Context, r remote.Runner, node, instance string, count int) error {
+func (on On) Unlink(ctx context.Context, instance string, count int) error {
 	if count == 0 {
 		return nil
 	}
-	if _, err := r.Run(ctx, node, unlink(instance, count)); err != nil {
+	if _, err := on.Run(ctx, on.Node, unlink(instance, count)); err != nil {
 		return fmt.Errorf("removing the links to the disks of %s: %w", instance, err)
 	}
 	return nil

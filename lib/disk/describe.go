@@ -15,7 +15,11 @@ func Describe(d *config.Disk) string {
 		visible = "visible as /dev/" + d.IVName
 	}
 	if d.DevType == config.DTPlain {
-		return fmt.Sprintf("<LogicalVolume(%s, %s, size=%dm)>", Device(d), visible, d.Size)
+		return fmt.Sprintf("<LogicalVolume(%s, %s, size=%dm)>", Device(d, ""), visible, d.Size)
+	}
+	if id, ok := d.DRBD(); ok && len(d.Children) == 2 {
+		return fmt.Sprintf("<DRBD8(hosts=%s/%d-%s/%d, port=%d, backend=%s, metadev=%s, %s, size=%dm)>",
+			id.NodeA, id.MinorA, id.NodeB, id.MinorB, id.Port, Describe(d.Children[0]), Describe(d.Children[1]), visible, d.Size)
 	}
 	children := "[]"
 	if d.DevType == config.DTExt {

@@ -4,19 +4,29 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"path"
 
 	"gantry/lib/config"
+	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/filedisk"
 	"gantry/lib/lvm"
 	"gantry/lib/remote"
 )
 
+// On is a node as disks see it: the way to it, its name, and the configuration that says where it is and with which parameters
+// disks are set up there.
+type On struct {
+	remote.Runner
+	Config *config.Config
+	Node   string
+}
+
 // Supported refuses templates that nothing here can make yet.
 func Supported(template string) error {
 	switch template {
-	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain:
+	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD:
 		return nil
 	}
 	return fault.Refuse(fault.Environment, "Disks of template '%s' cannot be handled by this version", template)
@@ -44,36 +54,64 @@ func InFiles(template string) bool {
 	return template == config.DTFile || template == config.DTSharedFile || template == config.DTGluster
 }
 
-// Device is where a disk is on a node on which it is attached.
-func Device(d *config.Disk) string {
+// InVolumes says that disks of a template are, or stand on, logical volumes.
+func InVolumes(template string) bool { return template == config.DTPlain || template == config.DTDRBD }
+
+// Device is where a disk is on a node, given by its UUID, on which it is attached.
+func Device(d *config.Disk, node string) string {
 	if vg, lv, ok := d.LV(); ok {
 		return lvm.Volume{VG: vg, Name: lv}.Device()
+	}
+	if id, ok := d.DRBD(); ok {
+		return drbd.Device{Minor: id.Minor(node)}.Path()
 	}
 	return d.Path()
 }
 
-// Create makes a disk on a node, with the parameters of its template. On failure nothing of it is left, unless the outcome is unknown.
-func Create(ctx context.Context, r remote.Runner, node, instance string, d *config.Disk, params config.Params) error {
+// Device is where a disk is on this node.
+func (on On) Device(d *config.Disk) string { return Device(d, on.uuid()) }
+
+func (on On) uuid() string {
+	if n := on.Config.NodeByName(on.Node); n != nil {
+		return n.UUID
+	}
+	return ""
+}
+
+// params are those of a disk's template in the group of the node.
+func (on On) params(d *config.Disk) config.Params {
+	var group *config.NodeGroup
+	if n := on.Config.NodeByName(on.Node); n != nil {
+		group = on.Config.Group(n.Group)
+	}
+	return on.Config.FilledDisk(d.DevType, group)
+}
+
+// Create makes a disk. On failure nothing of it is left, unless the outcome is unknown. A mirrored one is attached and connected by it.
+func (on On) Create(ctx context.Context, instance string, d *config.Disk) error {
 	switch d.DevType {
 	case config.DTFile, config.DTSharedFile:
-		return filedisk.Create(ctx, r, node, d.Path(), d.Size)
+		return filedisk.Create(ctx, on, on.Node, d.Path(), d.Size)
 	case config.DTBlock:
-		return exists(ctx, r, node, d)
+		return on.exists(ctx, d)
 	case config.DTPlain:
-		return createVolume(ctx, r, node, instance, d, params.Int("stripes"))
+		return on.createVolume(ctx, instance, d, on.params(d).Int("stripes"))
+	case config.DTDRBD:
+		return on.createMirror(ctx, instance, d)
 	}
 	return unsupported(d)
 }
 
-func createVolume(ctx context.Context, r remote.Runner, node, instance string, d *config.Disk, stripes int64) error {
+func (on On) createVolume(ctx context.Context, instance string, d *config.Disk, stripes int64) error {
 	v := volume(d)
-	if err := lvm.Create(ctx, r, node, v, d.Size, max(1, stripes), d.Spindles); err != nil {
+	if err := lvm.Create(ctx, on, on.Node, v, d.Size, max(1, stripes), d.Spindles); err != nil {
 		return err
 	}
-	if err := lvm.SetTag(ctx, r, node, v, instance); err != nil {
+	err := lvm.SetTag(ctx, on, on.Node, v, instance)
+	if err == nil || remote.OutcomeOf(err) == remote.Unknown {
 		return err
 	}
-	return nil
+	return errors.Join(err, lvm.Remove(context.WithoutCancel(ctx), on, on.Node, v))
 }
 
 func volume(d *config.Disk) lvm.Volume {
@@ -91,67 +129,76 @@ func Dir(d *config.Disk) string {
 
 // MakeDir makes the directory that the files of an instance's disks are in, where the node's administrator allows it; other
 // templates need none.
-func MakeDir(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
+func (on On) MakeDir(ctx context.Context, d *config.Disk) error {
 	dir := Dir(d)
 	if dir == "" {
 		return nil
 	}
-	err := filedisk.CheckPath(ctx, r, node, dir, false)
+	err := filedisk.CheckPath(ctx, on, on.Node, dir, false)
 	if err == nil {
-		err = filedisk.MakeDir(ctx, r, node, dir)
+		err = filedisk.MakeDir(ctx, on, on.Node, dir)
 	}
 	if err != nil {
-		return fault.Exec("Failed to create directory '%s' on node %s: %w", dir, node, err)
+		return fault.Exec("Failed to create directory '%s' on node %s: %w", dir, on.Node, err)
 	}
 	return nil
 }
 
 // RemoveDir removes that directory once it is empty.
-func RemoveDir(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
+func (on On) RemoveDir(ctx context.Context, d *config.Disk) error {
 	dir := Dir(d)
 	if dir == "" {
 		return nil
 	}
-	return filedisk.RemoveDir(ctx, r, node, dir)
+	return filedisk.RemoveDir(ctx, on, on.Node, dir)
 }
 
 // Remove removes a disk with its data; one that is not there is no error where the storage can tell.
-func Remove(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
+func (on On) Remove(ctx context.Context, d *config.Disk) error {
 	switch d.DevType {
 	case config.DTFile, config.DTSharedFile:
-		return filedisk.Remove(ctx, r, node, d.Path())
+		return filedisk.Remove(ctx, on, on.Node, d.Path())
 	case config.DTBlock:
 		return nil // it was there before us
 	case config.DTPlain:
-		return lvm.Remove(ctx, r, node, volume(d))
+		return lvm.RemoveIfThere(ctx, on, on.Node, volume(d))
+	case config.DTDRBD:
+		return on.removeMirror(ctx, d)
 	}
 	return unsupported(d)
 }
 
-// Grow makes a disk larger by so many MiB. With dryRun only what can be known beforehand is checked.
-func Grow(ctx context.Context, r remote.Runner, node string, d *config.Disk, more int64, dryRun bool) error {
+// Grow makes a disk larger by so many MiB. With dryRun only what can be known beforehand is checked. Of a mirrored one these are the
+// volumes on this node; Resize follows.
+func (on On) Grow(ctx context.Context, d *config.Disk, more int64, dryRun bool) error {
 	switch d.DevType {
 	case config.DTFile, config.DTSharedFile:
-		return filedisk.Grow(ctx, r, node, d.Path(), d.Size+more, dryRun)
+		return filedisk.Grow(ctx, on, on.Node, d.Path(), d.Size+more, dryRun)
 	case config.DTPlain:
-		all, err := lvm.LVs(ctx, r, node)
-		if err != nil {
-			return err
-		}
-		lv, ok := all[volume(d)]
-		if !ok {
-			return fault.New(fault.BlockDevice, "Can't find volume %s", volume(d))
-		}
-		return lvm.Grow(ctx, r, node, lv, more, dryRun)
+		return on.growVolume(ctx, d, more, dryRun)
+	case config.DTDRBD:
+		return on.growVolume(ctx, d.Children[0], more, dryRun)
 	}
 	return unsupported(d)
+}
+
+func (on On) growVolume(ctx context.Context, d *config.Disk, more int64, dryRun bool) error {
+	all, err := lvm.LVs(ctx, on, on.Node)
+	if err != nil {
+		return err
+	}
+	lv, ok := all[volume(d)]
+	if !ok {
+		return fault.New(fault.BlockDevice, "Can't find volume %s", volume(d))
+	}
+	return lvm.Grow(ctx, on, on.Node, lv, more, dryRun)
 }
 
 // exists checks that the device of an adopted disk is there.
-func exists(ctx context.Context, r remote.Runner, node string, d *config.Disk) error {
+func (on On) exists(ctx context.Context, d *config.Disk) error {
 	c := remote.Command("test", "-b", d.Path())
 	c.OK = []int{1}
-	out, err := r.Run(ctx, node, c)
+	out, err := on.Run(ctx, on.Node, c)
 	if err == nil && out.Status == 1 {
 		return fault.New(fault.BlockDevice, "%s: No such block device", d.Path())
 	}

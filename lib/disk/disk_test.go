@@ -18,14 +18,21 @@ var (
 	ext   = &config.Disk{DevType: config.DTExt, LogicalID: config.LogicalID{"filext", "a.ext.disk0"}, IVName: "disk/0", Size: 32, Mode: "rw"}
 )
 
+// here is node1 of a cluster of two.
+func here(nodes remote.Runner) On {
+	cfg := &config.Config{NodeGroups: []*config.NodeGroup{{UUID: "g"}}, Nodes: []*config.Node{
+		{UUID: "n1", Name: "node1", Group: "g", SecondaryIP: "198.51.100.11"}, {UUID: "n2", Name: "node2", Group: "g", SecondaryIP: "198.51.100.12"}}}
+	return On{nodes, cfg, "node1"}
+}
+
 func TestCommands(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cmd  remote.Cmd
 		want string // the end of the line
 	}{
-		"links":      {link("web", []*config.Disk{file, plain}), " sh /var/run/ganeti/instance-disks/web:0 /srv/files/web/a.file.disk0 /var/run/ganeti/instance-disks/web:1 /dev/xenvg/a.disk0"},
+		"links":      {here(nil).link("web", []*config.Disk{file, plain}), " sh /var/run/ganeti/instance-disks/web:0 /srv/files/web/a.file.disk0 /var/run/ganeti/instance-disks/web:1 /dev/xenvg/a.disk0"},
 		"unlinks":    {unlink("web", 2), "timeout -k 5 60 rm -f -- /var/run/ganeti/instance-disks/web:0 /var/run/ganeti/instance-disks/web:1"},
-		"wipes":      {wipe(plain, 3, 1), "timeout -k 5 3600 dd if=/dev/zero seek=3 bs=1048576 oflag=direct conv=notrunc of=/dev/xenvg/a.disk0 count=1"},
+		"wipes":      {wipe("/dev/xenvg/a.disk0", 3, 1), "timeout -k 5 3600 dd if=/dev/zero seek=3 bs=1048576 oflag=direct conv=notrunc of=/dev/xenvg/a.disk0 count=1"},
 		"odd a name": {unlink("a b", 1), "rm -f -- '/var/run/ganeti/instance-disks/a b:0'"},
 	} {
 		if got := tt.cmd.Line(); !strings.HasSuffix(got, tt.want) {
@@ -65,14 +72,14 @@ func TestChunk(t *testing.T) {
 
 func TestABlockDeviceIsOnlyLookedFor(t *testing.T) {
 	nodes := remotetest.New(t).Answer("node1: test -b /dev/disk/by-id/lun0", "").Fail("node1: test -b /dev/disk/by-id/lun0", 1, "")
-	if err := Create(t.Context(), nodes, "node1", "web", block, nil); err != nil {
+	if err := here(nodes).Create(t.Context(), "web", block); err != nil {
 		t.Error(err)
 	}
-	err := Attach(t.Context(), nodes, "node1", block)
+	err := here(nodes).Attach(t.Context(), block)
 	if err == nil || err.Error() != "/dev/disk/by-id/lun0: No such block device" || fault.Of(err).Class != fault.BlockDevice {
 		t.Error(err)
 	}
-	if err := errors.Join(Remove(t.Context(), nodes, "node1", block), Detach(t.Context(), nodes, "node1", block)); err != nil {
+	if err := errors.Join(here(nodes).Remove(t.Context(), block), here(nodes).Detach(t.Context(), block)); err != nil {
 		t.Error(err)
 	}
 }
@@ -80,14 +87,14 @@ func TestABlockDeviceIsOnlyLookedFor(t *testing.T) {
 func TestUnsupportedTemplatesAreRefused(t *testing.T) {
 	nodes := remotetest.New(t)
 	for _, err := range []error{
-		Supported(config.DTExt), Create(t.Context(), nodes, "node1", "web", ext, nil), Attach(t.Context(), nodes, "node1", ext),
-		Detach(t.Context(), nodes, "node1", ext), Remove(t.Context(), nodes, "node1", ext), Grow(t.Context(), nodes, "node1", ext, 1, false),
+		Supported(config.DTExt), here(nodes).Create(t.Context(), "web", ext), here(nodes).Attach(t.Context(), ext),
+		here(nodes).Detach(t.Context(), ext), here(nodes).Remove(t.Context(), ext), here(nodes).Grow(t.Context(), ext, 1, false),
 	} {
 		if err == nil || err.Error() != "Disks of template 'ext' cannot be handled by this version" {
 			t.Error(err)
 		}
 	}
-	for _, template := range []string{config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain} {
+	for _, template := range []string{config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD} {
 		if err := Supported(template); err != nil {
 			t.Error(template, err)
 		}
@@ -96,12 +103,12 @@ func TestUnsupportedTemplatesAreRefused(t *testing.T) {
 
 func TestADirectoryIsMadeOnlyWhereItIsAllowed(t *testing.T) {
 	nodes := remotetest.New(t).Answer("node1: cat -- /etc/ganeti/file-storage-paths", "/elsewhere\n")
-	err := MakeDir(t.Context(), nodes, "node1", file)
+	err := here(nodes).MakeDir(t.Context(), file)
 	want := "Failed to create directory '/srv/files/web' on node node1: Path '/srv/files/web' is not acceptable for file storage"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	if err := MakeDir(t.Context(), nodes, "node1", plain); err != nil {
+	if err := here(nodes).MakeDir(t.Context(), plain); err != nil {
 		t.Error(err) // it needs none
 	}
 }

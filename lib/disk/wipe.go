@@ -14,17 +14,17 @@ import (
 func Chunk(d *config.Disk) int64 { return max(1, min(1024, d.Size/10)) }
 
 // Wipe writes zeros over a part of a disk, in MiB from its beginning.
-func Wipe(ctx context.Context, r remote.Runner, node string, d *config.Disk, offset, size int64) error {
-	if _, err := r.Run(ctx, node, wipe(d, offset, size)); err != nil {
-		return fmt.Errorf("wiping %s: %w", Device(d), err)
+func (on On) Wipe(ctx context.Context, d *config.Disk, offset, size int64) error {
+	if _, err := on.Run(ctx, on.Node, wipe(on.Device(d), offset, size)); err != nil {
+		return fmt.Errorf("wiping %s: %w", on.Device(d), err)
 	}
 	return nil
 }
 
-func wipe(d *config.Disk, offset, size int64) remote.Cmd {
+func wipe(device string, offset, size int64) remote.Cmd {
 	c := remote.Command("dd", "if=/dev/zero", "seek="+strconv.FormatInt(offset, 10), "bs=1048576", "oflag=direct",
-		"conv=notrunc", "of="+Device(d), "count="+strconv.FormatInt(size, 10))
+		"conv=notrunc", "of="+device, "count="+strconv.FormatInt(size, 10))
 	c.Limit = time.Hour
-	c.Changes = "wipes " + Device(d)
+	c.Changes = "wipes " + device
 	return c
 }

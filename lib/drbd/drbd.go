@@ -235,5 +235,5 @@ func (d Device) PauseSync(ctx context.Context, r remote.Runner, node string) err
 }
 
 func (d Device) ResumeSync(ctx context.Context, r remote.Runner, node string) error {
-	return d.run(ctx, r, node, "can't resume the synchronization", d.changing("resumes", "drbdsetup", "resume-sync", d.minor()))
+	return d.run(ctx, r, node, "can't resume the synchronization", d.changing("continues", "drbdsetup", "resume-sync", d.minor()))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"gantry/lib/config"
-	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
@@ -63,17 +62,30 @@ func (w *activateDisks) Run(ctx context.Context) (any, error) {
 		if isUnknown(err) {
 			return nil, err
 		}
-		return nil, errors.Join(fault.Exec("Cannot activate block devices"), w.record(ctx, mark{Disks: new(false)}))
+		return nil, errors.Join(fault.Exec("Cannot activate block devices"), w.markBack(ctx))
 	}
 	places := [][3]string{}
-	for i, d := range w.env.Config.InstanceDisks(w.inst) {
-		places = append(places, [3]string{node, fmt.Sprintf("disk/%d", i), disk.Device(d)})
+	disks := w.env.Config.InstanceDisks(w.inst)
+	for i, d := range disks {
+		places = append(places, [3]string{node, fmt.Sprintf("disk/%d", i), w.on(node).Device(d)})
 	}
-	if w.WaitForSync && len(places) > 0 { // nothing here has to be synchronized
-		w.env.Info("Waiting for instance %s to sync disks", w.inst.Name)
-		w.env.Info("Instance %s's disks are in sync", w.inst.Name)
+	if !w.WaitForSync {
+		return places, nil
 	}
-	return places, nil
+	whole, err := waitSynced(ctx, w.env, w.inst, node, disks, false)
+	if err == nil && !whole {
+		err = errors.Join(fault.Exec("Some disks of the instance are degraded!"), w.markBack(ctx))
+	}
+	return places, err
+}
+
+// markBack notes that the disks are not in use after all, unless a guest uses them.
+func (w *activateDisks) markBack(ctx context.Context) error {
+	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.primary().Name)
+	if err != nil || s.Running {
+		return err
+	}
+	return w.record(ctx, mark{Disks: new(false)})
 }
 
 // DeactivateDisks detaches the disks of an instance that does not run.

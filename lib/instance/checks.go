@@ -104,6 +104,19 @@ func checkState(ctx context.Context, env *job.Env, inst *config.Instance, states
 	return nil
 }
 
+// checkUsable refuses a node that takes no instances.
+func checkUsable(node *config.Node) error {
+	switch {
+	case node.Offline:
+		return checkOnline(node)
+	case node.Drained:
+		return fault.Refuse(fault.WrongState, "Can't use drained node %s", node.Name)
+	case !node.VMCapable:
+		return fault.Refuse(fault.WrongState, "Can't use non-vm_capable node %s", node.Name)
+	}
+	return nil
+}
+
 // checkOnline refuses an offline node.
 func checkOnline(node *config.Node) error {
 	if node.Offline {

@@ -102,9 +102,11 @@ type create struct {
 	dir    string // for files of disks
 	os     osChoice
 	pnode  *config.Node
-	seen   map[string]bool // instances whose memory the check of the node has counted
-	free   int64           // memory of the node at that moment
-	booked bool            // reservations are made
+	snode  *config.Node            // of mirrored disks, else nil
+	minors map[string]map[int]bool // that the nodes have set up, by their UUIDs
+	seen   map[string]bool         // instances whose memory the check of the node has counted
+	free   int64                   // memory of the node at that moment
+	booked bool                    // reservations are made
 }
 
 // Locks are the name of the instance, and the nodes it may come to with their groups. Nodes and groups are shared: what is taken of them is
@@ -155,7 +157,7 @@ func (w *create) existence(cfg *config.Config) error {
 // Check goes through what can refuse an instance, in Ganeti's order.
 func (w *create) Check(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		w.parameters, w.devices, w.ping, w.place, w.primary, w.addresses, w.storage, w.policy, w.node,
+		w.parameters, w.devices, w.ping, w.place, w.primary, w.secondary, w.addresses, w.storage, w.policy, w.node,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -165,7 +167,15 @@ func (w *create) Check(ctx context.Context) error {
 }
 
 // DryRunResult is what a rehearsal answers: the nodes.
-func (w *create) DryRunResult() any { return []string{w.pnode.UUID} }
+func (w *create) DryRunResult() any { return w.nodes() }
+
+// nodes are the UUIDs of the nodes, the primary first.
+func (w *create) nodes() []string {
+	if w.snode == nil {
+		return []string{w.pnode.UUID}
+	}
+	return []string{w.pnode.UUID, w.snode.UUID}
+}
 
 // Hooks run on the master and the instance's nodes. The disks do not exist yet, so little can be told of them.
 func (w *create) Hooks() *hooks.Plan {
@@ -180,7 +190,7 @@ func (w *create) Hooks() *hooks.Plan {
 	for i, d := range w.asked {
 		addDisk(env, "INSTANCE_DISK"+strconv.Itoa(i)+"_", &config.Disk{Name: d.name, Mode: d.mode, Size: d.size})
 	}
-	nodes := masterAnd(cfg, w.inst.PrimaryNode)
+	nodes := masterAnd(cfg, w.nodes()...)
 	return &hooks.Plan{Path: "instance-add", Env: env, Pre: nodes, Post: nodes}
 }
 
@@ -198,7 +208,11 @@ func (w *create) Run(ctx context.Context) (any, error) {
 	} else if err := w.finish(ctx); err != nil {
 		return nil, err
 	}
-	return []string{w.pnode.Name}, nil
+	names := []string{w.pnode.Name}
+	if w.snode != nil {
+		names = append(names, w.snode.Name)
+	}
+	return names, nil
 }
 
 func (w *create) making() []job.Step {

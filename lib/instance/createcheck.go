@@ -7,6 +7,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/disk"
+	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/iallocator"
 	"gantry/lib/resolve"
@@ -152,6 +153,9 @@ func (w *create) place(ctx context.Context) error {
 		return err
 	}
 	w.PNode = nodes[0]
+	if len(nodes) > 1 {
+		w.SNode = nodes[1]
+	}
 	w.env.Info("Selected nodes for instance %s via iallocator %s: %s", w.Name, w.IAllocator, strings.Join(nodes, ", "))
 	return nil
 }
@@ -161,6 +165,9 @@ func (w *create) allocation() iallocator.Allocate {
 	a := iallocator.Allocate{Name: w.Name, DiskTemplate: w.DiskTemplate, Tags: append([]string{}, w.Tags...), OS: w.OSType, VCPUs: be.Int("vcpus"),
 		Memory: be.Int("maxmem"), SpindleUse: be.Int("spindle_use"), Disks: []iallocator.AllocateDisk{}, NICs: []iallocator.AllocateNIC{},
 		Nodes: 1, Hypervisor: w.Hypervisor}
+	if w.DiskTemplate == config.DTDRBD {
+		a.Nodes = 2
+	}
 	if w.GroupName != "" {
 		a.GroupName = &w.GroupName
 	}
@@ -199,6 +206,44 @@ func (w *create) primary(context.Context) error {
 	return nil
 }
 
+// secondary refuses a node that cannot hold the mirrors, and lays the disks out: what they need is reserved together with addresses.
+func (w *create) secondary(ctx context.Context) (err error) {
+	if w.DiskTemplate != config.DTDRBD {
+		return nil
+	}
+	if w.old != nil {
+		for _, uuid := range w.env.Config.SecondaryNodes(w.old) {
+			w.snode = w.env.Config.Node(uuid)
+		}
+		return nil
+	}
+	if w.snode, err = findNode(w.env.Config, w.SNode); err != nil {
+		return err
+	}
+	if w.snode == w.pnode {
+		return fault.Refuse(fault.WrongInput, "The secondary node cannot be the primary node")
+	}
+	if err := checkUsable(w.snode); err != nil {
+		return err
+	}
+	if w.snode.Group != w.pnode.Group {
+		w.env.Warn("The primary and secondary nodes are in two different node groups; the disk parameters from the first disk's node group will be used")
+	}
+	if err := drbd.CheckParams(w.env.Config.FilledDisk(config.DTDRBD, w.env.Config.Group(w.pnode.Group))); err != nil {
+		return err
+	}
+	if w.minors, err = minorsInUse(ctx, w.env, w.pnode, w.snode); err != nil {
+		return err
+	}
+	for i := range w.asked {
+		if w.asked[i].metaVG == "" {
+			w.asked[i].metaVG = disk.MetaVG(w.env.Config, w.env.Config.Group(w.pnode.Group))
+		}
+	}
+	w.disks, err = w.laidOut()
+	return err
+}
+
 // addresses completes the network interfaces. Addresses out of networks are reserved at once, since hooks and scripts are told of them.
 func (w *create) addresses(ctx context.Context) error {
 	fromNetworks := slices.ContainsFunc(w.nics, func(n nicRequest) bool { return n.Network != "" && (n.fromPool || n.IP != "") })
@@ -213,7 +258,11 @@ func (w *create) addresses(ctx context.Context) error {
 			}
 			w.inst.NICs = append(w.inst.NICs, nic)
 		}
-		for _, r := range append(chosen.taken, w.bookings()...) {
+		bookings, err := w.bookings(cfg)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range append(chosen.taken, bookings...) {
 			taken = append(taken, *r)
 		}
 		return taken, nil
@@ -235,8 +284,8 @@ func noneFree(index int) error {
 	return fault.Refuse(fault.WrongState, "Unable to get a free IP for NIC %d from the address pool", index)
 }
 
-// bookings are the reservations besides addresses: the name, MAC addresses, memory and disk space.
-func (w *create) bookings() []*config.Reservation {
+// bookings are the reservations besides addresses: the name, MAC addresses, memory, disk space, what mirrors need.
+func (w *create) bookings(cfg *config.Config) ([]*config.Reservation, error) {
 	var all []*config.Reservation
 	if w.old == nil { // a forthcoming instance has its name already
 		all = append(all, &config.Reservation{Name: w.Name, Node: w.pnode.UUID})
@@ -247,12 +296,20 @@ func (w *create) bookings() []*config.Reservation {
 	if w.Start {
 		all = append(all, &config.Reservation{Node: w.pnode.UUID, Memory: w.env.Config.FilledBE(w.inst).Int("maxmem")})
 	}
-	if w.DiskTemplate == config.DTPlain && !w.adopt {
-		for _, d := range w.asked {
-			all = append(all, &config.Reservation{Node: w.pnode.UUID, VG: d.vg, MiB: d.size})
+	if w.adopt || w.old != nil {
+		return all, nil
+	}
+	next := cfg.Clone() // one reservation must not take what another has
+	had := len(next.Reservations)
+	for _, node := range w.nodes() {
+		w.space().book(next, w.env, node)
+	}
+	if w.snode != nil {
+		if err := mirrorUp(next, w.env, w.disks, w.pnode.UUID, w.snode.UUID, w.minors); err != nil {
+			return nil, err
 		}
 	}
-	return all
+	return append(all, next.Reservations[had:]...), nil
 }
 
 // policy refuses an instance that the policy of its group does not allow, and then one whose disks cannot be made.
@@ -271,9 +328,9 @@ func (w *create) policy(context.Context) error {
 	return fault.Refuse(fault.WrongInput, "Instance allocation to group %s (%s) violates policy: %s", group.UUID, group.Name, strings.Join(violations, ", "))
 }
 
-// node asks the primary node whether it can run the instance.
+// node asks the nodes whether they can run the instance.
 func (w *create) node(ctx context.Context) error {
-	cfg, nodes := w.env.Config, []string{w.pnode.UUID}
+	cfg, nodes := w.env.Config, w.nodes()
 	if err := checkHV(ctx, w.env.Nodes, cfg, w.Hypervisor, cfg.FilledHV(w.inst), nodes); err != nil {
 		return err
 	}

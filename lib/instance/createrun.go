@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"gantry/lib/config"
-	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/lvm"
 	"gantry/lib/unit"
@@ -23,14 +22,22 @@ func (w *create) layOut() (err error) {
 		}
 		return nil
 	}
+	if w.DiskTemplate == config.DTDRBD { // that has been done, and Ganeti does not tell of it
+		return nil
+	}
 	for i, d := range w.asked {
 		w.env.Say("* disk %d, size %s", i, unit.FormatSize(float64(d.size), "h"))
 	}
-	w.disks, err = layOut(w.DiskTemplate, w.pnode.UUID, w.dir, w.FileDriver, 0, w.asked)
-	for _, d := range w.disks {
+	w.disks, err = w.laidOut()
+	return err
+}
+
+func (w *create) laidOut() ([]*config.Disk, error) {
+	disks, err := layOut(w.DiskTemplate, w.pnode.UUID, w.dir, w.FileDriver, 0, w.asked)
+	for _, d := range disks {
 		d.Forthcoming = w.Forthcoming
 	}
-	return err
+	return disks, err
 }
 
 // reserve takes what the instance needs for as long as its disks are being made. One without disks is recorded at once.
@@ -42,10 +49,11 @@ func (w *create) reserve(ctx context.Context) error {
 		if err := w.stillThere(cfg); err != nil {
 			return nil, err
 		}
-		for _, r := range w.bookings() {
+		bookings, err := w.bookings(cfg)
+		for _, r := range bookings {
 			taken = append(taken, *r)
 		}
-		return taken, nil
+		return taken, err
 	})
 	if err != nil {
 		return err
@@ -58,6 +66,11 @@ func (w *create) reserve(ctx context.Context) error {
 func (w *create) stillThere(cfg *config.Config) error {
 	if n := cfg.Node(w.pnode.UUID); n == nil || n.Offline {
 		return fault.Refuse(fault.WrongState, "Cannot use offline primary node '%s'", w.pnode.Name)
+	}
+	if w.snode != nil {
+		if n := cfg.Node(w.snode.UUID); n == nil || n.Offline {
+			return checkOnline(&config.Node{Name: w.snode.Name, Offline: true})
+		}
 	}
 	if err := w.existence(cfg); err != nil {
 		return err
@@ -77,17 +90,15 @@ func (w *create) createDisks(ctx context.Context) error {
 	if len(w.disks) == 0 {
 		return nil
 	}
-	if err := disk.MakeDir(ctx, w.env.Nodes, w.pnode.Name, w.disks[0]); err != nil {
+	if err := on(w.env, w.pnode.Name).MakeDir(ctx, w.disks[0]); err != nil {
 		return w.notMade(err)
 	}
-	params := w.env.Config.FilledDisk(w.DiskTemplate, w.env.Config.Group(w.pnode.Group))
 	for i, d := range w.disks {
-		err := disk.Create(ctx, w.env.Nodes, w.pnode.Name, w.Name, d, params)
+		err := makeDisk(ctx, w.env, w.Name, w.pnode.Name, d)
 		if err == nil {
 			continue
 		}
-		err = w.notMade(fault.Exec("Can't create block device %s on node %s for instance %s: Can't create block device: %w", disk.Describe(d), w.pnode.Name, w.Name, err))
-		if isUnknown(err) {
+		if err = w.notMade(err); isUnknown(err) {
 			return err
 		}
 		return errors.Join(err, w.remove(context.WithoutCancel(ctx), w.disks[:i]))
@@ -113,10 +124,11 @@ func (w *create) removeDisks(ctx context.Context) error {
 func (w *create) remove(ctx context.Context, disks []*config.Disk) error {
 	var all error
 	for _, d := range disks {
-		all = errors.Join(all, disk.Remove(ctx, w.env.Nodes, w.pnode.Name, d))
+		err := removeDisk(ctx, w.env, w.pnode.Name, d, func(node string, err error) { all = errors.Join(all, err) })
+		all = errors.Join(all, err)
 	}
 	if all == nil && len(w.disks) > 0 {
-		return disk.RemoveDir(ctx, w.env.Nodes, w.pnode.Name, w.disks[0])
+		return on(w.env, w.pnode.Name).RemoveDir(ctx, w.disks[0])
 	}
 	return all
 }
@@ -183,6 +195,10 @@ func (w *create) record(ctx context.Context) error {
 		}
 		if w.old != nil {
 			dropInstance(cfg, w.old.UUID)
+		} else if w.snode != nil {
+			if err := w.mirror(cfg); err != nil {
+				return err
+			}
 		}
 		for _, d := range w.disks {
 			own := *d
@@ -194,6 +210,18 @@ func (w *create) record(ctx context.Context) error {
 		cfg.Instances = append(cfg.Instances, &inst)
 		return nil
 	})
+}
+
+// mirror makes what mirrored disks have reserved theirs. A forthcoming instance has reserved nothing.
+func (w *create) mirror(cfg *config.Config) error {
+	if w.Forthcoming && !w.booked {
+		if err := mirrorUp(cfg, w.env, w.disks, w.pnode.UUID, w.snode.UUID, w.minors); err != nil {
+			return err
+		}
+		w.env.Convert(cfg, nil)
+	}
+	claimPorts(cfg, w.disks)
+	return nil
 }
 
 // newNICs are the interfaces whose addresses are not the instance's already.
@@ -261,19 +289,27 @@ func (w *create) giveUp(ctx context.Context) error {
 		}
 		releaseIPs(cfg, inst.NICs)
 		cfg.ReturnPort(inst.NetworkPort)
+		returnPorts(cfg, cfg.InstanceDisks(inst))
 		dropInstance(cfg, inst.UUID)
 		return nil
 	})
 	return errors.Join(fault.Exec("There are some degraded disks for this instance"), err)
 }
 
-// waitForSync waits until mirrored disks are alike. The templates that there are have no mirrors: it only says so.
-func (w *create) waitForSync(context.Context) error {
-	if w.WaitForSync {
-		w.env.Info("Waiting for instance %s to sync disks", w.Name)
-		w.env.Info("Instance %s's disks are in sync", w.Name)
+// waitForSync waits until mirrored disks are alike, or looks whether they are on their way there. Others only say that they are.
+func (w *create) waitForSync(ctx context.Context) error {
+	once := !w.WaitForSync
+	if once && w.snode == nil {
+		return nil
 	}
-	return nil
+	if once {
+		w.env.Say("* checking mirrors status")
+	}
+	whole, err := waitSynced(ctx, w.env, w.inst, w.pnode.Name, w.disks, once)
+	if err != nil || whole {
+		return err
+	}
+	return w.giveUp(ctx)
 }
 
 // install runs the OS's create script.
@@ -281,10 +317,42 @@ func (w *create) install(ctx context.Context) error {
 	if w.adopt || w.NoInstall {
 		return nil
 	}
+	pause := w.snode != nil && !w.WaitForSync
+	if pause {
+		w.env.Say("* pausing disk sync to install instance OS")
+		if err := w.holdSync("Failed to pause disk sync", func(d *config.Disk) error { return on(w.env, w.pnode.Name).PauseSync(ctx, d) }); err != nil {
+			return err
+		}
+	}
 	w.env.Say("* running the instance OS create scripts...")
 	inst := w.env.Config.Instance(w.inst.UUID)
-	if err := w.os.install(ctx, w.env, inst, w.pnode.Name, false); err != nil {
+	err := w.os.install(ctx, w.env, inst, w.pnode.Name, false)
+	if isUnknown(err) {
+		return err
+	}
+	if pause {
+		w.env.Say("* resuming disk sync")
+		resume := context.WithoutCancel(ctx)
+		if held := w.holdSync("Failed to resume disk sync", func(d *config.Disk) error { return on(w.env, w.pnode.Name).ResumeSync(resume, d) }); held != nil {
+			return held
+		}
+	}
+	if err != nil {
 		return fault.Exec("Could not add os for instance %s on node %s: %w", w.Name, w.pnode.Name, err)
+	}
+	return nil
+}
+
+// holdSync holds the synchronization of all disks back, or lets it go on. What fails is only warned of.
+func (w *create) holdSync(words string, do func(*config.Disk) error) error {
+	for i, d := range w.disks {
+		err := do(d)
+		if isUnknown(err) {
+			return err
+		}
+		if err != nil {
+			w.env.Warn("%s of disk %d: %v", words, i, err)
+		}
 	}
 	return nil
 }
@@ -307,7 +375,7 @@ func (w *create) start(ctx context.Context) error {
 	}
 	w.env.Say("* starting instance...")
 	inst := w.env.Config.Instance(w.inst.UUID)
-	if err := disk.Link(ctx, w.env.Nodes, w.pnode.Name, w.Name, w.disks); err != nil {
+	if err := on(w.env, w.pnode.Name).Link(ctx, w.Name, w.disks); err != nil {
 		return fault.Exec("Could not start instance: %w", err)
 	}
 	err := startGuest(ctx, w.env.Nodes, w.env.Config, inst, w.pnode.Name, false)
@@ -315,7 +383,7 @@ func (w *create) start(ctx context.Context) error {
 		return err
 	}
 	err = fault.Exec("Could not start instance: %w", inBackendWords(err))
-	if unlink := disk.Unlink(context.WithoutCancel(ctx), w.env.Nodes, w.pnode.Name, w.Name, len(w.disks)); unlink != nil {
+	if unlink := on(w.env, w.pnode.Name).Unlink(context.WithoutCancel(ctx), w.Name, len(w.disks)); unlink != nil {
 		err = fmt.Errorf("%w (%w)", err, unlink)
 	}
 	return err

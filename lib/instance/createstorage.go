@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/lvm"
 	"gantry/lib/remote"
@@ -32,10 +34,8 @@ func (w *create) storage(ctx context.Context) error {
 		return w.checkDevices(ctx)
 	case w.adopt:
 		return w.checkVolumes(ctx)
-	case w.DiskTemplate == config.DTPlain:
-		return w.checkSpace(ctx)
 	}
-	return nil
+	return w.checkSpace(ctx)
 }
 
 // adoptable are the devices below which block devices may be adopted.
@@ -129,33 +129,27 @@ func usedVolume(cfg *config.Config, node, vg, name string) bool {
 	return used(cfg.Disks)
 }
 
-// checkSpace refuses when a volume group has not enough space left, what running jobs have reserved counted as taken.
-func (w *create) checkSpace(ctx context.Context) error {
-	required := map[string]int64{}
+// space is what the disks take on each node.
+func (w *create) space() need {
+	all := need{}
+	if !disk.InVolumes(w.DiskTemplate) {
+		return all
+	}
 	for _, d := range w.asked {
-		required[d.vg] += d.size
-	}
-	groups, err := lvm.VGs(ctx, w.env.Nodes, w.pnode.Name)
-	if err != nil {
-		return fault.Refuse(fault.Environment, "Cannot get current information from node %s: %w", w.pnode.Name, err)
-	}
-	for vg, mib := range required {
-		at := slices.IndexFunc(groups, func(g lvm.VG) bool { return g.Name == vg })
-		if at < 0 {
-			return fault.Refuse(fault.Environment, "Can't compute free disk space on node %s for vg %s, result was 'None'", w.pnode.Name, vg)
+		all[d.vg] += d.size
+		if w.DiskTemplate == config.DTDRBD {
+			all[d.metaVG] += drbd.MetaMiB
 		}
-		if free := int64(groups[at].Free) - w.othersSpace(vg); mib > free {
-			return fault.Refuse(fault.NoResources, "Not enough disk space on target node %s vg %s: required %d MiB, available %d MiB", w.pnode.Name, vg, mib, free)
+	}
+	return all
+}
+
+// checkSpace looks for it on all nodes.
+func (w *create) checkSpace(ctx context.Context) error {
+	for _, uuid := range w.nodes() {
+		if err := w.space().check(ctx, w.env, w.env.Config.Node(uuid)); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func (w *create) othersSpace(vg string) (mib int64) {
-	for _, r := range w.env.Config.Reservations {
-		if r.Job != w.env.Job && r.Node == w.pnode.UUID && r.VG == vg {
-			mib += r.MiB
-		}
-	}
-	return mib
 }

@@ -9,6 +9,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/disk"
+	"gantry/lib/drbd"
 	"gantry/lib/fault"
 )
 
@@ -26,6 +27,7 @@ type diskRequest struct {
 	mode     string
 	name     string
 	vg       string
+	metaVG   string // for the metadata of a mirror, "" for the usual one
 	adopt    string // a volume or device that is there already
 	spindles *int64
 }
@@ -53,6 +55,7 @@ func newDisk(cfg *config.Config, template string, asked map[string]any) (diskReq
 	if vg := text(asked, "vg"); vg != "" {
 		d.vg = vg
 	}
+	d.metaVG = text(asked, "metavg")
 	if name := text(asked, "name"); !isNone(name) {
 		d.name = name
 	}
@@ -168,10 +171,22 @@ func layOut(template, node, dir, driver string, first int, asked []diskRequest) 
 			d.LogicalID = config.LogicalID{"manual", a.adopt}
 		case config.DTPlain:
 			d.LogicalID = config.LogicalID{a.vg, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i)}
+		case config.DTDRBD: // nodes, minors, port and secret are found by mirrorUp
+			d.LogicalID, d.Nodes = nil, nil
+			d.Children = volumesBelow(a, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i), nil)
 		default:
 			return nil, disk.Supported(template)
 		}
 		disks[i] = d
 	}
 	return disks, nil
+}
+
+// volumesBelow are the volumes that a mirrored disk stands on: data and metadata, of the same name on both nodes.
+func volumesBelow(a diskRequest, name string, nodes []string) []*config.Disk {
+	child := func(vg, kind string, size int64) *config.Disk {
+		return &config.Disk{UUID: config.NewUUID(), DevType: config.DTPlain, LogicalID: config.LogicalID{vg, name + kind}, Size: size, Mode: a.mode,
+			Nodes: nodes, Params: config.Params{}}
+	}
+	return []*config.Disk{child(a.vg, "_data", a.size), child(a.metaVG, "_meta", drbd.MetaMiB)}
 }

@@ -8,7 +8,6 @@ import (
 
 	"gantry/lib/bridge"
 	"gantry/lib/config"
-	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/kvm"
 	"gantry/lib/remote"
@@ -131,10 +130,10 @@ func (w *modify) plugIn(ctx context.Context, runtime *kvm.Runtime, nic config.NI
 // plugDisk gives the guest a new disk.
 func (w *modify) plugDisk(ctx context.Context, step *diskStep) error {
 	r, node, name := w.env.Nodes, w.primary().Name, w.inst.Name
-	if err := disk.Attach(ctx, r, node, step.disk); err != nil {
+	if err := w.on(node).Attach(ctx, step.disk); err != nil {
 		return err
 	}
-	if err := disk.Link(ctx, r, node, name, w.env.Config.InstanceDisks(w.inst)); err != nil {
+	if err := w.on(node).Link(ctx, name, w.env.Config.InstanceDisks(w.inst)); err != nil {
 		return err
 	}
 	return w.changeRuntime(ctx, "disk", func(runtime *kvm.Runtime) error {

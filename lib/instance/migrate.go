@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"gantry/lib/config"
-	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
@@ -218,7 +217,7 @@ func (w *migrate) readGuest(ctx context.Context) error {
 
 // closeDisks takes away the names by which a hypervisor would open the disks.
 func (o *relocation) closeDisks(ctx context.Context, node string) error {
-	if err := disk.Unlink(ctx, o.env.Nodes, node, o.inst.Name, len(o.inst.Disks)); err != nil {
+	if err := o.on(node).Unlink(ctx, o.inst.Name, len(o.inst.Disks)); err != nil {
 		return fault.Exec("Cannot close instance disks on node %s: %w", node, err)
 	}
 	return nil

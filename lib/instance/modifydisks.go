@@ -240,11 +240,10 @@ func (w *modify) makeDisk(ctx context.Context, d *config.Disk) error {
 	if err := checkOnline(node); err != nil {
 		return err
 	}
-	if err := disk.MakeDir(ctx, w.env.Nodes, node.Name, d); err != nil {
+	if err := w.on(node.Name).MakeDir(ctx, d); err != nil {
 		return err
 	}
-	params := w.env.Config.FilledDisk(d.DevType, w.env.Config.Group(node.Group))
-	if err := disk.Create(ctx, w.env.Nodes, node.Name, w.inst.Name, d, params); err != nil {
+	if err := w.on(node.Name).Create(ctx, w.inst.Name, d); err != nil {
 		w.env.Warn("Device creation failed")
 		return fault.Exec("Can't create block device %s on node %s for instance %s: Can't create block device: %w", disk.Describe(d), node.Name, w.inst.Name, err)
 	}
@@ -256,7 +255,7 @@ func (w *modify) unmakeDisk(ctx context.Context, d *config.Disk) error {
 	if w.env.Config.Disk(d.UUID) != nil {
 		return fault.Exec("Disk %s is in use", d.UUID)
 	}
-	return disk.Remove(ctx, w.env.Nodes, w.primary().Name, d)
+	return w.on(w.primary().Name).Remove(ctx, d)
 }
 
 // enlist records a new disk as the instance's.
@@ -297,7 +296,7 @@ func (w *modify) removeDisk(ctx context.Context, step *diskStep) error {
 		w.env.Warn("Could not remove disk %d on node %s, continuing anyway: Node is marked offline", step.index, node.Name)
 		return nil
 	}
-	err := disk.Remove(ctx, w.env.Nodes, node.Name, step.disk)
+	err := w.on(node.Name).Remove(ctx, step.disk)
 	if err == nil || isUnknown(err) {
 		return err
 	}

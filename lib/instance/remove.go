@@ -78,6 +78,7 @@ func (w *remove) Run(ctx context.Context) (any, error) {
 		}
 		releaseIPs(cfg, inst.NICs)
 		cfg.ReturnPort(inst.NetworkPort)
+		returnPorts(cfg, cfg.InstanceDisks(inst))
 		dropInstance(cfg, inst.UUID)
 		return nil
 	})
@@ -90,7 +91,7 @@ func (w *remove) stop(ctx context.Context) error {
 		err = stopGuest(ctx, w.env.Nodes, w.env.Config, w.inst, w.node.Name, timeout)
 	}
 	if err == nil {
-		err = disk.Unlink(ctx, w.env.Nodes, w.node.Name, w.inst.Name, len(w.disks))
+		err = on(w.env, w.node.Name).Unlink(ctx, w.inst.Name, len(w.disks))
 	}
 	switch {
 	case err == nil:
@@ -113,17 +114,16 @@ func (w *remove) reachable() error {
 func (w *remove) removeDisks(ctx context.Context) error {
 	failed := false
 	for i, d := range w.disks {
-		err := w.reachable()
-		if err == nil {
-			err = disk.Remove(ctx, w.env.Nodes, w.node.Name, d)
-		}
+		err := removeDisk(ctx, w.env, w.node.Name, d, func(node string, err error) {
+			w.env.Warn("Could not remove disk %d on node %s, continuing anyway: %s", i, node, err)
+			failed = failed || node == w.node.Name || !w.env.Config.NodeByName(node).Offline
+		})
 		if err != nil {
-			w.env.Warn("Could not remove disk %d on node %s, continuing anyway: %s", i, w.node.Name, err)
-			failed = true
+			return err
 		}
 	}
 	if !failed && len(w.disks) > 0 {
-		if err := disk.RemoveDir(ctx, w.env.Nodes, w.node.Name, w.disks[0]); err != nil {
+		if err := on(w.env, w.node.Name).RemoveDir(ctx, w.disks[0]); err != nil {
 			w.env.Warn("Could not remove directory '%s' on node %s: %s", disk.Dir(w.disks[0]), w.node.Name, err)
 			failed = true
 		}

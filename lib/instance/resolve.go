@@ -116,11 +116,11 @@ func (x *remains) moveBack(ctx context.Context) error {
 }
 
 func (x *remains) usedBelow(dir string) bool {
-	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return strings.HasPrefix(disk.Device(d), dir+"/") })
+	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return strings.HasPrefix(d.Path(), dir+"/") })
 }
 
 func (x *remains) used(device string) bool {
-	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return disk.Device(d) == device })
+	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return disk.Device(d, "") == device })
 }
 
 // removeStrays removes what the job has made and the configuration does not name. Names of new files and volumes are made up of
@@ -300,7 +300,7 @@ func (g *guestRemains) cleanNode(ctx context.Context, node string, foreign bool)
 	if !foreign {
 		return nil
 	}
-	return disk.Unlink(ctx, g.env.Nodes, node, g.inst.Name, len(g.inst.Disks))
+	return g.on(node).Unlink(ctx, g.inst.Name, len(g.inst.Disks))
 }
 
 // goOn ends a transfer that nobody waits for on the other side any more: the guest has not been away.

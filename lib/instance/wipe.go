@@ -19,7 +19,7 @@ func wipeDisk(ctx context.Context, env *job.Env, node string, index int, d *conf
 	told := began
 	for offset := int64(0); offset < d.Size; {
 		size := min(disk.Chunk(d), d.Size-offset)
-		if err := disk.Wipe(ctx, env.Nodes, node, d, offset, size); err != nil {
+		if err := on(env, node).Wipe(ctx, d, offset, size); err != nil {
 			return err
 		}
 		offset += size

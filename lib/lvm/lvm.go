@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gantry/lib/fault"
 	"gantry/lib/remote"
@@ -149,10 +150,49 @@ func Activate(ctx context.Context, r remote.Runner, node string, v Volume) error
 	return err
 }
 
+// A volume may be held for a moment by somebody who looks at new devices, so its removal is tried again.
+var (
+	removeTries = 10
+	removeAgain = 3 * time.Second
+)
+
 // Remove removes a volume and its data.
 func Remove(ctx context.Context, r remote.Runner, node string, v Volume) error {
-	_, err := r.Run(ctx, node, remove(v))
-	return named(err, "Can't lvremove: %s - %s")
+	for n := 1; ; n++ {
+		_, err := r.Run(ctx, node, remove(v))
+		if err == nil || n == removeTries || remote.OutcomeOf(err) == remote.Unknown {
+			return named(err, "Can't lvremove: %s - %s")
+		}
+		select {
+		case <-ctx.Done():
+			return named(err, "Can't lvremove: %s - %s")
+		case <-time.After(removeAgain):
+		}
+	}
+}
+
+// RemoveIfThere is Remove for a volume that may be gone already.
+func RemoveIfThere(ctx context.Context, r remote.Runner, node string, v Volume) error {
+	there, err := Exists(ctx, r, node, v)
+	if err != nil || !there {
+		return err
+	}
+	return Remove(ctx, r, node, v)
+}
+
+// Exists says whether a node has a volume, active or not.
+func Exists(ctx context.Context, r remote.Runner, node string, v Volume) (bool, error) {
+	out, err := r.Run(ctx, node, exists(v))
+	if err != nil {
+		return false, fmt.Errorf("looking for volume %s: %w", v, err)
+	}
+	return out.Status == 0, nil
+}
+
+func exists(v Volume) remote.Cmd {
+	c := remote.Command("lvs", "--noheadings", "-olv_name", v.String())
+	c.OK = []int{5} // LVM's only word for all that is wrong, which without a volume of that name is its absence
+	return c
 }
 
 func remove(v Volume) remote.Cmd {
