@@ -17,7 +17,13 @@ const lockRounds = 10
 
 // perform is the course of every operation: locks, open ends of earlier jobs, checks, hooks, the work itself, hooks.
 func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, err error) {
-	if err := r.lock(ctx, env, work); err != nil {
+	err = r.lock(ctx, env, work)
+	if env.Config != nil { // also when a name is not known: others may be
+		if failure := r.complete(env); err == nil {
+			err = failure
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := r.begin(env.index); err != nil {
