@@ -28,7 +28,7 @@ var Files = []string{
 	"/etc/ganeti/rapi/users", "/etc/ganeti/ext_storage_secrets",
 }
 
-// PushAll puts the cluster's known_hosts, the Files and, where the cluster looks after it, /etc/hosts on all nodes that are not
+// PushAll puts the cluster's known_hosts, the certificate of the SPICE consoles, the Files and, where the cluster looks after it, /etc/hosts on all nodes that are not
 // offline, and gives an error for each node that failed.
 func PushAll(ctx context.Context, nodes Nodes, cfg *config.Config, dataDir string) []remote.Reply[struct{}] {
 	var names []string
@@ -37,7 +37,11 @@ func PushAll(ctx context.Context, nodes Nodes, cfg *config.Config, dataDir strin
 			names = append(names, n.Name)
 		}
 	}
-	paths := append([]string{filepath.Join(dataDir, "known_hosts")}, Files...)
+	var paths []string
+	for _, name := range []string{"known_hosts", SpiceFile, SpiceCAFile} {
+		paths = append(paths, filepath.Join(dataDir, name))
+	}
+	paths = append(paths, Files...)
 	if cfg.Cluster.ModifyEtcHosts {
 		paths = append(paths, "/etc/hosts")
 	}

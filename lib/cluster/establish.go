@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"gantry/lib/ancillary"
 	"gantry/lib/config"
 	"gantry/lib/config/store"
 	"gantry/lib/remote"
@@ -14,12 +15,19 @@ import (
 //go:embed prepare.sh
 var prepareScript string
 
-// Establish makes the cluster that Init.Config described: the master's directories and key, the configuration, the cluster's
+// Establish makes the cluster that Init.Config described: the master's directories, keys and certificates, the configuration, the cluster's
 // address. Before the configuration is written nothing says that there is a cluster; after it, every step can be done again
 // (redist-conf, activate-master-ip).
 func Establish(ctx context.Context, here Here, dataDir string, s *store.Store, cfg *config.Config) error {
 	if _, err := here.run(ctx, prepare(dataDir, &cfg.Cluster)); err != nil {
 		return fmt.Errorf("preparing the master: %w", err)
+	}
+	spice, err := ancillary.NewSpice(here.Now)
+	if err != nil {
+		return fmt.Errorf("making the certificate of the SPICE consoles: %w", err)
+	}
+	if err := spice.Put(ctx, here.Nodes, here.Name, dataDir); err != nil {
+		return err
 	}
 	if err := s.Create(ctx, cfg); err != nil {
 		return fmt.Errorf("writing the first configuration: %w", err)

@@ -2,6 +2,6 @@
 set -eu
 cd "$1"
 mv config.toml config.toml.destroyed
-rm -f config.toml.[0-9]* .config.toml.* ssconf_* .ssconf.* known_hosts watcher.pause
+rm -f config.toml.[0-9]* .config.toml.* ssconf_* .ssconf.* known_hosts spice.pem spice-ca.pem watcher.pause
 mv queue queue.destroyed
 rm -rf queue.destroyed config.toml.destroyed

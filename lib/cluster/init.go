@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gantry/lib/ancillary"
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/remote"
@@ -59,8 +60,8 @@ type Init struct {
 
 // Here is the machine that becomes the master, before there is a cluster.
 type Here struct {
-	Name  string        // what the machine calls itself
-	Nodes remote.Runner // runs commands on Name without SSH
+	Name  string          // what the machine calls itself
+	Nodes ancillary.Nodes // runs commands and writes files on Name without SSH
 	Now   time.Time
 }
 

@@ -49,7 +49,8 @@ func (w *configuration) Run(context.Context) (any, error) {
 	if err := w.leftovers(); err != nil {
 		return nil, err
 	}
-	w.heading("Verifying cluster certificate files") // of daemons that are not there
+	w.heading("Verifying cluster certificate files") // those of daemons are not there
+	w.certificates(config.DataDir)
 	w.heading("Verifying hypervisor parameters")
 	for _, set := range parameterSets(cfg) {
 		if err := checkParameters(set); err != nil {

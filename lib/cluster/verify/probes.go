@@ -299,6 +299,9 @@ func (g *group) files() []file {
 		{path: g.inDataDir("known_hosts"), where: everywhere},
 		{path: g.inDataDir("config.toml"), versions: true, where: candidate},
 	}
+	for _, name := range []string{ancillary.SpiceFile, ancillary.SpiceCAFile} {
+		list = append(list, file{path: g.inDataDir(name), optional: true, where: everywhere})
+	}
 	for _, name := range sorted(store.SSConf(g.cfg)) {
 		list = append(list, file{path: g.inDataDir(name), where: everywhere})
 	}
