@@ -24,6 +24,9 @@ func ConsoleOf(ctx context.Context, r remote.Runner, cfg *config.Config, inst *c
 		c.Message = fake.ConsoleMessage
 		return c, nil
 	}
+	if cfg.Node(inst.PrimaryNode).Offline {
+		return c, nil
+	}
 	s, err := stateOf(ctx, r, inst, c.Node)
 	if err != nil || !s.Running {
 		return c, err

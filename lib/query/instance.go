@@ -125,7 +125,12 @@ var instanceLiveFields = []Field[*InstanceRow]{
 			`ERROR_down (should run), ERROR_up (should not run), ERROR_wrongnode (runs elsewhere), ERROR_nodedown (its node does ` +
 			`not answer), ERROR_nodeoffline (its node is marked offline), USER_down (stopped from within)`},
 	{Name: "oper_state", Title: "Running", Kind: Bool, Doc: "Whether it runs", Live: true,
-		Get: func(r *InstanceRow) Cell { return r.live(func() Cell { return value(r.Live.Running) }) }},
+		Get: func(r *InstanceRow) Cell {
+			if !r.Live.Answered { // an offline node is no exception here
+				return Cell{Status: NoData}
+			}
+			return value(r.Live.Running)
+		}},
 	{Name: "oper_ram", Title: "Memory", Kind: Unit, Doc: "Memory it has while running", Live: true,
 		Get: func(r *InstanceRow) Cell { return r.whileRunning(func() any { return r.Live.Memory }) }},
 	{Name: "oper_vcpus", Title: "VCPUs", Kind: Number, Doc: "Virtual processors it has while running", Live: true,
