@@ -35,7 +35,11 @@ func JudgeProbe(hv config.Params, out []byte) error { return judge(hv, out) }
 func pathsOf(hv config.Params) []config.Param {
 	var out []config.Param
 	for _, p := range config.HVTable(config.HVKVM) {
-		if value := hv.String(p.Name); p.OnNode != "" && value != "" && !isURL(value) {
+		value := hv.String(p.Name)
+		if p.Name == "vnc_bind_address" && config.IsNormAbsPath(value) {
+			p.OnNode = config.IsDir // where the socket of the display is to be
+		}
+		if p.OnNode != "" && value != "" && !isURL(value) {
 			out = append(out, p)
 		}
 	}
