@@ -375,16 +375,33 @@ func (w *create) start(ctx context.Context) error {
 	}
 	w.env.Say("* starting instance...")
 	inst := w.env.Config.Instance(w.inst.UUID)
-	if err := on(w.env, w.pnode.Name).Link(ctx, w.Name, w.disks); err != nil {
-		return fault.Exec("Could not start instance: %w", err)
+	err := on(w.env, w.pnode.Name).Link(ctx, w.Name, w.disks)
+	if err == nil {
+		err = startGuest(ctx, w.env.Nodes, w.env.Config, inst, w.pnode.Name, false)
 	}
-	err := startGuest(ctx, w.env.Nodes, w.env.Config, inst, w.pnode.Name, false)
 	if err == nil || isUnknown(err) {
 		return err
 	}
-	err = fault.Exec("Could not start instance: %w", inBackendWords(err))
-	if unlink := on(w.env, w.pnode.Name).Unlink(context.WithoutCancel(ctx), w.Name, len(w.disks)); unlink != nil {
-		err = fmt.Errorf("%w (%w)", err, unlink)
+	return w.notStarted(context.WithoutCancel(ctx), inst, fault.Exec("Could not start instance: %w", inBackendWords(err)))
+}
+
+// notStarted marks the new instance down, which stays, and adds what fails of that to why it was not started.
+func (w *create) notStarted(ctx context.Context, inst *config.Instance, why error) error {
+	active := false
+	if err := detachDisks(ctx, w.env.Nodes, w.env.Config, inst, w.pnode.Name); err != nil {
+		active = true
+		why = fmt.Errorf("%w (%w)", why, err)
 	}
-	return err
+	w.env.Info("Instance %s could not be started, it is marked down", w.Name)
+	err := w.env.Update(ctx, func(cfg *config.Config) error {
+		if inst := cfg.Instance(inst.UUID); inst != nil {
+			inst.AdminState, inst.DisksActive = config.AdminDown, active
+			inst.Touch(w.env.Clock())
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w (%w)", why, err)
+	}
+	return why
 }
