@@ -32,7 +32,7 @@ func command(c *cli.Command) {
 		if err != nil {
 			return err
 		}
-		for _, node := range namesOf(nodes) {
+		for _, node := range cli.NodeNames(nodes) {
 			result, err := pool.Run(ctx, node, asTyped(strings.Join(words, " ")))
 			broken, failed := errors.AsType[*remote.Error](err)
 			if err != nil && !failed {

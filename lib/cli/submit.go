@@ -52,9 +52,21 @@ func (env *Env) Submit(ctx context.Context, op job.Operation) error {
 // SubmitFor is Submit for an operation whose result is wanted: it is read into
 // the value result points to.
 func (env *Env) SubmitFor(ctx context.Context, op job.Operation, result any) error {
-	ids, err := env.enqueue(ctx, env.request(op))
-	if err != nil {
+	results, err := env.SubmitTogether(ctx, op)
+	if err != nil || result == nil {
 		return err
+	}
+	if err := json.Unmarshal(results[0], result); err != nil {
+		return fmt.Errorf("reading the result of %s: %w", op.OpID(), err)
+	}
+	return nil
+}
+
+// SubmitTogether is Submit for several operations that are one job, and gives their results.
+func (env *Env) SubmitTogether(ctx context.Context, ops ...job.Operation) ([]json.RawMessage, error) {
+	ids, err := env.enqueue(ctx, env.request(ops...))
+	if err != nil {
+		return nil, err
 	}
 	id := ids[0]
 	if env.cmd.common.printJob {
@@ -62,16 +74,9 @@ func (env *Env) SubmitFor(ctx context.Context, op job.Operation, result any) err
 	}
 	if env.cmd.common.submit {
 		// Ganeti reports the id by way of its failures: on standard error, with status 0
-		return fault.Plain{Message: fmt.Sprintf("JobID: %d", id)}
+		return nil, fault.Plain{Message: fmt.Sprintf("JobID: %d", id)}
 	}
-	results, err := env.FollowJob(ctx, id)
-	if err != nil || result == nil {
-		return err
-	}
-	if err := json.Unmarshal(results[0], result); err != nil {
-		return fmt.Errorf("reading the result of job %d: %w", id, err)
-	}
-	return nil
+	return env.FollowJob(ctx, id)
 }
 
 // enqueue puts jobs into the queue.

@@ -31,6 +31,8 @@ func run(t *testing.T, fake *remotetest.Fake, cfg *config.Config, op job.Operati
 	t.Helper()
 	create := map[string]func() job.Operation{
 		"OP_NODE_SET_PARAMS": func() job.Operation { return &Modify{} }, "OP_NODE_REMOVE": func() job.Operation { return &Remove{} },
+		"OP_OOB_COMMAND": func() job.Operation { return &OOB{} }, "OP_NODE_POWERCYCLE": func() job.Operation { return &Powercycle{} },
+		"OP_RESTRICTED_COMMAND": func() job.Operation { return &Restricted{} },
 	}[op.OpID()]
 	return jobtest.Run(t, fake, cfg, op, create, options...)
 }
