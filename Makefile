@@ -25,13 +25,18 @@ check:
 	CGO_ENABLED=1 $(GOTEST) --packages ./... -- -race -timeout 40m
 
 # Everything: the quick checks and what runs in the lab, one package after the other, as the machine is small.
-LABTESTS = ./debootstrap/... ./lib/bridge ./lib/kvm ./lib/osdef $$(go list ./tests/... | grep -v /htools)
+LABTESTS = ./debootstrap/... ./lib/bridge ./lib/kvm ./lib/osdef $$(go list ./tests/... | grep -v -e /htools -e /tests/vm)
 test: check all needs
 	GANTRY_LAB=1 $(GOTEST) --packages "$(LABTESTS)" -- -p 1 -count=1 -timeout 60m
+	$(MAKE) test-vm
+
+# What needs virtual machines: LVM, DRBD, VLANs, Open vSwitch. Builds their image if there is none yet.
+test-vm: all needs
+	GANTRY_LAB=1 $(GOTEST) --packages "./tests/vmlab ./tests/vm/..." -- -p 1 -count=1 -timeout 60m
 
 # Kills runners at every point, cuts networks, starts nodes anew; the short form of it is part of test.
 test-faults: all needs
-	GANTRY_LAB=1 GANTRY_FAULTS=all go test -count=1 -v -timeout 4h ./tests/faults
+	GANTRY_LAB=1 GANTRY_FAULTS=all go test -count=1 -v -timeout 4h -p 1 ./tests/faults ./tests/vm/...
 
 needs:
 	tests/needs
@@ -41,6 +46,10 @@ lint:
 
 lab: all needs
 	go run ./tests/lab/cmd/lab playground
+
+# The same as virtual machines.
+vmlab: all needs
+	go run ./tests/vmlab/cmd/vmlab playground
 
 demo: all needs
 	go run ./tests/demo
@@ -61,4 +70,4 @@ install: all
 clean:
 	rm -rf bin
 
-.PHONY: all build man check test test-faults needs lint lab demo bench install clean
+.PHONY: all build man check test test-vm test-faults needs lint lab vmlab demo bench install clean

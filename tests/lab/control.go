@@ -34,7 +34,7 @@ func (l *Lab) Link(node, net, way string) error {
 		}
 		lines += fmt.Sprintf("link set %s%d %s\n", net, n, way)
 	}
-	return ip(strconv.Itoa(l.world), lines)
+	return IP(strconv.Itoa(l.world), lines)
 }
 
 // Cut isolates a node from everybody.
@@ -71,7 +71,7 @@ func (l *Lab) between(a, b, line string) error {
 		for address, dev := range addresses {
 			lines += fmt.Sprintf(line, address, dev)
 		}
-		if err := ip(pid, lines); err != nil {
+		if err := IP(pid, lines); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func (n NodeStatus) String() string {
 
 // Status lists the nodes in order.
 func (l *Lab) Status() ([]NodeStatus, error) {
-	s, err := readState(l.dir)
+	s, err := ReadState(l.dir)
 	if err != nil {
 		return nil, ErrNotUp
 	}
@@ -167,7 +167,7 @@ func (l *Lab) Status() ([]NodeStatus, error) {
 		switch {
 		case pid == 0:
 			n.Word = "off"
-		case processState(pid) == 'T':
+		case ProcessState(pid) == 'T':
 			n.Word = "frozen"
 		}
 		n.Cut = pulled(string(links), strings.TrimPrefix(name, "node"))

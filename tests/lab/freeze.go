@@ -19,7 +19,7 @@ func (l *Lab) Freeze(node string) error {
 	for range 50 { // until a look at all of them finds none that a process not yet stopped has made meanwhile
 		missed := 0
 		for _, p := range inNamespaceOf(pid) {
-			if s := processState(p); s != 'T' && s != 'Z' && s != 0 {
+			if s := ProcessState(p); s != 'T' && s != 'Z' && s != 0 {
 				missed++
 				syscall.Kill(p, syscall.SIGSTOP)
 			}
@@ -60,8 +60,8 @@ func inNamespaceOf(pid string) (list []int) {
 	return list
 }
 
-// processState is the letter that /proc has for a process; 0 for one that is gone.
-func processState(pid int) byte {
+// ProcessState is the letter that /proc has for a process; 0 for one that is gone.
+func ProcessState(pid int) byte {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0

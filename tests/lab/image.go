@@ -60,7 +60,7 @@ func (c config) prepare() error {
 		return err
 	}
 	errs := make([]error, c.Nodes)
-	each(c.Nodes, func(n int) { errs[n-1] = c.makeDisk(n, keys) })
+	Each(c.Nodes, func(n int) { errs[n-1] = c.makeDisk(n, keys) })
 	return errors.Join(errs...)
 }
 
@@ -76,13 +76,43 @@ func (c config) makeDisk(n int, keys rootKeys) error {
 		err = errors.Join(err, os.MkdirAll(filepath.Join(dir, part), 0o755))
 	}
 	d := disk(filepath.Join(dir, "upper"))
-	return errors.Join(err,
-		d.mask(),
+	return errors.Join(err, d.mask(), c.distinguish(n, keys, append([]string{c.path("tree")}, c.Files...)))
+}
+
+// distinguish gives the disk of node n what a site would: its name, its keys, files of the lab, and the trees.
+func (c config) distinguish(n int, keys rootKeys, trees []string) error {
+	d := disk(c.path("nodes", Name(n), "upper"))
+	return errors.Join(
 		d.putFiles(),
-		d.lay(append([]string{c.path("tree")}, c.Files...)),
+		d.lay(trees),
 		d.put("/etc/hostname", FullName(n)+"\n", 0o644),
 		d.put("/etc/machine-id", fmt.Sprintf("%032x\n", 0xabc0000+n), 0o644),
 		keys.put(d, c.Trust))
+}
+
+// Seed makes, below o.Dir, what a lab of another kind lays over the roots of its nodes: the tree "tree", which has what is
+// installed in all, and for each node "nodes/NAME/upper", which has its name, its keys and the files of this package.
+func Seed(o Options) error {
+	o, err := o.complete()
+	if err != nil {
+		return err
+	}
+	c := config{Options: o}
+	for _, dir := range []string{"nodes", "tree"} {
+		if err := os.MkdirAll(c.path(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := c.install(); err != nil {
+		return err
+	}
+	keys, err := c.makeKeys()
+	if err != nil {
+		return err
+	}
+	errs := make([]error, c.Nodes)
+	Each(c.Nodes, func(n int) { errs[n-1] = c.distinguish(n, keys, c.Files) })
+	return errors.Join(errs...)
 }
 
 // kept are the machine's top directories that nodes see. All others, whoever made them, are not Debian's.

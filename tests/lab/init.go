@@ -39,7 +39,7 @@ func nodeInit() error {
 	if err := startSSHD(); err != nil {
 		return err
 	}
-	report(ready)
+	Report(Ready)
 	reap()
 	return nil
 }
@@ -181,7 +181,7 @@ func (m *mounter) link(name, target string) {
 
 // configureNetwork gives the node its addresses. br0 carries the primary one and is where guests attach; br1 is empty.
 func configureNetwork(n int) error {
-	err := ip("", fmt.Sprintf(`link set lo up
+	err := IP("", fmt.Sprintf(`link set lo up
 link set eth0 address 02:00:00:00:00:%02[1]x
 link set eth1 address 02:00:00:00:01:%02[1]x
 link add br0 type bridge forward_delay 0

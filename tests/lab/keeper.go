@@ -9,13 +9,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
-
-// lifeline is the descriptor whose other end the starter of a lab may hold: when it closes, the lab ends.
-const lifeline = 4
 
 // Up starts a lab. With tied set it ends when the calling process does, however that ends; else only by Down.
 func Up(o Options, tied bool) (*Lab, error) {
@@ -26,47 +22,11 @@ func Up(o Options, tied bool) (*Lab, error) {
 	if err := checkTools(); err != nil {
 		return nil, err
 	}
-	told, tell, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer told.Close()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{keeperName}
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.ExtraFiles = []*os.File{tell}
-	if tied {
-		far, near, err := os.Pipe()
-		if err != nil {
-			return nil, err
-		}
-		defer far.Close()
-		cmd.ExtraFiles = append(cmd.ExtraFiles, far)
-		tie(near)
-	}
-	text, err := json.Marshal(order{Options: o, Tied: tied})
-	if err != nil {
-		return nil, err
-	}
-	cmd.Stdin = strings.NewReader(string(text))
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	tell.Close()
-	go cmd.Wait() // so that it leaves no zombie; how it ended is told by the pipe
-	answer, _ := io.ReadAll(told)
-	if string(answer) != ready {
-		return nil, fmt.Errorf("starting the lab: %s", answer)
+	if err := Spawn(keeperName, order{Options: o, Tied: tied}, tied, nil); err != nil {
+		return nil, fmt.Errorf("starting the lab: %w", err)
 	}
 	return Attach(o.ID, o.Dir)
 }
-
-// ties are the near ends of lifelines. They stay open until this process ends: a *os.File nobody refers to would be closed
-// by the garbage collector.
-var ties []*os.File
-
-func tie(near *os.File) { ties = append(ties, near) }
 
 func checkTools() error {
 	if os.Geteuid() != 0 {
@@ -101,7 +61,7 @@ func keeper() error {
 			return fmt.Errorf("%s is not empty", o.Dir)
 		}
 	}
-	lock, err := lockDir(o.Dir)
+	lock, err := LockDir(o.Dir)
 	if err != nil {
 		return err
 	}
@@ -127,14 +87,14 @@ func keep(o order, lock *os.File) error {
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	if o.Tied {
 		go func() {
-			io.Copy(io.Discard, os.NewFile(lifeline, "lifeline"))
+			Untied()
 			stop <- syscall.SIGTERM
 		}()
 	}
 	return c.runWorld(stop, lock)
 }
 
-// runWorld starts the world, says ready when it is, and waits for its end. The world holds the lock too: should the keeper be
+// runWorld starts the world, says when it is ready, and waits for its end. The world holds the lock too: should the keeper be
 // killed, the directory is the world's to remove.
 func (c config) runWorld(stop <-chan os.Signal, lock *os.File) error {
 	told, tell, err := os.Pipe()
@@ -177,7 +137,7 @@ func (c config) runWorld(stop <-chan os.Signal, lock *os.File) error {
 	}
 	select {
 	case text := <-answer:
-		if text != ready {
+		if text != Ready {
 			return errors.Join(errors.New(text), end())
 		}
 	case <-stop:
@@ -186,7 +146,7 @@ func (c config) runWorld(stop <-chan os.Signal, lock *os.File) error {
 	if err := c.openMirror(cmd.Process.Pid); err != nil {
 		return errors.Join(err, end())
 	}
-	report(ready)
+	Report(Ready)
 	select {
 	case <-stop:
 		return end()
@@ -214,7 +174,7 @@ func sweep() {
 		if !isLab(dir) {
 			continue
 		}
-		if lock, err := lockDir(dir); err == nil {
+		if lock, err := LockDir(dir); err == nil {
 			clearDead(dir)
 			lock.Close()
 		}
@@ -242,7 +202,7 @@ func Down(id, dir string) error {
 	if !isLab(dir) {
 		return ErrNotUp
 	}
-	if lock, err := lockDir(dir); err == nil {
+	if lock, err := LockDir(dir); err == nil {
 		defer lock.Close()
 		return clearDead(dir)
 	}

@@ -18,7 +18,7 @@ func (c config) makeKeys() (keys rootKeys, err error) {
 		return keys, err
 	}
 	path := c.path("root_key")
-	if err := keygen("ed25519", path, "root@lab."+Domain); err != nil {
+	if err := Keygen("ed25519", path, "root@lab."+Domain); err != nil {
 		return keys, err
 	}
 	private, err := os.ReadFile(path)
@@ -50,14 +50,14 @@ func (k rootKeys) put(d disk, trust Trust) error {
 func (c config) hostKeys() (string, error) {
 	lines := make([]string, c.Nodes)
 	errs := make([]error, c.Nodes)
-	each(c.Nodes, func(n int) {
+	Each(c.Nodes, func(n int) {
 		dir := c.path("nodes", Name(n), "upper/etc/ssh")
 		if errs[n-1] = os.MkdirAll(dir, 0o755); errs[n-1] != nil {
 			return
 		}
 		for _, kind := range c.HostKeys {
 			path := filepath.Join(dir, "ssh_host_"+kind+"_key")
-			err := keygen(kind, path, "root@"+Name(n))
+			err := Keygen(kind, path, "root@"+Name(n))
 			public, readErr := os.ReadFile(path + ".pub")
 			if err := errors.Join(err, readErr); err != nil {
 				errs[n-1] = err
@@ -70,7 +70,8 @@ func (c config) hostKeys() (string, error) {
 	return strings.Join(lines, ""), errors.Join(errs...)
 }
 
-func keygen(kind, path, comment string) error {
+// Keygen makes a key without a passphrase.
+func Keygen(kind, path, comment string) error {
 	argv := []string{"-q", "-t", kind, "-N", "", "-C", comment, "-f", path}
 	if kind == "rsa" {
 		argv = append(argv, "-b", "2048") // the default takes five times as long

@@ -96,13 +96,13 @@ func directory(id, dir string) (string, error) {
 	return dir, err
 }
 
-// state is what the world tells everybody else, in state.json.
-type state struct {
+// State is what the world tells everybody else, in state.json.
+type State struct {
 	World int            // process id
 	Nodes map[string]int // process 1 of every node, as the machine numbers it; 0 is a node without power
 }
 
-func (s state) write(dir string) error {
+func (s State) Write(dir string) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s state) write(dir string) error {
 	return os.Rename(fresh, filepath.Join(dir, "state.json"))
 }
 
-func readState(dir string) (s state, err error) {
+func ReadState(dir string) (s State, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, "state.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &s)
@@ -140,12 +140,12 @@ func Attach(id, dir string) (*Lab, error) {
 	if !isLab(dir) {
 		return nil, ErrNotUp
 	}
-	lock, err := lockDir(dir)
+	lock, err := LockDir(dir)
 	if err == nil {
 		lock.Close()
 		return nil, ErrNotUp // left behind: nobody holds it
 	}
-	s, err := readState(dir)
+	s, err := ReadState(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNotUp
 	}

@@ -321,7 +321,7 @@ func keeperOf(t *testing.T, dir string) int {
 
 func worldOf(t *testing.T, dir string) int {
 	t.Helper()
-	s, err := readState(dir)
+	s, err := ReadState(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func clearLoops(first int) {
 		if len(list) == 0 {
 			return
 		}
-		each(len(list), func(i int) { // side by side: the kernel takes its time for one
+		Each(len(list), func(i int) { // side by side: the kernel takes its time for one
 			n := list[i-1]
 			if dev, err := os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0); err == nil {
 				ioctl(dev, loopClrFd, 0)

@@ -26,7 +26,7 @@ func (c config) openMirror(world int) error {
 	if !c.Mirror {
 		return nil
 	}
-	mirror, err := debianMirror()
+	mirror, err := DebianMirror()
 	if err != nil {
 		return err
 	}
@@ -64,9 +64,9 @@ func forwarder(mirror *url.URL, transport http.RoundTripper) http.Handler {
 	})
 }
 
-// debianMirror asks apt where this machine gets its own release from.
-func debianMirror() (*url.URL, error) {
-	release, err := osRelease("VERSION_CODENAME")
+// DebianMirror asks apt where this machine gets its own release from.
+func DebianMirror() (*url.URL, error) {
+	release, err := OSRelease("VERSION_CODENAME")
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,8 @@ func pickMirror(targets, release string) (*url.URL, error) {
 	return nil, fmt.Errorf("apt has no HTTP source for the main component of %s", release)
 }
 
-func osRelease(key string) (string, error) {
+// OSRelease is what /etc/os-release has for a key.
+func OSRelease(key string) (string, error) {
 	text, err := os.ReadFile("/etc/os-release")
 	if err != nil {
 		return "", err

@@ -76,7 +76,7 @@ func TestMirrorOnlyReads(t *testing.T) {
 // TestNodesReachTheMirror asks the machine's own mirror for one small file.
 func TestNodesReachTheMirror(t *testing.T) {
 	l := Start(t, Options{Nodes: 2, Mirror: true})
-	release, err := osRelease("VERSION_CODENAME")
+	release, err := OSRelease("VERSION_CODENAME")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func (w *theWorld) start(n int) error {
 		p.kill()
 	}
 	answer, _ := io.ReadAll(told)
-	if string(answer) == ready {
+	if string(answer) == Ready {
 		return nil
 	}
 	p.kill()
@@ -127,5 +127,5 @@ func (w *theWorld) plug(n, pid int) error {
 		port := net + strconv.Itoa(n)
 		lines += fmt.Sprintf("link add %s type veth peer name eth%d netns %d\nlink set %s master %s up\n", port, i, pid, port, net)
 	}
-	return ip("", lines)
+	return IP("", lines)
 }

@@ -38,7 +38,7 @@ func (l *Lab) pid(node string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s, err := readState(l.dir)
+	s, err := ReadState(l.dir)
 	if err != nil {
 		return "", ErrNotUp
 	}

@@ -54,13 +54,13 @@ func world() error {
 // serve starts all nodes, says that the lab is up and then does what the lab's commands ask for.
 func (w *theWorld) serve() {
 	errs := make([]error, w.Nodes)
-	each(w.Nodes, func(n int) { errs[n-1] = w.start(n) })
+	Each(w.Nodes, func(n int) { errs[n-1] = w.start(n) })
 	control, err := net.Listen("unix", w.path("control"))
 	if err := errors.Join(append(errs, err, w.publish())...); err != nil {
-		report(err.Error())
+		Report(err.Error())
 		return
 	}
-	report(ready)
+	Report(Ready)
 	for {
 		conn, err := control.Accept()
 		if err != nil {
@@ -72,7 +72,7 @@ func (w *theWorld) serve() {
 
 // network makes the two wires: lan for the primary addresses, san for the secondary ones.
 func (w *theWorld) network() error {
-	return ip("", `link set lo up
+	return IP("", `link set lo up
 link add lan type bridge forward_delay 0
 link add san type bridge forward_delay 0
 addr add `+Outside+`/24 dev lan
@@ -105,14 +105,14 @@ func (w *theWorld) attachLUNs() error {
 func (w *theWorld) publish() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := state{World: os.Getpid(), Nodes: map[string]int{}}
+	s := State{World: os.Getpid(), Nodes: map[string]int{}}
 	for n := 1; n <= w.Nodes; n++ {
 		s.Nodes[Name(n)] = 0
 		if p := w.nodes[Name(n)]; p != nil {
 			s.Nodes[Name(n)] = p.pid
 		}
 	}
-	return s.write(w.Dir)
+	return s.Write(w.Dir)
 }
 
 // answer carries out one line: "start NODE" or "kill NODE".
@@ -139,7 +139,7 @@ func (w *theWorld) answer(conn net.Conn) {
 		io.WriteString(conn, err.Error())
 		return
 	}
-	io.WriteString(conn, ready)
+	io.WriteString(conn, Ready)
 }
 
 // ask has the world do something.
@@ -151,7 +151,7 @@ func (l *Lab) ask(verb, node string) error {
 	defer conn.Close()
 	fmt.Fprintf(conn, "%s %s\n", verb, node)
 	answer, err := io.ReadAll(conn)
-	if err == nil && string(answer) != ready {
+	if err == nil && string(answer) != Ready {
 		err = fmt.Errorf("%s %s: %s", verb, node, answer)
 	}
 	return err
@@ -177,8 +177,8 @@ func (w *theWorld) end() {
 	}
 }
 
-// ip runs ip commands, one a line, in the network of a process, or in this process's own.
-func ip(pid, lines string) error {
+// IP runs ip commands, one a line, in the network of a process, or in this process's own.
+func IP(pid, lines string) error {
 	argv := []string{"ip", "-batch", "-"}
 	if pid != "" {
 		argv = append([]string{"nsenter", "--net=/proc/" + pid + "/ns/net"}, argv...)
@@ -191,8 +191,8 @@ func ip(pid, lines string) error {
 	return nil
 }
 
-// each calls f for 1 to n, a few at a time.
-func each(n int, f func(int)) {
+// Each calls f for 1 to n, a few at a time.
+func Each(n int, f func(int)) {
 	var wait sync.WaitGroup
 	room := make(chan struct{}, 6)
 	for i := 1; i <= n; i++ {

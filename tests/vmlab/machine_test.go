@@ -1,0 +1,107 @@
+package vmlab
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"gantry/tests/lab"
+)
+
+func TestMachineGetsItsDisksInOrder(t *testing.T) {
+	o, err := Options{Dir: "/tmp/x", OVS: true, Memory: 1024}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	c := config{o, 7}
+	line := strings.Join(c.argv(2, "/cache/i", []disk{{file: f, format: "qcow2"}, {file: f, format: "raw", shared: true, serial: "lun0"}, {file: f, format: "raw", only: true}}, "/dev/vdc"), " ")
+	last := 0
+	for _, want := range []string{
+		"-name gantry-vmlab-node2 ", " -smp 2 -m 1024 ", " -kernel /cache/i/kernel.img -initrd /cache/i/initrd.img ", " lab.seed=/dev/vdc ",
+		"-netdev tap,id=a,ifname=lan2,", "mac=02:00:00:00:00:02,", "-netdev tap,id=b,ifname=san2,", "-netdev tap,id=c,ifname=ctl2,",
+		"-drive if=none,id=disk0,file=/proc/7/fd/", "format=qcow2,cache=unsafe,discard=unmap -device virtio-blk-pci,drive=disk0 ",
+		"format=raw,cache=unsafe,discard=unmap,file.locking=off -device virtio-blk-pci,drive=disk1,share-rw=on,serial=lun0 ",
+		"format=raw,cache=unsafe,discard=unmap,readonly=on -device virtio-blk-pci,drive=disk2",
+	} {
+		at := strings.Index(line[last:], want)
+		if at < 0 {
+			t.Fatalf("%q is not there, or too early, in\n%s", want, line)
+		}
+		last += at
+	}
+}
+
+func TestNamesOfMachines(t *testing.T) {
+	o, err := Options{Dir: "/tmp/x", Nodes: 2, Master: true, Domain: "lab.test"}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for node, want := range map[string]int{"node1": 1, "node2.lab.test": 2, "master": 3, "node3": 0, "node": 0, "other": 0, "node0": 0} {
+		n, err := o.number(node)
+		if n != want || (err == nil) != (want > 0) {
+			t.Errorf("number(%q) = %d, %v, want %d", node, n, err, want)
+		}
+	}
+	if got := o.primary(3) + " " + o.secondary(3) + " " + o.primary(1); got != "192.0.2.1 198.51.100.1 192.0.2.11" {
+		t.Errorf("addresses %q", got)
+	}
+	o.Master = false
+	if _, err := o.number("master"); err == nil {
+		t.Error("a lab without a master has one")
+	}
+	if _, err := (Options{Nodes: 10}).complete(); err == nil {
+		t.Error("ten nodes are accepted")
+	}
+}
+
+func TestHostNamesFollowTheDomain(t *testing.T) {
+	c := config{Options: Options{Nodes: 1, Master: true, Domain: "lab.test"}}
+	for _, tt := range []struct{ name, text, want string }{
+		{"etc/hostname", "node2.example.com\n", "master.lab.test\n"},
+		{"etc/hosts", "192.0.2.11 node1.example.com node1\n", "192.0.2.11 node1.lab.test node1\n192.0.2.1 master.lab.test master\n"},
+		{"etc/ganeti/other", "node1.example.com", "node1.example.com"},
+	} {
+		if got := c.rename(2, tt.name, tt.text); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestOnlyDebiansSourcesGoIntoTheImage(t *testing.T) {
+	got := sourceList("http://m.example/debian/|bookworm|main|Debian\nhttp://m.example/debian-security/|bookworm-security|main|$(ORIGIN)\n" +
+		"http://other.example/node|nodistro|main|. nodistro\nhttp://other.example/x|x|main|\n")
+	want := "deb http://m.example/debian/ bookworm main\ndeb http://m.example/debian-security/ bookworm-security main\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLabRefusesWhatItCannotBe(t *testing.T) {
+	if _, err := Attach("", t.TempDir()); err != ErrNotUp {
+		t.Errorf("attaching to an empty directory: %v", err)
+	}
+	if err := Down("", t.TempDir()); err != ErrNotUp {
+		t.Errorf("ending a lab that is none: %v", err)
+	}
+	if _, err := directory(strings.Repeat("long", 20), ""); err == nil {
+		t.Error("a path that no socket fits in is accepted")
+	}
+	l := Lab{config: config{Options: Options{Nodes: 3, Dir: t.TempDir()}}}
+	for _, err := range []error{l.Link("node1", "ctl", "down"), l.Link("node1", "lan", "sideways"), l.Link("node4", "lan", "down"), l.Kill("node1"), l.Freeze("node9")} {
+		if err == nil {
+			t.Error("accepted")
+		}
+	}
+	var s lab.State
+	if err := s.Write(l.config.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Command("node1", "true"); err == nil || !strings.Contains(err.Error(), "no power") {
+		t.Errorf("a command for a node without power: %v", err)
+	}
+}
