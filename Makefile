@@ -60,6 +60,8 @@ bench: all needs
 install: all
 	install -d $(DESTDIR)/usr/sbin $(DESTDIR)/usr/bin $(DESTDIR)/usr/lib/ganeti $(DESTDIR)/usr/share/man/man7 $(DESTDIR)/usr/share/man/man8
 	for c in $(COMMANDS); do case $$c in h*) d=bin;; *) d=sbin;; esac; install -m 755 bin/$$c $(DESTDIR)/usr/$$d/; done
+	install -d $(DESTDIR)/usr/lib/ganeti/iallocators
+	ln -sf ../../../bin/hail $(DESTDIR)/usr/lib/ganeti/iallocators/hail
 	install -m 755 bin/fetch $(DESTDIR)/usr/lib/ganeti/debootstrap-fetch
 	for p in bin/man/*; do install -m 644 $$p $(DESTDIR)/usr/share/man/man$${p##*.}/; done
 	$(MAKE) -C debootstrap install DESTDIR=$(abspath $(DESTDIR))

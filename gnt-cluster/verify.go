@@ -28,16 +28,11 @@ func verifyCluster(c *cli.Command) {
 		if *skipN1 {
 			op.SkipChecks = append(op.SkipChecks, verify.SkipN1)
 		}
-		results, err := submitted(ctx, env, op)
+		results, err := env.SubmitJobs(ctx, op)
 		if err != nil {
 			return err
 		}
-		failed := 0
-		for _, r := range results {
-			if r.Err != nil {
-				failed++
-			}
-		}
+		failed := cli.Failures(results)
 		if failed > 0 {
 			env.Println("%d job(s) failed while verifying the cluster.", failed)
 		}

@@ -10,6 +10,7 @@ var commands = cli.Commands{
 	"add":             add,
 	"add-tags":        cli.AddTags("group", cluster.Adding(cluster.TagsOfGroup)),
 	"assign-nodes":    assignNodes,
+	"evacuate":        evacuate,
 	"info":            info,
 	"list":            groups.List,
 	"list-fields":     groups.ListFields,

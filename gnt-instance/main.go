@@ -11,6 +11,7 @@ var commands = cli.Commands{
 	"add":              add,
 	"add-tags":         cli.AddTags("instance", cluster.Adding(cluster.TagsOfInstance)),
 	"batch-create":     batchCreate,
+	"change-group":     changeGroup,
 	"console":          console,
 	"deactivate-disks": deactivateDisks,
 	"failover":         failover,

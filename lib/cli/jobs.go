@@ -105,6 +105,29 @@ func (j *Jobs) Wait(ctx context.Context) ([]JobResult, error) {
 	return j.results(), nil
 }
 
+// SubmitJobs runs an operation that submits jobs, and follows those.
+func (e *Env) SubmitJobs(ctx context.Context, op job.Operation) ([]JobResult, error) {
+	var result job.Submitted
+	if err := e.SubmitFor(ctx, op, &result); err != nil {
+		return nil, err
+	}
+	jobs := e.Jobs()
+	for _, id := range result.IDs() {
+		jobs.AddJob("", id)
+	}
+	return jobs.Wait(ctx)
+}
+
+// Failures counts the jobs that did not end well.
+func Failures(results []JobResult) (failed int) {
+	for _, r := range results {
+		if r.Err != nil {
+			failed++
+		}
+	}
+	return failed
+}
+
 // submit puts all jobs into the queue that are not there yet, together.
 func (j *Jobs) submit(ctx context.Context) error {
 	var requests []job.Request

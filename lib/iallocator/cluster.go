@@ -1,15 +1,10 @@
 package iallocator
 
 import (
-	"context"
+	"encoding/json"
+	"slices"
 
 	"gantry/lib/config"
-	"gantry/lib/fake"
-	"gantry/lib/fault"
-	"gantry/lib/kvm"
-	"gantry/lib/lvm"
-	"gantry/lib/nodefacts"
-	"gantry/lib/remote"
 )
 
 // protocol is the version of the file's form.
@@ -96,8 +91,8 @@ type disk struct {
 	Spindles *int64 `json:"spindles"`
 }
 
-// gather describes the cluster: the configuration, and what the nodes say of themselves, all asked at once.
-func gather(ctx context.Context, r remote.Runner, cfg *config.Config, template, hypervisor string) (*cluster, error) {
+// describe writes down the cluster as a configuration has it, with what the nodes said.
+func (f *Facts) describe(cfg *config.Config) *cluster {
 	c := &cluster{Version: protocol, ClusterName: cfg.Cluster.ClusterName, ClusterTags: list(cfg.Cluster.Tags),
 		EnabledHypervisors: cfg.Cluster.EnabledHypervisors, IPolicy: cfg.ClusterPolicy(),
 		NodeGroups: map[string]group{}, Nodes: map[string]*node{}, Instances: map[string]instance{}}
@@ -113,23 +108,32 @@ func gather(ctx context.Context, r remote.Runner, cfg *config.Config, template, 
 	for _, inst := range cfg.Instances {
 		c.Instances[inst.Name] = describe(cfg, inst)
 	}
-	var asked []string
+	on := byNode(cfg)
 	for _, n := range cfg.Nodes {
-		c.Nodes[n.Name] = &node{Tags: list(n.Tags), PrimaryIP: n.PrimaryIP, SecondaryIP: n.SecondaryIP, Offline: n.Offline, Drained: n.Drained,
+		live := f.of(cfg, n, on[n.UUID])
+		c.Nodes[n.Name] = &node{dynamic: live, Tags: list(n.Tags), PrimaryIP: n.PrimaryIP, SecondaryIP: n.SecondaryIP, Offline: live == nil, Drained: n.Drained,
 			MasterCandidate: n.MasterCandidate, Group: n.Group, MasterCapable: n.MasterCapable, VMCapable: n.VMCapable, NDParams: cfg.FilledND(n)}
-		if !n.Offline {
-			asked = append(asked, n.Name)
+	}
+	return c
+}
+
+// State is what an allocator would be told of some nodes: as long as it stays the same, so does the room on them.
+func (f *Facts) State(cfg *config.Config, nodes []string) string {
+	c := f.describe(cfg)
+	told := cluster{Nodes: map[string]*node{}, Instances: map[string]instance{}}
+	for name, inst := range c.Instances {
+		if slices.ContainsFunc(inst.Nodes, func(n string) bool { return slices.Contains(nodes, n) }) {
+			told.Instances[name] = inst
 		}
 	}
-	for _, reply := range remote.Each(ctx, asked, 0, func(ctx context.Context, name string) (*dynamic, error) {
-		return ask(ctx, r, cfg, cfg.NodeByName(name), template, hypervisor)
-	}) {
-		if reply.Err != nil {
-			return nil, fault.Exec("Can't get data for node %s: %w", reply.Node, reply.Err)
-		}
-		c.Nodes[reply.Node].dynamic = reply.Value
+	for _, name := range nodes {
+		told.Nodes[name] = c.Nodes[name]
 	}
-	return c, nil
+	text, err := json.Marshal(told)
+	if err != nil {
+		return err.Error() // a number that is none: never the same as a description
+	}
+	return string(text)
 }
 
 func list(tags []string) []string { return append([]string{}, tags...) }
@@ -168,88 +172,4 @@ func Space(template string, size int64) int64 {
 		return 0
 	}
 	return size
-}
-
-// ask asks one node for its memory, processors, storage and guests, in one round trip.
-func ask(ctx context.Context, r remote.Runner, cfg *config.Config, n *config.Node, template, hypervisor string) (*dynamic, error) {
-	o := nodefacts.Options{}
-	if template == config.DTFile {
-		o.Dirs = []string{cfg.Cluster.FileStorageDir}
-	}
-	results, err := nodefacts.Gather(ctx, r, n.Name, nodefacts.Probe(o), fake.StateProbe(), kvm.StateProbe(), lvm.VGProbe())
-	if err != nil {
-		return nil, err
-	}
-	facts, err := nodefacts.Parse(results[0].Stdout)
-	if err != nil {
-		return nil, err
-	}
-	fakes, err := fake.ParseStates(results[1].Stdout)
-	if err != nil {
-		return nil, err
-	}
-	guests, err := kvm.ParseStates(results[2].Stdout)
-	if err != nil {
-		return nil, err
-	}
-	d := &dynamic{TotalMemory: facts.MemoryTotal, ReservedMemory: facts.MemoryUsed, FreeMemory: facts.MemoryFree,
-		TotalCPUs: facts.CPUs, ReservedCPUs: facts.CPUs}
-	if hypervisor == config.HVFake {
-		d.FreeMemory = fake.FreeMemory(d.FreeMemory, fakes)
-	}
-	used := map[string]int64{}
-	for _, g := range fakes {
-		used[g.Name] = g.Memory
-	}
-	for _, g := range guests {
-		used[g.Name] = g.Memory
-	}
-	d.addInstances(cfg, n, used)
-	switch {
-	case template == config.DTFile:
-		dir := facts.Dirs[cfg.Cluster.FileStorageDir]
-		d.TotalDisk, d.FreeDisk = dir.Total, dir.Free
-	case template == config.DTPlain || template == config.DTDRBD:
-		d.addVG(cfg.Cluster.VolumeGroupName, results[3])
-	}
-	d.subtractReserved(cfg, n)
-	return d, nil
-}
-
-// addInstances counts the memory of the node's primary instances, and sets aside what they do not use yet but may.
-func (d *dynamic) addInstances(cfg *config.Config, n *config.Node, used map[string]int64) {
-	primary, _ := cfg.NodeInstances(n.UUID)
-	for _, inst := range primary {
-		most := cfg.FilledBE(inst).Int("maxmem")
-		d.PrimaryMemory += most
-		d.FreeMemory -= max(0, most-used[inst.Name])
-		if inst.AdminState == config.AdminUp {
-			d.UpMemory += most
-		}
-	}
-}
-
-func (d *dynamic) addVG(name string, out remote.Result) {
-	groups, err := lvm.ParseVGs(out.Stdout)
-	if err != nil || out.Status != 0 {
-		return // no LVM here: nothing can be placed
-	}
-	for _, g := range groups {
-		if g.Name == name {
-			d.TotalDisk, d.FreeDisk = int64(g.Size), int64(g.Free)
-		}
-	}
-}
-
-// subtractReserved sets aside what running jobs are about to use.
-func (d *dynamic) subtractReserved(cfg *config.Config, n *config.Node) {
-	for _, r := range cfg.Reservations {
-		if r.Node != n.UUID {
-			continue
-		}
-		d.FreeMemory -= r.Memory
-		if r.VG == cfg.Cluster.VolumeGroupName {
-			d.FreeDisk -= r.MiB
-		}
-	}
 }

@@ -25,67 +25,9 @@ type Answer struct {
 	Result  json.RawMessage `json:"result"`
 }
 
-// Allocate asks for the nodes of a new instance. Its answer is a list of their names.
-type Allocate struct {
-	Name         string         `json:"name"`
-	DiskTemplate string         `json:"disk_template"`
-	GroupName    *string        `json:"group_name"`
-	Tags         []string       `json:"tags"`
-	OS           string         `json:"os"`
-	VCPUs        int64          `json:"vcpus"`
-	Memory       int64          `json:"memory"`
-	SpindleUse   int64          `json:"spindle_use"`
-	Disks        []AllocateDisk `json:"disks"`
-	DiskSpace    int64          `json:"disk_space_total"`
-	NICs         []AllocateNIC  `json:"nics"`
-	Nodes        int            `json:"required_nodes"`
-	Hypervisor   string         `json:"hypervisor"`
-	Type         string         `json:"type"` // allocate
-}
-
-// AllocateDisk is a disk of an instance that is to be.
-type AllocateDisk struct {
-	Size     int64   `json:"size"`
-	Mode     string  `json:"mode"`
-	VG       *string `json:"vg"`
-	Name     *string `json:"name"`
-	DevType  string  `json:"dev_type"`
-	Spindles *int64  `json:"spindles,omitempty"`
-}
-
-// AllocateNIC is a network interface of an instance that is to be.
-type AllocateNIC struct {
-	MAC       string        `json:"mac"`
-	IP        string        `json:"ip,omitempty"`
-	Name      string        `json:"name,omitempty"`
-	Network   string        `json:"network,omitempty"`
-	NICParams config.Params `json:"nicparams"`
-	UUID      string        `json:"uuid"`
-}
-
-// Place asks a program for the nodes of a new instance and returns their names. What it refuses, and why, is in the error.
-func Place(ctx context.Context, r remote.Runner, cfg *config.Config, program string, a Allocate) ([]string, error) {
-	a.Type = "allocate"
-	answer, err := Ask(ctx, r, cfg, program, a, a.DiskTemplate, a.Hypervisor)
-	if err != nil {
-		return nil, err
-	}
-	if !answer.Success {
-		return nil, fault.Refuse(fault.NoResources, "Can't compute nodes using iallocator '%s': %s", program, answer.Info)
-	}
-	var nodes []string
-	if err := json.Unmarshal(answer.Result, &nodes); err != nil || len(nodes) != a.Nodes {
-		return nil, fault.Exec("Can't parse iallocator results: expected %d node names, got %s", a.Nodes, answer.Result)
-	}
-	return nodes, nil
-}
-
-// Ask gives a program the cluster and a request. template and hypervisor say which storage and whose memory counts.
-func Ask(ctx context.Context, r remote.Runner, cfg *config.Config, program string, request any, template, hypervisor string) (Answer, error) {
-	input, err := gather(ctx, r, cfg, template, hypervisor)
-	if err != nil {
-		return Answer{}, err
-	}
+// Ask gives a program the cluster, as a configuration has it, and a request.
+func (f *Facts) Ask(ctx context.Context, r remote.Runner, cfg *config.Config, program string, request any) (Answer, error) {
+	input := f.describe(cfg)
 	input.Request = request
 	data, err := json.Marshal(input)
 	if err != nil {

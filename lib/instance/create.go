@@ -106,7 +106,9 @@ type create struct {
 	minors map[string]map[int]bool // that the nodes have set up, by their UUIDs
 	seen   map[string]bool         // instances whose memory the check of the node has counted
 	free   int64                   // memory of the node at that moment
-	booked bool                    // reservations are made
+	placed bool                    // the room on the nodes is reserved
+	booked bool                    // all reservations are made
+	chosen *addresses              // for its network interfaces
 }
 
 // Locks are the name of the instance, and the nodes it may come to with their groups. Nodes and groups are shared: what is taken of them is

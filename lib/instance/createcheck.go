@@ -9,7 +9,6 @@ import (
 	"gantry/lib/disk"
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
-	"gantry/lib/iallocator"
 	"gantry/lib/resolve"
 )
 
@@ -137,57 +136,6 @@ func (w *create) ping(ctx context.Context) error {
 	return nil
 }
 
-// place lets the allocator choose the node, if nobody named one.
-func (w *create) place(ctx context.Context) error {
-	if w.IAllocator == "" {
-		return nil
-	}
-	cfg := w.env.Config
-	if w.old != nil {
-		w.PNode = cfg.NodeName(w.old.PrimaryNode)
-		w.env.Info("Nodes of instance %s: ['%s']", w.Name, w.PNode)
-		return nil
-	}
-	nodes, err := iallocator.Place(ctx, w.env.Nodes, cfg, w.IAllocator, w.allocation())
-	if err != nil {
-		return err
-	}
-	w.PNode = nodes[0]
-	if len(nodes) > 1 {
-		w.SNode = nodes[1]
-	}
-	w.env.Info("Selected nodes for instance %s via iallocator %s: %s", w.Name, w.IAllocator, strings.Join(nodes, ", "))
-	return nil
-}
-
-func (w *create) allocation() iallocator.Allocate {
-	be := w.env.Config.FilledBE(w.inst)
-	a := iallocator.Allocate{Name: w.Name, DiskTemplate: w.DiskTemplate, Tags: append([]string{}, w.Tags...), OS: w.OSType, VCPUs: be.Int("vcpus"),
-		Memory: be.Int("maxmem"), SpindleUse: be.Int("spindle_use"), Disks: []iallocator.AllocateDisk{}, NICs: []iallocator.AllocateNIC{},
-		Nodes: 1, Hypervisor: w.Hypervisor}
-	if w.DiskTemplate == config.DTDRBD {
-		a.Nodes = 2
-	}
-	if w.GroupName != "" {
-		a.GroupName = &w.GroupName
-	}
-	for _, d := range w.asked {
-		asked := iallocator.AllocateDisk{Size: d.size, Mode: d.mode, DevType: w.DiskTemplate, Spindles: d.spindles}
-		if d.vg != "" {
-			asked.VG = &d.vg
-		}
-		if d.name != "" {
-			asked.Name = &d.name
-		}
-		a.Disks = append(a.Disks, asked)
-		a.DiskSpace += iallocator.Space(w.DiskTemplate, d.size)
-	}
-	for _, n := range w.nics {
-		a.NICs = append(a.NICs, iallocator.AllocateNIC{MAC: n.MAC, IP: n.IP, Name: n.Name, Network: n.Network, NICParams: n.NICParams, UUID: n.UUID})
-	}
-	return a
-}
-
 // primary refuses a node that takes no instances.
 func (w *create) primary(context.Context) error {
 	n, err := findNode(w.env.Config, w.PNode)
@@ -235,81 +183,18 @@ func (w *create) secondary(ctx context.Context) (err error) {
 	if w.minors, err = minorsInUse(ctx, w.env, w.pnode, w.snode); err != nil {
 		return err
 	}
-	for i := range w.asked {
-		if w.asked[i].metaVG == "" {
-			w.asked[i].metaVG = disk.MetaVG(w.env.Config, w.env.Config.Group(w.pnode.Group))
-		}
-	}
+	w.chooseMeta()
 	w.disks, err = w.laidOut()
 	return err
 }
 
-// addresses completes the network interfaces. Addresses out of networks are reserved at once, since hooks and scripts are told of them.
-func (w *create) addresses(ctx context.Context) error {
-	fromNetworks := slices.ContainsFunc(w.nics, func(n nicRequest) bool { return n.Network != "" && (n.fromPool || n.IP != "") })
-	var chosen *addresses
-	choose := func(cfg *config.Config) (taken []config.Reservation, err error) {
-		chosen = &addresses{cfg: cfg, node: w.pnode, check: w.ConflictsCheck, failPhrase: noneFree}
-		w.inst.NICs = nil
-		for i, n := range w.nics {
-			nic, err := chosen.choose(i, n)
-			if err != nil {
-				return nil, err
-			}
-			w.inst.NICs = append(w.inst.NICs, nic)
-		}
-		bookings, err := w.bookings(cfg)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range append(chosen.taken, bookings...) {
-			taken = append(taken, *r)
-		}
-		return taken, nil
-	}
-	var err error
-	if fromNetworks && !w.env.DryRun {
-		err = w.env.Reserve(ctx, choose)
-		w.booked = err == nil
-	} else {
-		_, err = choose(w.env.Config)
-	}
-	for _, m := range chosen.said {
-		w.env.Say(" - INFO: "+m.format, m.args...)
-	}
-	return err
-}
-
-func noneFree(index int) error {
-	return fault.Refuse(fault.WrongState, "Unable to get a free IP for NIC %d from the address pool", index)
-}
-
-// bookings are the reservations besides addresses: the name, MAC addresses, memory, disk space, what mirrors need.
-func (w *create) bookings(cfg *config.Config) ([]*config.Reservation, error) {
-	var all []*config.Reservation
-	if w.old == nil { // a forthcoming instance has its name already
-		all = append(all, &config.Reservation{Name: w.Name, Node: w.pnode.UUID})
-	}
-	for _, n := range w.nics {
-		all = append(all, &config.Reservation{MAC: n.MAC})
-	}
-	if w.Start {
-		all = append(all, &config.Reservation{Node: w.pnode.UUID, Memory: w.env.Config.FilledBE(w.inst).Int("maxmem")})
-	}
-	if w.adopt || w.old != nil {
-		return all, nil
-	}
-	next := cfg.Clone() // one reservation must not take what another has
-	had := len(next.Reservations)
-	for _, node := range w.nodes() {
-		w.space().book(next, w.env, node)
-	}
-	if w.snode != nil {
-		if err := mirrorUp(next, w.env, w.disks, w.pnode.UUID, w.snode.UUID, w.minors); err != nil {
-			return nil, err
+// chooseMeta says where meta data of mirrors go, if nobody has.
+func (w *create) chooseMeta() {
+	for i := range w.asked {
+		if w.DiskTemplate == config.DTDRBD && w.asked[i].metaVG == "" {
+			w.asked[i].metaVG = disk.MetaVG(w.env.Config, w.env.Config.Group(w.pnode.Group))
 		}
 	}
-	return append(all, next.Reservations[had:]...), nil
 }
 
 // policy refuses an instance that the policy of its group does not allow, and then one whose disks cannot be made.

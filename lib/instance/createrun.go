@@ -42,8 +42,11 @@ func (w *create) laidOut() ([]*config.Disk, error) {
 
 // reserve takes what the instance needs for as long as its disks are being made. One without disks is recorded at once.
 func (w *create) reserve(ctx context.Context) error {
-	if w.booked || len(w.disks) == 0 {
+	switch {
+	case len(w.disks) == 0:
 		return nil
+	case w.booked:
+		return w.release()
 	}
 	err := w.env.Reserve(ctx, func(cfg *config.Config) (taken []config.Reservation, err error) {
 		if err := w.stillThere(cfg); err != nil {
@@ -178,7 +181,7 @@ func (w *create) record(ctx context.Context) error {
 		if err := w.stillThere(cfg); err != nil {
 			return err
 		}
-		w.env.Convert(cfg, func(r *config.Reservation) bool { return r.Memory == 0 || up || !start })
+		w.env.Convert(cfg, func(r *config.Reservation) bool { return r.Memory == 0 || r.Node != w.pnode.UUID || up || !start })
 		inst := *w.inst
 		inst.Disks = nil
 		inst.Stamp = config.NewStamp(w.env.Clock())

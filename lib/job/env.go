@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -179,6 +180,9 @@ func (e *Env) Submit(ctx context.Context, jobs [][]Operation) ([]int, error) {
 	}
 	return e.SubmitRequests(ctx, requests)
 }
+
+// Decode makes the operation of an opcode in Ganeti's form.
+func (e *Env) Decode(opcode json.RawMessage) (Operation, error) { return e.runner.Table.Decode(opcode) }
 
 // SubmitRequests is Submit for jobs that depend on each other.
 func (e *Env) SubmitRequests(ctx context.Context, requests []Request) ([]int, error) {

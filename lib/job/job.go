@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 
 	"gantry/lib/config"
+	"gantry/lib/fault"
 	"gantry/lib/hooks"
 )
 
@@ -45,6 +46,20 @@ type Secretive interface {
 
 // Table finds an operation by its Ganeti name. The functions return pointers, so that JSON can be read into them.
 type Table map[string]func() Operation
+
+// Decode makes the operation of an opcode in Ganeti's form.
+func (t Table) Decode(opcode json.RawMessage) (Operation, error) {
+	id := (&Op{Input: opcode}).OpID()
+	create, ok := t[id]
+	if !ok {
+		return nil, fault.New("OpCodeUnknown", "OpCode '%s' is not known", id)
+	}
+	operation := create()
+	if err := json.Unmarshal(opcode, operation); err != nil {
+		return nil, fault.Refuse(fault.WrongInput, "reading the parameters of %s: %w", id, err)
+	}
+	return operation, nil
+}
 
 // Status of a job or of one of its opcodes.
 type Status string

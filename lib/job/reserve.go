@@ -9,7 +9,7 @@ import (
 
 // Reserve takes space, addresses, minors and names for this job. choose gets a configuration, open reservations included,
 // and says what to take; it may first be called outside the configuration's lock, and is called once more under it if
-// somebody else committed meanwhile: it must only compute. What it takes is the job's until Convert gives it up, or until
+// somebody else committed meanwhile: it must change nothing. What it takes is the job's until Convert gives it up, or until
 // the operation ends.
 func (e *Env) Reserve(ctx context.Context, choose func(cfg *config.Config) ([]config.Reservation, error)) error {
 	now, err := e.runner.Store.Load()

@@ -237,14 +237,9 @@ func (r *runner) op(ctx context.Context, i int) (result json.RawMessage, err err
 
 // decode makes the operation of an opcode.
 func (r *runner) decode(i int) (Operation, error) {
-	op := &r.w.job.Ops[i]
-	create, ok := r.Table[op.OpID()]
-	if !ok {
-		return nil, fault.New("OpCodeUnknown", "OpCode '%s' is not known", op.OpID())
-	}
-	operation := create()
-	if err := json.Unmarshal(op.Input, operation); err != nil {
-		return nil, fault.Refuse(fault.WrongInput, "reading the parameters of %s: %w", op.OpID(), err)
+	operation, err := r.Table.Decode(r.w.job.Ops[i].Input)
+	if err != nil {
+		return nil, err
 	}
 	if err := r.queue.addSecrets(r.id, i, operation); err != nil {
 		return nil, err

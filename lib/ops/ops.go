@@ -31,6 +31,7 @@ func Table() job.Table {
 		func() job.Operation { return &verify.Group{} },
 
 		func() job.Operation { return &instance.ActivateDisks{} },
+		func() job.Operation { return &instance.ChangeGroup{} },
 		func() job.Operation { return &instance.Create{} },
 		func() job.Operation { return &instance.DeactivateDisks{} },
 		func() job.Operation { return &instance.Failover{} },
@@ -46,6 +47,7 @@ func Table() job.Table {
 
 		func() job.Operation { return &group.Add{} },
 		func() job.Operation { return &group.AssignNodes{} },
+		func() job.Operation { return &group.Evacuate{} },
 		func() job.Operation { return &group.Modify{} },
 		func() job.Operation { return &group.Remove{} },
 		func() job.Operation { return &group.Rename{} },

@@ -54,13 +54,13 @@ func TestClusterJobSubmitsTheOthers(t *testing.T) {
 	cfg.NodeGroups = append(cfg.NodeGroups, &config.NodeGroup{UUID: "g2", Name: "other"})
 	create := func() job.Operation { return &Cluster{} }
 	ended := jobtest.Run(t, remotetest.New(t), cfg, Cluster{}, create)
-	var s Submitted
+	var s job.Submitted
 	if err := json.Unmarshal(ended.Result, &s); err != nil || len(s.IDs()) != 3 {
 		t.Errorf("%v: %s (%v)", ended.Err, ended.Result, err)
 	}
 	group := "default"
 	ended = jobtest.Run(t, remotetest.New(t), cfg, Cluster{Group: &group}, create)
-	s = Submitted{}
+	s = job.Submitted{}
 	if err := json.Unmarshal(ended.Result, &s); err != nil || len(s.IDs()) != 1 {
 		t.Errorf("one group: %v: %s (%v)", ended.Err, ended.Result, err)
 	}

@@ -42,22 +42,6 @@ func (op Cluster) Work(env *job.Env) job.Work {
 	return &cluster{Cluster: op, submitting: submitting{env: env}}
 }
 
-// Submitted is the result of an operation that submits jobs: of each whether that worked, and its id.
-type Submitted struct {
-	Jobs [][2]any `json:"jobs"`
-}
-
-// IDs are the ids of the jobs.
-func (s Submitted) IDs() []int {
-	var ids []int
-	for _, j := range s.Jobs {
-		if id, ok := j[1].(float64); ok { // as JSON has it
-			ids = append(ids, int(id))
-		}
-	}
-	return ids
-}
-
 // submitting is what work has in common that only submits other jobs.
 type submitting struct{ env *job.Env }
 
@@ -70,11 +54,7 @@ func (w submitting) submit(ctx context.Context, requests []job.Request) (any, er
 	if err != nil {
 		return nil, err
 	}
-	result := Submitted{Jobs: [][2]any{}}
-	for _, id := range ids {
-		result.Jobs = append(result.Jobs, [2]any{true, id})
-	}
-	return result, nil
+	return job.NewSubmitted(ids), nil
 }
 
 type cluster struct {
