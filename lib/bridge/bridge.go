@@ -180,6 +180,9 @@ func CheckExist(ctx context.Context, r remote.Runner, node string, bridges []str
 	return nil
 }
 
+// ExistProbe is the command behind CheckExist, for who wants to gather several probes of a node.
+func ExistProbe(bridges []string) remote.Cmd { return checkExist(bridges) }
+
 func checkExist(bridges []string) remote.Cmd {
 	return remote.Script(`for name; do [ -d "/sys/class/net/$name/bridge" ] || printf '%s\n' "$name"; done`, bridges...)
 }

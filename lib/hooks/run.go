@@ -76,7 +76,7 @@ func command(dir string, env map[string]string) remote.Cmd {
 		fmt.Fprintf(&in, "%s=%s\x00", name, strings.ReplaceAll(env[name], "\x00", ""))
 	}
 	c := remote.Command("xargs", "-0", "-x", "-s", "1000000", "sh", "-c", runScript, "hooks", Dir+"/"+dir)
-	c.Stdin, c.Limit = in.Bytes(), limit
+	c.Stdin, c.Limit, c.Needs = in.Bytes(), limit, Dir+"/"+dir
 	return c
 }
 

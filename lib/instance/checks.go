@@ -44,12 +44,7 @@ func online(cfg *config.Config, uuids []string) []string {
 
 // checkBridges refuses when a node lacks a bridge that an interface hangs on.
 func checkBridges(ctx context.Context, r remote.Runner, cfg *config.Config, nics []config.NIC, node string) error {
-	var bridges []string
-	for _, nic := range nics {
-		if p := cfg.FilledNIC(&nic); p.String("mode") == config.NICBridged {
-			bridges = append(bridges, p.String("link"))
-		}
-	}
+	bridges := bridgesOf(cfg, nics)
 	if bridges == nil {
 		return nil
 	}
@@ -57,6 +52,15 @@ func checkBridges(ctx context.Context, r remote.Runner, cfg *config.Config, nics
 		return fault.Refuse(fault.Environment, "Error checking bridges on destination node '%s': %v", node, err)
 	}
 	return nil
+}
+
+func bridgesOf(cfg *config.Config, nics []config.NIC) (bridges []string) {
+	for _, nic := range nics {
+		if p := cfg.FilledNIC(&nic); p.String("mode") == config.NICBridged {
+			bridges = append(bridges, p.String("link"))
+		}
+	}
+	return bridges
 }
 
 // checkMemory refuses when a node has not so much memory left, and says how much it has.

@@ -5,10 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"gantry/lib/bridge"
 	"gantry/lib/config"
 	"gantry/lib/disk"
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
+	"gantry/lib/kvm"
+	"gantry/lib/nodefacts"
+	"gantry/lib/osdef"
+	"gantry/lib/remote"
 	"gantry/lib/resolve"
 )
 
@@ -215,27 +220,46 @@ func (w *create) policy(context.Context) error {
 
 // node asks the nodes whether they can run the instance.
 func (w *create) node(ctx context.Context) error {
-	cfg, nodes := w.env.Config, w.nodes()
-	if err := checkHV(ctx, w.env.Nodes, cfg, w.Hypervisor, cfg.FilledHV(w.inst), nodes); err != nil {
+	cfg, nodes, r := w.env.Config, w.nodes(), w.ahead(ctx)
+	if err := checkHV(ctx, r, cfg, w.Hypervisor, cfg.FilledHV(w.inst), nodes); err != nil {
 		return err
 	}
-	if err := w.os.check(ctx, w.env.Nodes, cfg, nodes); err != nil {
+	if err := w.os.check(ctx, r, cfg, nodes); err != nil {
 		return err
 	}
-	if err := checkBridges(ctx, w.env.Nodes, cfg, w.inst.NICs, w.pnode.Name); err != nil {
+	if err := checkBridges(ctx, r, cfg, w.inst.NICs, w.pnode.Name); err != nil {
 		return err
 	}
 	if !w.Start {
 		return nil
 	}
-	return w.memory(ctx)
+	return w.memory(ctx, r)
+}
+
+// ahead asks the primary node, in one round trip, all that these checks want to know.
+func (w *create) ahead(ctx context.Context) remote.Runner {
+	cfg := w.env.Config
+	var probes []remote.Cmd
+	if w.Hypervisor == config.HVKVM {
+		probes = append(probes, kvm.CheckProbe(cfg.FilledHV(w.inst)))
+	}
+	if w.os.name != "" {
+		probes = append(probes, osdef.FindProbe(w.os.name)...)
+	}
+	if bridges := bridgesOf(cfg, w.inst.NICs); bridges != nil {
+		probes = append(probes, bridge.ExistProbe(bridges))
+	}
+	if w.Start {
+		probes = append(probes, memoryProbes()...)
+	}
+	return nodefacts.Ahead(ctx, w.env.Nodes, w.pnode.Name, probes...)
 }
 
 // memory refuses when the node has not enough left, what running jobs have reserved counted as taken. It keeps what was free at that moment, so
 // that the commit can tell what others took since.
-func (w *create) memory(ctx context.Context) error {
+func (w *create) memory(ctx context.Context, r remote.Runner) error {
 	cfg, most := w.env.Config, w.env.Config.FilledBE(w.inst).Int("maxmem")
-	free, err := checkMemory(ctx, w.env.Nodes, cfg, w.pnode.Name, "creating instance "+w.Name, most)
+	free, err := checkMemory(ctx, r, cfg, w.pnode.Name, "creating instance "+w.Name, most)
 	if err != nil {
 		return err
 	}

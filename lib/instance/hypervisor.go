@@ -151,7 +151,7 @@ func startMemory(ctx context.Context, r remote.Runner, cfg *config.Config, node 
 
 // freeMemory is what a node has for instances, in MiB. Fake instances count as if they were real.
 func freeMemory(ctx context.Context, r remote.Runner, cfg *config.Config, node string) (int64, error) {
-	results, err := nodefacts.Gather(ctx, r, node, nodefacts.Probe(nodefacts.Options{}), fake.StateProbe())
+	results, err := nodefacts.Gather(ctx, r, node, memoryProbes()...)
 	if err != nil {
 		return 0, fmt.Errorf("asking for free memory: %w", err)
 	}
@@ -164,6 +164,10 @@ func freeMemory(ctx context.Context, r remote.Runner, cfg *config.Config, node s
 		return 0, err
 	}
 	return fake.FreeMemory(facts.MemoryFree, guests), nil
+}
+
+func memoryProbes() []remote.Cmd {
+	return []remote.Cmd{nodefacts.Probe(nodefacts.Options{}), fake.StateProbe()}
 }
 
 // stopGuest asks an instance to end and ends it when it has not done so after timeout. One that does not run is only

@@ -32,6 +32,7 @@ func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, 
 	if err := r.settleEarlier(ctx, env, work); err != nil {
 		return nil, err
 	}
+	r.warm(ctx, env.Config)
 	defer func() { err = errors.Join(err, env.dropReservations(context.WithoutCancel(ctx))) }() // checks may reserve, too
 	if err := work.Check(ctx); err != nil {
 		return nil, err
@@ -52,6 +53,15 @@ func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, 
 		return nil, err
 	}
 	return h.after(ctx, work, result), nil
+}
+
+// warm connects to the candidates while the operation still checks: its commit will need them all.
+func (r *runner) warm(ctx context.Context, cfg *config.Config) {
+	if w, ok := r.Nodes.(interface {
+		Warm(ctx context.Context, nodes ...string)
+	}); ok {
+		w.Warm(ctx, candidates(cfg)...)
+	}
 }
 
 // begin marks the opcode as running. From here on it can no longer be canceled.

@@ -18,6 +18,11 @@ var gatherScript string
 // its own exit status; what they say on stderr comes together, in the last result. Commands with input, an environment or
 // a directory do not go.
 func Gather(ctx context.Context, r remote.Runner, node string, probes ...remote.Cmd) ([]remote.Result, error) {
+	if a, ok := r.(*ahead); ok {
+		if results := a.take(node, probes...); results != nil {
+			return results, nil
+		}
+	}
 	boundary := rand.Text() // so that no output can look like one
 	out, err := r.Run(ctx, node, gather(boundary, probes))
 	if err != nil {

@@ -94,6 +94,16 @@ func Find(ctx context.Context, r remote.Runner, node, name string) (OS, error) {
 // validName is what Ganeti takes as the name of anything that it looks for in a search path.
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
+// FindProbe is the command behind Find for NAME or NAME+VARIANT, for who wants to gather several probes of a node; none for a name
+// that no OS can have.
+func FindProbe(full string) []remote.Cmd {
+	name, _ := Split(full)
+	if !validName.MatchString(name) {
+		return nil
+	}
+	return []remote.Cmd{find(name)}
+}
+
 func find(name string) remote.Cmd {
 	return remote.Script(probeScript, append([]string{name}, searchPath...)...)
 }

@@ -24,6 +24,7 @@ type Cmd struct {
 	Dir     string            // "" is /
 	Stdin   []byte            // bulk data and secrets travel here, never in Argv
 	Limit   time.Duration     // the node itself ends the command after this long; 0 is DefaultLimit
+	Needs   string            // a path of the node: where nothing lies there nothing runs, and that is an empty answer
 	OK      []int             // exit statuses besides 0 that are answers, not failures
 	Changes string            // what it makes, removes or starts: written to the job as an intent before it runs; "" only looks
 	Secret  bool              // keep Stdin and Env out of the log
@@ -83,7 +84,7 @@ func (c Cmd) check() error {
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		return fmt.Errorf("there is no command to run")
 	}
-	for _, word := range append([]string{c.Dir}, c.Argv...) {
+	for _, word := range append([]string{c.Dir, c.Needs}, c.Argv...) {
 		if strings.ContainsRune(word, 0) {
 			return fmt.Errorf("the command has a NUL byte in %q", word)
 		}

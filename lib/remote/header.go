@@ -20,8 +20,8 @@ const mark = "\x01gantry\x01"
 // payload is what sshd is asked to execute; root's shell, whichever it is, starts sh with the preamble.
 var payload = "exec " + Quote("/bin/sh", "-c", preamble)
 
-// longestLine is where reading byte by byte, as sh's read must, costs more than starting head.
-const longestLine = 1500
+// longestLine is where reading byte by byte, as sh's read must, begins to cost as much as starting head.
+const longestLine = 3000
 
 // header is the text that the preamble evaluates, with its form and length in front. It must not end in a newline: $(…)
 // drops that.
@@ -29,6 +29,9 @@ func header(c Cmd, logFile string, now time.Time) []byte {
 	var sh strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
 		fmt.Fprintf(&sh, "export %s=%s; ", name, Quote(c.Env[name]))
+	}
+	if c.Needs != "" {
+		fmt.Fprintf(&sh, "[ -e %s ] || exit 0; ", Quote(c.Needs))
 	}
 	if c.Dir != "" {
 		fmt.Fprintf(&sh, "cd %s || exit 126; ", Quote(c.Dir))
@@ -38,7 +41,7 @@ func header(c Cmd, logFile string, now time.Time) []byte {
 			Quote(stamp(now)+": gantry"), Quote(c.logLine()), Quote(logFile))
 	}
 	sh.WriteString("exec " + c.Line())
-	if sh.Len() <= longestLine && !strings.Contains(sh.String(), "\n") {
+	if sh.Len() <= longestLine {
 		return fmt.Appendf(nil, "gantry1 line %d\n%s\n", sh.Len(), sh.String())
 	}
 	return fmt.Appendf(nil, "gantry1 block %d\n%s", sh.Len(), sh.String())

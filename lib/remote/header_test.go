@@ -27,13 +27,15 @@ func runPreamble(t testing.TB, input []byte) (stdout string, status int) {
 func TestACutHeaderRunsNothing(t *testing.T) {
 	for name, c := range map[string]Cmd{
 		"line":  {Argv: []string{"echo", "removed", "vg/abc"}},
-		"block": {Argv: []string{"echo", "removed", "vg/abc\n"}},
+		"lines": {Argv: []string{"echo", "removed", "vg/abc\n\n"}},
+		"block": {Argv: []string{"echo", "removed", "vg/abc" + strings.Repeat("\n", longestLine)}},
 	} {
 		whole := header(c, "", time.Now())
 		if out, status := runPreamble(t, whole); status != 0 || !strings.HasPrefix(out, "removed vg/abc") {
 			t.Fatalf("%s: whole: %q, status %d", name, out, status)
 		}
-		for cut := range len(bytes.TrimSuffix(whole, []byte("\n"))) {
+		step := 1 + len(whole)/200
+		for cut := 0; cut < len(bytes.TrimSuffix(whole, []byte("\n"))); cut += step {
 			if out, status := runPreamble(t, whole[:cut]); status != 125 || out != "" {
 				t.Errorf("%s: cut to %q: %q, status %d", name, whole[:cut], out, status)
 			}
@@ -42,7 +44,7 @@ func TestACutHeaderRunsNothing(t *testing.T) {
 }
 
 func TestDataAfterTheHeaderStaysWhole(t *testing.T) {
-	for _, word := range []string{"short", "two\nlines", strings.Repeat("long", 1000)} {
+	for _, word := range []string{"short", "two\nlines", strings.Repeat("two\nlines", 100), strings.Repeat("long", 1000)} {
 		c := Cmd{Argv: []string{"sh", "-c", "cat", "sh", word}}
 		data := "\n\ngantry1 line 3\nrm \x00\xff"
 		if out, status := runPreamble(t, append(header(c, "", time.Now()), data...)); status != 0 || out != data {

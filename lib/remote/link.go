@@ -21,8 +21,10 @@ type link struct {
 	pool *Pool
 	host Host
 	turn chan struct{} // holds one token; whoever has it may dial
-	mu   sync.Mutex
-	open *connection
+
+	mu     sync.Mutex
+	open   *connection
+	closed bool // the pool has ended: what is still being dialled is not wanted any more
 }
 
 func newLink(p *Pool, host Host) *link {
@@ -34,6 +36,7 @@ func newLink(p *Pool, host Host) *link {
 func (l *link) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	if l.open != nil {
 		l.open.client.Close()
 		l.open = nil
@@ -74,8 +77,12 @@ func (l *link) connect(ctx context.Context) (c *connection, fresh bool, err erro
 		return nil, false, err
 	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		c.client.Close()
+		return nil, false, errLost
+	}
 	l.open = c
-	l.mu.Unlock()
 	return c, true, nil
 }
 

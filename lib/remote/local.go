@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
 	"os/user"
 	"strings"
@@ -16,6 +18,9 @@ import (
 // An abandoned command is asked to end, through timeout, which is what the process is by then; it is never killed
 // outright, because its child would then run on without a limit.
 func (p *Pool) runLocal(ctx context.Context, x *execution) error {
+	if _, err := os.Stat(x.cmd.Needs); x.cmd.Needs != "" && errors.Is(err, fs.ErrNotExist) {
+		return x.nothing()
+	}
 	cmd := exec.Command("/bin/sh", "-c", preamble)
 	cmd.Env = localEnvironment()
 	if x.cmd.LendKey {
@@ -41,6 +46,12 @@ func (p *Pool) runLocal(ctx context.Context, x *execution) error {
 		cmd.Process.Signal(syscall.SIGTERM)
 		return context.Cause(ctx)
 	}
+}
+
+// nothing is what a command leaves that had nothing to do.
+func (x *execution) nothing() error {
+	_, err := x.stdout.Write([]byte(mark))
+	return err
 }
 
 // localStatus reads the exit status. Copying errors do not matter: a command need not read its input, and an output that

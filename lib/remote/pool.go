@@ -96,6 +96,16 @@ func NewPool(opts Options) *Pool {
 	}
 }
 
+// Warm begins to connect to nodes, for who will need them soon and has other things to do until then. It waits for nothing and says
+// nothing: a node that cannot be reached is met again by whoever wants something of it.
+func (p *Pool) Warm(ctx context.Context, nodes ...string) {
+	for _, node := range nodes {
+		if host, err := p.opts.Hosts(node); err == nil && !host.Local {
+			go p.link(host).connect(ctx)
+		}
+	}
+}
+
 // Close ends all connections. Commands still running on nodes end by their limits.
 func (p *Pool) Close() error {
 	p.mu.Lock()

@@ -118,6 +118,55 @@ func TestWhatACommandGetsAndGives(t *testing.T) {
 	})
 }
 
+func TestNothingRunsWhereWhatItNeedsIsMissing(t *testing.T) {
+	everyWay(t, func(t *testing.T, p *remote.Pool, _ remote.Options) {
+		dir := t.TempDir()
+		c := remote.Command("touch", dir+"/ran")
+		c.Needs, c.Dir = dir+"/it's there", "/nowhere at all"
+		r, err := p.Run(t.Context(), "node1", c)
+		if _, ran := os.Stat(dir + "/ran"); err != nil || r.Status != 0 || len(r.Stdout) > 0 || ran == nil {
+			t.Errorf("without: %+v, %v, ran: %v", r, err, ran == nil)
+		}
+		c.Dir = ""
+		if err := os.Mkdir(c.Needs, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Run(t.Context(), "node1", c)
+		if _, ran := os.Stat(dir + "/ran"); err != nil || ran != nil {
+			t.Errorf("with: %v, %v", err, ran)
+		}
+	})
+}
+
+func TestWarmConnectsAhead(t *testing.T) {
+	s := remotetest.NewServer(t, remotetest.ServerOptions{})
+	p := newPool(t, options(t, s))
+	p.Warm(t.Context(), "node1", "node1")
+	for range 500 {
+		if s.Logins.Load() == 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := s.Logins.Load(); n != 1 {
+		t.Fatalf("%d connections before anything was run", n)
+	}
+	if _, err := p.Run(t.Context(), "node1", remote.Command("true")); err != nil || s.Logins.Load() != 1 {
+		t.Errorf("%v, %d connections", err, s.Logins.Load())
+	}
+}
+
+func TestWarmingANodeThatIsDownHurtsNobody(t *testing.T) {
+	s := remotetest.NewServer(t, remotetest.ServerOptions{})
+	o := options(t, s)
+	s.Close()
+	p := newPool(t, o)
+	p.Warm(t.Context(), "node1")
+	if _, err := p.Run(t.Context(), "node1", remote.Command("true")); !errors.Is(err, remote.ErrUnreachable) || remote.OutcomeOf(err) != remote.Failed {
+		t.Errorf("Run = %v", err)
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	slow := remote.Command("sleep", "20")
 	slow.Limit = 300 * time.Millisecond

@@ -10,7 +10,13 @@ umask 077
 cd / || exit 125
 read -r mark form size
 case $form in
-line) IFS= read -r header ;; # a short one: without another process
+line) # a short one: without another process
+	IFS= read -r header
+	while [ "${#header}" -lt "$size" ] && IFS= read -r line; do
+		header="$header
+$line"
+	done
+	;;
 *) header=$(head -c "$size") ;;
 esac
 # A header that was cut on its way could name another object than it meant.
