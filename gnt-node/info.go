@@ -57,16 +57,21 @@ func describe(cfg *config.Config, n *config.Node) table.Pairs {
 }
 
 func instances(list []*config.Instance) []any {
+	out := []any{}
+	for _, name := range names(list) {
+		out = append(out, name)
+	}
+	return out
+}
+
+// names are the names of instances in the order of lists.
+func names(list []*config.Instance) []string {
 	names := make([]string, len(list))
 	for i, inst := range list {
 		names[i] = inst.Name
 	}
 	unit.SortNames(names)
-	out := make([]any, len(names))
-	for i, name := range names {
-		out[i] = name
-	}
-	return out
+	return names
 }
 
 // parameters shows values of the node's own as they are, all others as "default (1)".

@@ -25,7 +25,8 @@ var within = map[string]string{
 	"unit":              "fault", // a value that cannot be read is refused with Ganeti's text
 	"table":             "unit",  // values in info listings are shown as Python shows them
 	"remote/remotetest": "remote",
-	"iallocator":        "job", // what it answers are jobs
+	"iallocator":        "job",      // what it answers are jobs
+	"node":              "instance", // emptying a node means operations on instances
 	"ops":               "",
 }
 

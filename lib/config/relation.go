@@ -122,6 +122,30 @@ func (d *Disk) LV() (vg, lv string, ok bool) {
 	return d.LogicalID.text(0), d.LogicalID.text(1), true
 }
 
+// InstanceVolumes are the volumes (VG/LV) an instance should have, by the UUIDs of the nodes that have them.
+func (c *Config) InstanceVolumes(inst *Instance) map[string][]string {
+	volumes := map[string][]string{}
+	var add func(d *Disk, nodes []string)
+	add = func(d *Disk, nodes []string) {
+		if vg, lv, ok := d.LV(); ok {
+			for _, node := range nodes {
+				volumes[node] = append(volumes[node], vg+"/"+lv)
+			}
+		}
+		for _, child := range d.Children {
+			add(child, nodes)
+		}
+	}
+	for _, d := range c.InstanceDisks(inst) {
+		nodes := []string{inst.PrimaryNode}
+		if id, ok := d.DRBD(); ok {
+			nodes = []string{id.NodeA, id.NodeB}
+		}
+		add(d, nodes)
+	}
+	return volumes
+}
+
 // Path returns the file of a file disk, the device of a block device disk; "" for disks of other kinds.
 func (d *Disk) Path() string {
 	switch d.DevType {

@@ -161,6 +161,17 @@ func Size(ctx context.Context, r remote.Runner, node, file string) (int64, error
 	return strconv.ParseInt(strings.TrimSpace(string(out.Stdout)), 10, 64)
 }
 
+// UsedProbe adds up the sizes of all files below a directory, in bytes; ParseUsed reads it.
+func UsedProbe(dir string) remote.Cmd {
+	return remote.Script(`find -P "$1" ! -type d -printf '%s\n' | awk '{ used += $1 } END { printf "%.0f\n", used }'`, dir)
+}
+
+// ParseUsed gives MiB, rounded.
+func ParseUsed(out []byte) (int64, error) {
+	used, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+	return (used + 1<<19) >> 20, err
+}
+
 // wrong are directories that must not hold disks, whatever the administrator says, and all that is below them.
 var wrong = []string{"/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/proc", "/root", "/sbin", "/sys",
 	"/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/bin", "/usr/local/lib", "/usr/local/lib32",

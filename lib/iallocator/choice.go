@@ -18,6 +18,12 @@ func Default(cfg *config.Config, named string) (string, error) {
 	return named, nil
 }
 
+// NoneOrNode refuses an operation that was told neither a program nor a node where either will do.
+func NoneOrNode() error {
+	return fault.Refuse(fault.WrongInput, "No iallocator or node given and no cluster-wide default iallocator found; "+
+		"please specify either an iallocator or a node, or set a cluster-wide default iallocator")
+}
+
 // Targets are the UUIDs of the groups to go to: those that are named, or all but the ones to leave.
 func Targets(cfg *config.Config, named, leave []string) ([]string, error) {
 	var targets []string

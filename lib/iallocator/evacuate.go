@@ -12,10 +12,18 @@ import (
 
 // Evacuate asks for new nodes for instances that are to leave one of theirs. Its answer has the shape of parsePlan.
 type Evacuate struct {
-	Instances []string `json:"instances"`
-	Mode      string   `json:"evac_mode"` // primary-only, secondary-only, all
-	Type      string   `json:"type"`      // node-evacuate
+	Instances        []string `json:"instances"`
+	Mode             string   `json:"evac_mode"`
+	IgnoreSoftErrors bool     `json:"ignore_soft_errors,omitempty"`
+	Type             string   `json:"type"` // node-evacuate
 }
+
+// Roles that evacuated instances leave a node in.
+const (
+	EvacuatePrimary   = "primary-only"
+	EvacuateSecondary = "secondary-only"
+	EvacuateAll       = "all"
+)
 
 // ChangeGroup asks for nodes in other groups for instances. Its answer has the shape of parsePlan.
 type ChangeGroup struct {
@@ -34,8 +42,9 @@ type moved struct {
 }
 
 // Depart asks a program how instances can leave nodes, and tells the user. It is an error if one of them cannot.
-func Depart(ctx context.Context, env *job.Env, program, mode string, instances []string) (Plan, error) {
-	return plan(ctx, env, program, Evacuate{instances, mode, "node-evacuate"}, "node evacuation",
+func Depart(ctx context.Context, env *job.Env, program string, e Evacuate) (Plan, error) {
+	e.Type = "node-evacuate"
+	return plan(ctx, env, program, e, "node evacuation",
 		func(m moved) string { return strings.Join(m.nodes, ", ") })
 }
 

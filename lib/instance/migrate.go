@@ -80,6 +80,10 @@ func (w *migrate) Check(ctx context.Context) error {
 
 // checkRuns makes sure that there is a guest to be migrated.
 func (w *migrate) checkRuns(ctx context.Context, fallback bool) error {
+	if w.source.Offline && fallback {
+		w.env.Info("Can't migrate, instance offline, fallback to failover")
+		return w.failOver(ctx, false)
+	}
 	if w.source.Offline {
 		return fault.Refuse(fault.WrongState, "Can't migrate, please use failover: Node is marked offline")
 	}

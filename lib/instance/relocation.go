@@ -98,12 +98,12 @@ func (o *relocation) askAllocator(ctx context.Context) error {
 	case o.node != "":
 		o.target = cfg.MatchNode(o.node)
 		return nil
-	case o.allocator == "" || o.allocator == ".":
-		if o.allocator = cfg.Cluster.DefaultIAllocator; o.allocator == "" {
-			return fault.Refuse(fault.WrongInput, "No iallocator or node given and no cluster-wide default iallocator found; "+
-				"please specify either an iallocator or a node, or set a cluster-wide default iallocator")
-		}
 	}
+	program, err := iallocator.Default(cfg, o.allocator)
+	if err != nil {
+		return iallocator.NoneOrNode()
+	}
+	o.allocator = program
 	name, err := relocateBy(ctx, o.env, o.allocator, o.inst)
 	o.target = cfg.NodeByName(name)
 	return err

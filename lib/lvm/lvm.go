@@ -282,3 +282,28 @@ func setTag(v Volume, tags []byte, instance string) []remote.Cmd {
 	}
 	return append(out, changing("tags volume "+v.String(), "lvchange", "--addtag", Tag(instance), v.Device()))
 }
+
+// SetAllocatable says whether new volumes may take space of a physical volume.
+func SetAllocatable(ctx context.Context, r remote.Runner, node, pv string, allocatable bool) error {
+	_, err := r.Run(ctx, node, setAllocatable(pv, allocatable))
+	return saying(err, "Failed to modify physical volume, pvchange output: %s")
+}
+
+func setAllocatable(pv string, allocatable bool) remote.Cmd {
+	return changing("changes physical volume "+pv, "pvchange", "--allocatable", map[bool]string{true: "y", false: "n"}[allocatable], "--", pv)
+}
+
+// RemoveMissing takes devices out of a group that are gone, with the volumes that need nothing else.
+func RemoveMissing(ctx context.Context, r remote.Runner, node, vg string) error {
+	_, err := r.Run(ctx, node, changing("repairs volume group "+vg, "vgreduce", "--removemissing", "--", vg))
+	return saying(err, "Failed to remove missing devices from volume group, vgreduce output: %s")
+}
+
+// saying is named for words that give the output alone.
+func saying(err error, format string) error {
+	e, is := errors.AsType[*remote.Error](err)
+	if !is || e.Outcome != remote.Failed || e.Err != nil {
+		return err
+	}
+	return broken(format, e.Stderr)
+}

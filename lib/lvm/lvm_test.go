@@ -151,5 +151,8 @@ func FuzzParse(f *testing.F) {
 		}
 		ParseLVs(out)
 		ParseSizes(out)
+		if list, err := ParseSegments(out); err == nil && len(list) > len(out) {
+			t.Error("more segments than bytes")
+		}
 	})
 }

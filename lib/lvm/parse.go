@@ -222,3 +222,32 @@ func ParseSizes(out []byte) ([]Size, error) {
 	})
 	return list, err
 }
+
+// Segment is a part of a volume that lies on one device.
+type Segment struct {
+	Volume
+	MiB    float64 // of the whole volume
+	Device string
+}
+
+// SegmentProbe lists all volumes with their devices; ParseSegments reads it.
+func SegmentProbe() remote.Cmd {
+	return remote.Command("lvs", "--noheadings", "--units=m", "--nosuffix", "--separator=|", "--options=lv_name,lv_size,devices,vg_name")
+}
+
+// ParseSegments reads volumes with their devices: a line for each segment, in which striped ones name several.
+func ParseSegments(out []byte) ([]Segment, error) {
+	var list []Segment
+	err := rows(out, 4, func(f []string) error {
+		n, err := decimals(f[1])
+		if err != nil {
+			return err
+		}
+		for device := range strings.SplitSeq(f[2], ",") {
+			name, _, _ := strings.Cut(strings.TrimSpace(device), "(")
+			list = append(list, Segment{Volume{strings.TrimSpace(f[3]), strings.TrimSpace(f[0])}, n[0], name})
+		}
+		return nil
+	})
+	return list, err
+}

@@ -60,10 +60,14 @@ func Table() job.Table {
 		func() job.Operation { return &network.Rename{} },
 
 		func() job.Operation { return &node.Add{} },
+		func() job.Operation { return &node.Evacuate{} },
+		func() job.Operation { return &node.Migrate{} },
 		func() job.Operation { return &node.Modify{} },
+		func() job.Operation { return &node.ModifyStorage{} },
 		func() job.Operation { return &node.OOB{} },
 		func() job.Operation { return &node.Powercycle{} },
 		func() job.Operation { return &node.Remove{} },
+		func() job.Operation { return &node.RepairStorage{} },
 		func() job.Operation { return &node.Restricted{} },
 	} {
 		table[make().OpID()] = make

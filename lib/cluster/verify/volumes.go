@@ -58,36 +58,15 @@ func (g *group) volumeGroup(n *config.Node, a *answer) {
 	g.errorIf(i < 0, "ENODELVM", n.Name, "node didn't return data for the volume group '%s' - it is either missing or broken", name)
 }
 
-// volumesOf are the volumes that an instance should have on a node.
-func (g *group) volumesOf(inst *config.Instance, node string) []string {
-	var list []string
-	var add func(d *config.Disk, nodes []string)
-	add = func(d *config.Disk, nodes []string) {
-		if vg, lv, ok := d.LV(); ok && slices.Contains(nodes, node) {
-			list = append(list, vg+"/"+lv)
-		}
-		for _, child := range d.Children {
-			add(child, nodes)
-		}
-	}
-	for _, d := range g.cfg.InstanceDisks(inst) {
-		nodes := []string{inst.PrimaryNode}
-		if id, ok := d.DRBD(); ok {
-			nodes = []string{id.NodeA, id.NodeB}
-		}
-		add(d, nodes)
-	}
-	return list
-}
-
 // missingVolumes must be there whether the instance runs or not.
 func (g *group) missingVolumes(inst *config.Instance) {
+	volumes := g.cfg.InstanceVolumes(inst)
 	for _, uuid := range g.cfg.InstanceNodes(inst) {
 		n, a := g.cfg.Node(uuid), g.answers[uuid]
 		if n == nil || n.Offline || a == nil || a.volumes == nil {
 			continue
 		}
-		for _, volume := range g.volumesOf(inst, uuid) {
+		for _, volume := range volumes[uuid] {
 			g.errorIf(!a.volumes[volume], "EINSTANCEMISSINGDISK", inst.Name, "volume %s missing on node %s", volume, n.Name)
 		}
 	}
@@ -101,7 +80,7 @@ func (g *group) orphanVolumes(n *config.Node) {
 	}
 	expected := map[string]bool{}
 	for _, inst := range g.onNode(n) {
-		for _, volume := range g.volumesOf(inst, n.UUID) {
+		for _, volume := range g.cfg.InstanceVolumes(inst)[n.UUID] {
 			expected[volume] = true
 		}
 	}

@@ -30,6 +30,7 @@ type Ended struct {
 	Config   *config.Config // after it
 	Commits  int
 	Hooks    []Hook
+	Jobs     []*job.Job // that it has submitted
 }
 
 // Hook is one directory of scripts that was asked for on a node. None has any scripts.
@@ -61,7 +62,13 @@ func FailingUpdate(n int, state store.State, err error) Option {
 // Through lets a runner of the test's own have the commands that are not hooks, in place of the scripted nodes.
 func Through(nodes remote.Runner) Option { return func(_ testing.TB, r *run) { r.through = nodes } }
 
+// Knowing makes other operations known to the job, which it may submit.
+func Knowing(create ...func() job.Operation) Option {
+	return func(_ testing.TB, r *run) { r.known = append(r.known, create...) }
+}
+
 type run struct {
+	known     []func() job.Operation
 	options   job.Options
 	resolvers map[string]job.Resolver
 	store     *memory
@@ -85,7 +92,11 @@ func Run(t testing.TB, fake *remotetest.Fake, cfg *config.Config, op job.Operati
 		t.Fatal(err)
 	}
 	nodes := &scripted{Fake: fake, through: r.through, work: map[string]work{}}
-	rt := job.Runtime{Table: job.Table{op.OpID(): create}, Nodes: nodes, Store: r.store, Resolvers: r.resolvers}
+	table := job.Table{op.OpID(): create}
+	for _, other := range r.known {
+		table[other().OpID()] = other
+	}
+	rt := job.Runtime{Table: table, Nodes: nodes, Store: r.store, Resolvers: r.resolvers}
 	if err := job.RunJob(t.Context(), q, id, rt); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +111,16 @@ func Run(t testing.TB, fake *remotetest.Fake, cfg *config.Config, op job.Operati
 			t.Fatalf("the job ended as %s with %s", j.Status(), e.Result)
 		}
 	}
-	for _, m := range j.NewMessages(0) {
+	var set job.Submitted
+	if json.Unmarshal(e.Result, &set) == nil {
+		for _, id := range set.IDs() {
+			if j, err = q.Load(id); err != nil {
+				t.Fatal(err)
+			}
+			e.Jobs = append(e.Jobs, j)
+		}
+	}
+	for _, m := range e.Job.NewMessages(0) {
 		e.Messages = append(e.Messages, m.Message)
 	}
 	return e
