@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"gantry/lib/fault"
+	"gantry/lib/remote"
 )
 
 // sample is a small program with subcommands.
@@ -282,6 +285,22 @@ func FuzzWords(f *testing.F) {
 		status := env.main(sample(&ran), nil, append([]string{"gnt-thing"}, strings.Split(words, "\x00")...))
 		if ran != "" && status != 0 || status < 0 || status > 2 && status != 13 {
 			t.Errorf("status %d, ran %q", status, ran)
+		}
+	})
+}
+
+// FuzzSplitShell: the words that a variable of the environment holds come out as they were quoted.
+func FuzzSplitShell(f *testing.F) {
+	for _, seed := range []string{"--submit", "a b", "it's", `"`, `\`, "\\\n", "é\t"} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		splitShell(a)
+		if !utf8.ValidString(a) || !utf8.ValidString(b) {
+			return
+		}
+		if got, err := splitShell(remote.Quote("x", a, b)); err != nil || !slices.Equal(got, []string{"x", a, b}) {
+			t.Errorf("%q, %q are read as %q, %v", a, b, got, err)
 		}
 	})
 }

@@ -101,3 +101,18 @@ func TestKindAndCauseSurviveWrapping(t *testing.T) {
 		t.Error("an error without a class has a kind")
 	}
 }
+
+// FuzzDecode: the result of a job that anybody may have written is a failure with a text, or none.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`["OpPrereqError",["Instance 'web' not known","unknown_entity"]]`))
+	f.Add([]byte(`["JobLost",[["a",null],{"b":1}]]`))
+	f.Fuzz(func(t *testing.T, result []byte) {
+		err := Decode(result)
+		if err == nil {
+			return
+		}
+		if text, status := Text(err); text == "" && status == 0 {
+			t.Errorf("%q is a failure that nobody sees", result)
+		}
+	})
+}

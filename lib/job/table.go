@@ -68,7 +68,10 @@ func (q *Queue) withTable(change func(t *LockTable)) error {
 // table is begun only when no job is at work.
 func (q *Queue) tableOf(text []byte) (t LockTable, err error) {
 	if len(text) > 0 {
-		if err = json.Unmarshal(text, &t); err == nil {
+		if err = json.Unmarshal(text, &t); err == nil && slices.Contains(t.Tickets, nil) {
+			err = errors.New("a ticket is empty")
+		}
+		if err == nil {
 			return t, nil
 		}
 	}

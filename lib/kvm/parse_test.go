@@ -264,3 +264,19 @@ func TestScripts(t *testing.T) {
 		}
 	}
 }
+
+// FuzzMasks: the lists of CPUs that an operator writes, and what qemu says of its threads and of a migration.
+func FuzzMasks(f *testing.F) {
+	for _, seed := range []string{"0-1,4:all:2", "65535-65535", "1-", `[{"cpu-index":1,"thread-id":5},{"cpu-index":0}]`, `{"status":"active","ram":{"total":1}}`, "null", "{}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if masks, err := ParseMasks(text); err == nil && len(masks) != strings.Count(text, ":")+1 {
+			t.Errorf("%d masks in %q", len(masks), text)
+		}
+		if threads, err := parseThreads([]byte(text)); err == nil && len(threads) > len(text) {
+			t.Errorf("%d threads in %q", len(threads), text)
+		}
+		parseProgress([]byte(text))
+	})
+}

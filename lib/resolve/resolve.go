@@ -3,6 +3,7 @@ package resolve
 
 import (
 	"context"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -42,7 +43,8 @@ func lookup(name string, family int) remote.Cmd {
 	return c
 }
 
-// parse reads "192.0.2.11      STREAM node1.example.com": only the first line of an answer has the full name.
+// parse reads "192.0.2.11      STREAM node1.example.com": only the first line of an answer has the full name. What is no address or
+// no name of a host is no answer.
 func parse(name string, out []byte) (Host, bool) {
 	line, _, _ := strings.Cut(string(out), "\n")
 	fields := strings.Fields(line)
@@ -53,5 +55,6 @@ func parse(name string, out []byte) (Host, bool) {
 	if len(fields) > 2 {
 		host.Name = fields[2]
 	}
-	return host, true
+	_, err := netip.ParseAddr(host.IP)
+	return host, err == nil && acceptable.MatchString(strings.ToLower(host.Name))
 }

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -37,4 +38,16 @@ func TestAnAddressInUseAnswersAlsoOnAClosedPort(t *testing.T) {
 	if !Answers(t.Context(), "127.0.0.1", 1) {
 		t.Error("127.0.0.1 does not answer")
 	}
+}
+
+// FuzzParse: what comes back is an address and a name that a host can have.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("192.0.2.11      STREAM node1.example.com\n192.0.2.11      DGRAM  \n"))
+	f.Add([]byte("fe80::1%eth0 STREAM $(touch /pwned)\n"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		host, ok := parse("node1", out)
+		if ok && (net.ParseIP(strings.Split(host.IP, "%")[0]) == nil || strings.ContainsAny(host.Name, " \t\n$;'\"`/")) {
+			t.Errorf("%q is taken for %+v", out, host)
+		}
+	})
 }

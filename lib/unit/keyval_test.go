@@ -3,6 +3,7 @@ package unit
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"gantry/lib/fault"
@@ -115,4 +116,23 @@ func TestRefusalsHaveGanetisClasses(t *testing.T) {
 			t.Errorf("status %d\n%s\nwant\n%s", status, text, want)
 		}
 	}
+}
+
+// FuzzParseParams: every key=value list is read or refused, and what was read says again what was in it.
+func FuzzParseParams(f *testing.F) {
+	for _, seed := range []string{"a=1,no_b,-c,d", `a=1\,2`, "x=,=y", "no_,-", "min:memory-size=1,cpu-count=2/max:a=1//std:b=2", "-1:add,size=2g", "no_kvm", "-kvm:"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		params, err := ParseParams("--option", s)
+		if err == nil && s != "" && len(params) != len(SplitList(s)) {
+			t.Errorf("%d parameters from %q", len(params), s)
+		}
+		if ident, err := ParseIdent("--option", s); err == nil && ident.Params == nil && !strings.HasPrefix(s, "no_") && !strings.HasPrefix(s, "-") {
+			t.Errorf("%q takes %q away", s, ident.Name)
+		}
+		if specs, err := ParseSpecs("--option", s); err == nil && len(specs) != strings.Count(s, "//")+1 {
+			t.Errorf("%d groups in %q", len(specs), s)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package unit
 
 import (
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -100,4 +101,29 @@ func TestFormatTimes(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// FuzzNumbers: every number, span and range is read or refused, and a range is read back as it was written.
+func FuzzNumbers(f *testing.F) {
+	for _, seed := range []string{"4000-4019,5000", "-1", "--", "1_0", "0x1F", "007", "3d", "9223372036854775807w", "s", "yes", "1-2-3"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := ParseInt(s); err == nil {
+			if again, err := ParseInt(strconv.Itoa(n)); err != nil || again != n {
+				t.Errorf("%q is %d and then %d, %v", s, n, again, err)
+			}
+		}
+		ParseOptionInt(s)
+		ParseTimespec(s)
+		ranges, err := ParseRanges(s)
+		if err != nil {
+			return
+		}
+		for _, r := range ranges {
+			if again, err := ParseRanges(r.String()); r.Low >= 0 && (err != nil || len(again) != 1 || again[0] != r) {
+				t.Errorf("%v is read back as %v, %v", r, again, err)
+			}
+		}
+	})
 }
