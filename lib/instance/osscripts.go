@@ -91,16 +91,25 @@ func (c osChoice) environment(env *job.Env, os osdef.OS, inst *config.Instance, 
 
 // runScript runs a script of a kind detached on the node, and follows it.
 func runScript(ctx context.Context, env *job.Env, inst *config.Instance, node, kind string, script remote.Cmd) error {
-	id := fmt.Sprintf("os-%s-%d-%s", kind, env.Job, inst.UUID)
-	if err := env.Nodes.Start(ctx, node, id, script); err != nil {
-		return err
-	}
-	out, err := env.Nodes.Follow(ctx, node, id)
+	out, err := runDurably(ctx, env, node, fmt.Sprintf("os-%s-%d-%s", kind, env.Job, inst.UUID), script)
 	if isUnknown(err) {
 		return err
 	}
 	if said := osdef.Judge(kind, out); said != nil {
-		err = said
+		return said
 	}
-	return errors.Join(err, env.Nodes.Forget(context.WithoutCancel(ctx), node, id))
+	return err
+}
+
+// runDurably runs a command detached on the node, so that neither a lost connection nor the end of this process ends it, and follows
+// it. What is not known to have ended is left there for whoever looks into it.
+func runDurably(ctx context.Context, env *job.Env, node, id string, c remote.Cmd) (remote.Result, error) {
+	if err := env.Nodes.Start(ctx, node, id, c); err != nil {
+		return remote.Result{}, err
+	}
+	out, err := env.Nodes.Follow(ctx, node, id)
+	if isUnknown(err) {
+		return out, err
+	}
+	return out, errors.Join(err, env.Nodes.Forget(context.WithoutCancel(ctx), node, id))
 }

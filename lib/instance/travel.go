@@ -108,7 +108,8 @@ func (t *travel) arrived(ctx context.Context) (bool, error) {
 	return s.Status == left, err
 }
 
-// Between two questions that nobody answers, and how long this may go on: networks have hiccups, and the transfer goes on meanwhile.
+// Between two questions that nobody answers, and how long there may be no answer: networks have hiccups, and the transfer goes on
+// meanwhile.
 var (
 	askAgain = 5 * time.Second
 	askLimit = 2 * time.Minute
@@ -130,8 +131,8 @@ func (t *travel) follow(ctx context.Context, say func(string)) error {
 		begun = true
 		say(line)
 	}
-	for silent := time.Duration(0); ; silent += askAgain {
-		err := kvm.Transfer(ctx, t.env.Nodes, t.source.Name, t.inst.Name, t.capabilities(), once)
+	for nodes := (&hearing{t.env.Nodes, time.Now()}); ; {
+		err := kvm.Transfer(ctx, nodes, t.source.Name, t.inst.Name, t.capabilities(), once)
 		if err == nil {
 			return t.proven(ctx)
 		}
@@ -139,7 +140,7 @@ func (t *travel) follow(ctx context.Context, say func(string)) error {
 		if ctx.Err() == nil && !errors.As(err, &unreachable) {
 			return err
 		}
-		if ctx.Err() != nil || silent >= askLimit {
+		if ctx.Err() != nil || time.Since(nodes.heard) >= askLimit {
 			return errors.Join(err, job.ErrUnknown)
 		}
 		select {
@@ -147,6 +148,20 @@ func (t *travel) follow(ctx context.Context, say func(string)) error {
 		case <-time.After(askAgain):
 		}
 	}
+}
+
+// hearing notes when a node last answered.
+type hearing struct {
+	remote.Runner
+	heard time.Time
+}
+
+func (h *hearing) Run(ctx context.Context, node string, c remote.Cmd) (remote.Result, error) {
+	res, err := h.Runner.Run(ctx, node, c)
+	if err == nil {
+		h.heard = time.Now()
+	}
+	return res, err
 }
 
 // proven fails unless the source says that the guest has left it: after this there is no way back.

@@ -2,7 +2,9 @@ package instance
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"gantry/lib/config"
 	"gantry/lib/job"
@@ -34,5 +36,35 @@ func TestProvenToHaveLeft(t *testing.T) {
 	err := kvmTravel(remotetest.New(t).Unknown("node1: state.sh web")).proven(t.Context())
 	if !isUnknown(err) {
 		t.Errorf("nobody answers: %v", err)
+	}
+}
+
+const queryMigrate = "node1: qmp.sh web"
+
+// migrating is what qmp.sh brings of a source whose transfer stands like this.
+func migrating(status string) string {
+	return "{\"QMP\": {}}\n{\"return\": {}}\n{\"return\": {\"status\": \"" + status + "\"}}\n"
+}
+
+// The source is silent for a while: the transfer is followed again, and it takes a silence of some length to give up, with nothing taken back.
+func TestASilentSourceIsAskedAgain(t *testing.T) {
+	defer func(again, limit time.Duration) { askAgain, askLimit = again, limit }(askAgain, askLimit)
+	askAgain, askLimit = time.Millisecond, time.Minute
+	silent := func(n int) *remotetest.Fake {
+		f := remotetest.New(t).InOrder().Answer(queryMigrate, migrating("active"))
+		for range n {
+			f.Unknown(queryMigrate)
+		}
+		return f
+	}
+	var said []string
+	say := func(line string) { said = append(said, line) }
+	f := silent(3).Answer(queryMigrate, migrating("completed")).Answer("node1: state.sh web", kvmState("postmigrate"))
+	if err := kvmTravel(f).follow(t.Context(), say); err != nil || strings.Join(said, "|") != "* starting memory transfer|* memory transfer complete" {
+		t.Errorf("%v, said %q", err, said)
+	}
+	askLimit = 0
+	if err := kvmTravel(silent(1)).follow(t.Context(), say); !errors.Is(err, job.ErrUnknown) {
+		t.Errorf("given up with %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"fmt"
 
 	"gantry/lib/config"
 	"gantry/lib/disk"
@@ -19,8 +20,9 @@ func wipeDisk(ctx context.Context, env *job.Env, node string, index int, d *conf
 	told := began
 	for offset := int64(0); offset < d.Size; {
 		size := min(disk.Chunk(d), d.Size-offset)
-		if err := on(env, node).Wipe(ctx, d, offset, size); err != nil {
-			return err
+		wipe, id := on(env, node).Wipe(d, offset, size), fmt.Sprintf("wipe-%d-%s-%d", env.Job, d.UUID, offset)
+		if _, err := runDurably(ctx, env, node, id, wipe); err != nil {
+			return fmt.Errorf("wiping disk %d: %w", index, err)
 		}
 		offset += size
 		if now := env.Clock(); now.Sub(told).Seconds() >= wipeEvery {

@@ -40,8 +40,8 @@ var (
 const followChunk = 4 << 20
 
 // Start begins c on the node, detached: it goes on when the connection, this process or the master ends. Starting an id
-// that was started before does nothing, so that an unknown outcome can be answered by starting again. A key that c borrows
-// is lent until Follow has seen the end.
+// that was started before does nothing, so a start whose answer was lost is sent again for as long as Follow would try. A key
+// that c borrows is lent until Follow has seen the end.
 func (p *Pool) Start(ctx context.Context, node, id string, c Cmd) error {
 	if err := checkWorkID(id); err != nil {
 		return p.fail(node, c, Failed, err)
@@ -49,12 +49,24 @@ func (p *Pool) Start(ctx context.Context, node, id string, c Cmd) error {
 	if err := c.check(); err != nil {
 		return p.fail(node, c, Failed, err)
 	}
-	x := &execution{cmd: p.starter(id, c)}
-	if c.LendKey {
-		x.keepLent = func(lent *connection) { p.lend(node, id, lent) }
+	var lost error // the first answer that did not come
+	for attempt, began := 1, time.Now(); ; attempt = min(attempt+1, 8) {
+		x := &execution{cmd: p.starter(id, c)}
+		if c.LendKey {
+			x.keepLent = func(lent *connection) { p.lend(node, id, lent) }
+		}
+		_, err := p.run(ctx, node, x)
+		if lost == nil && OutcomeOf(err) == Unknown {
+			lost = err
+		}
+		switch {
+		case err == nil, lost == nil:
+			return err
+		case ctx.Err() != nil, !worthAnotherLook(err), time.Since(began) > p.opts.Deadlines.Reattach:
+			return lost
+		}
+		sleep(ctx, min(jitter(attempt), 5*time.Second))
 	}
-	_, err := p.run(ctx, node, x)
-	return err
 }
 
 // starter is the command that starts c.

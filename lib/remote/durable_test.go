@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"gantry/lib/remote"
 	"gantry/lib/remote/remotetest"
@@ -87,6 +90,47 @@ func TestDurableWorkSurvivesTheConnection(t *testing.T) {
 	}
 	if s.Logins.Load() < 4 || r.Status != 0 {
 		t.Errorf("%d logins, status %d", s.Logins.Load(), r.Status)
+	}
+}
+
+// silent is a channel on which nobody learns how a command ended.
+type silent struct{ ssh.Channel }
+
+func (silent) SendRequest(string, bool, []byte) (bool, error) { return false, nil }
+
+// The connection goes after the work has begun and before anybody here knows: the start is sent again, and the work is done once.
+func TestALostStartIsSentAgain(t *testing.T) {
+	var commands atomic.Int32
+	s := remotetest.NewServer(t, remotetest.ServerOptions{Exec: func(command string, ch ssh.Channel) int {
+		if commands.Add(1) == 1 {
+			ch = silent{ch}
+		}
+		return remotetest.RunInShell(command, ch)
+	}})
+	p := newPool(t, options(t, s))
+	done := filepath.Join(t.TempDir(), "done")
+	if err := p.Start(t.Context(), "node1", "w", remote.Script(`echo once >>"$1"`, done)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Follow(t.Context(), "node1", "w")
+	text, _ := os.ReadFile(done)
+	if err != nil || string(text) != "once\n" || commands.Load() < 3 {
+		t.Errorf("%q after %d commands, %v", text, commands.Load(), err)
+	}
+}
+
+// The node is away for good after it got the start: nobody says that nothing ran.
+func TestALostStartIsUnknown(t *testing.T) {
+	var s *remotetest.Server
+	s = remotetest.NewServer(t, remotetest.ServerOptions{Exec: func(string, ssh.Channel) int {
+		s.Close()
+		s.Cut()
+		return -1
+	}})
+	o := options(t, s)
+	o.Deadlines.Reattach = 300 * time.Millisecond
+	if err := newPool(t, o).Start(t.Context(), "node1", "w", remote.Command("true")); remote.OutcomeOf(err) != remote.Unknown {
+		t.Error(err)
 	}
 }
 

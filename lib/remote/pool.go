@@ -41,7 +41,7 @@ type Deadlines struct {
 	Drain     time.Duration // how long a child of an ended command may hold its output
 	Keepalive time.Duration // between two; the connection is given up when three went unanswered
 	Transfer  time.Duration // a Put, Get or Stage as a whole
-	Reattach  time.Duration // how long Follow tries to get back to a node
+	Reattach  time.Duration // how long Start and Follow try to get back to a node
 }
 
 var defaultDeadlines = Deadlines{
