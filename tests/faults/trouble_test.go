@@ -45,36 +45,3 @@ func TestAFullDiskUnderTheConfigurationLosesNothing(t *testing.T) {
 	c.Must(t, "node1", "gnt-cluster add-tags room")
 	c.Must(t, "node1", addCommand("more.example.com", "fake", "sharedfile", "node2"))
 }
-
-// The node of an instance is cut off while the instance is being made: the job says that it does not know, and the next one finds out.
-func TestANodeCutOffInTheMiddleOfACreation(t *testing.T) {
-	t.Parallel()
-	c := start(t, 3)
-	for _, node := range []string{"node1", "node2", "node3"} {
-		c.Must(t, node, "printf '#!/bin/sh\\ntouch /run/installing\\nsleep 5\\n' >/usr/share/ganeti/os/empty/create")
-	}
-	c.Must(t, "node1", strings.Replace(addCommand("web.example.com", "fake", "file", "node3"), " add ", " add --submit ", 1))
-	for end := time.Now().Add(time.Minute); c.Run("node3", "test -e /run/installing").Status != 0; time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the OS is not being installed")
-		}
-	}
-	must(t, c.Cut("node3"))
-	time.Sleep(15 * time.Second)
-	must(t, c.Heal("node3"))
-	// a blip does not end it
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
-		jobs := c.Must(t, "node1", "gnt-job list --no-headers -o status,summary")
-		if !strings.Contains(jobs, "running") {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the job does not end:\n%s", jobs)
-		}
-	}
-	inv := c.inventory(t, "node1")
-	c.judge(t, inv)
-	if on := inv.on("web.example.com"); len(on) != 1 || on[0] != "node3" {
-		t.Errorf("after the blip it runs on %v:\n%s", on, c.Run("node1", "gnt-job list; gnt-job info $(gnt-job list --no-headers -o id | tail -n 1)").Stdout)
-	}
-}
