@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -71,7 +72,7 @@ func (c cleaning) cluster(role string) error {
 		if err != nil {
 			return err
 		}
-		if err := c.remove(slices.DeleteFunc(names, c.young)); err != nil {
+		if err := c.remove(slices.DeleteFunc(names, func(name string) bool { return c.young(name) || c.open(name) })); err != nil {
 			return err
 		}
 	}
@@ -82,6 +83,12 @@ func (c cleaning) cluster(role string) error {
 func (c cleaning) young(name string) bool {
 	info, err := os.Lstat(name)
 	return err != nil || !info.Mode().IsRegular() || !info.ModTime().Before(c.before)
+}
+
+// open says whether an archived job left something of which nobody knows yet what became of it: the next job on its instance reads it.
+func (c cleaning) open(name string) bool {
+	_, err := os.Lstat(filepath.Join(c.data, "queue/intents", strings.TrimPrefix(filepath.Base(name), "job-")))
+	return err == nil
 }
 
 func (c cleaning) remove(names []string) error {

@@ -53,6 +53,7 @@ func files() map[string]int {
 	return map[string]int{
 		"config.toml": 400, "ssconf_master_node": 400, "queue/job-7": 30, "queue/serial": 30, "watcher.pause": 30,
 		"queue/archive/0/job-1": 22, "queue/archive/0/job-2": 20, "queue/archive/1/job-10000": 22,
+		"queue/archive/0/job-3": 90, "queue/intents/3": 90, // it left something open
 		"watcher." + group + ".data": 22, "watcher." + group + ".instance-status": 1,
 	}
 }
@@ -62,7 +63,7 @@ func TestTheMasterLosesOldArchivedJobsOnly(t *testing.T) {
 	if status := run([]string{"ganeti-cleaner", "master"}, at, now); status != 0 {
 		t.Fatalf("status %d", status)
 	}
-	want := []string{"config.toml", "queue/archive/0/job-2", "queue/job-7", "queue/serial", "ssconf_master_node",
+	want := []string{"config.toml", "queue/archive/0/job-2", "queue/archive/0/job-3", "queue/intents/3", "queue/job-7", "queue/serial", "ssconf_master_node",
 		"watcher." + group + ".data", "watcher." + group + ".instance-status", "watcher.pause"}
 	if got := left(t, at.data); !slices.Equal(got, want) {
 		t.Errorf("left %q", got)

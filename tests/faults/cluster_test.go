@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,8 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "./gnt-cluster", "./gnt-node", "./gnt-instance", "./gnt-job", "./ganeti-watcher")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "./gnt-cluster", "./gnt-node", "./gnt-instance", "./gnt-job", "./gnt-group", "./gnt-network", "./gnt-debug",
+		"./ganeti-watcher", "./ganeti-cleaner")
 	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -112,4 +114,15 @@ func addCommand(name, hypervisor, template, node string) string {
 func (c *cluster) field(t *testing.T, master, name, field string) string {
 	t.Helper()
 	return strings.TrimSpace(c.Must(t, master, "gnt-instance list --no-headers -o "+field+" "+name))
+}
+
+// PowerAll gives all nodes their power back at once.
+func (c *cluster) PowerAll() error {
+	errs := make([]error, c.nodes)
+	var all sync.WaitGroup
+	for n := range c.nodes {
+		all.Go(func() { errs[n] = c.Power(lab.Name(n + 1)) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }

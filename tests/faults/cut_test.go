@@ -48,7 +48,12 @@ func (c *cluster) until(t *testing.T, node, command string, limit time.Duration)
 func (c *cluster) begin(t *testing.T, command string) string {
 	t.Helper()
 	words := strings.SplitN(command, " ", 3)
-	return strings.TrimSpace(strings.TrimPrefix(c.Must(t, "node1", strings.Join([]string{words[0], words[1], "--submit", words[2]}, " ")), "JobID: "))
+	said := c.Must(t, "node1", words[0]+" "+words[1]+" --submit "+words[2]+" 2>&1")
+	_, id, found := strings.Cut(strings.TrimSpace(said), "JobID: ")
+	if !found {
+		t.Fatalf("%s says %q", command, said)
+	}
+	return id
 }
 
 // end waits for the end of a job, and gives its status and all that it says.
@@ -177,7 +182,8 @@ func busy(d time.Duration) string {
 func (c *cluster) startsMigrating(t *testing.T, name string, takes time.Duration) (job string) {
 	t.Helper()
 	c.onEveryNode(t, osCreate, "echo "+busy(takes)+` | base64 -d | dd of="$DISK_0_PATH" conv=notrunc`)
-	c.add(t, name, "kvm:migration_bandwidth=1", "sharedfile", "node2")
+	c.Must(t, "node1", "gnt-cluster modify -H kvm:migration_bandwidth=1")
+	c.add(t, name, "kvm", "sharedfile", "node2")
 	monitor := "socat -t 1 STDIO UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/" + name + ".monitor"
 	c.until(t, "node2", "echo 'xp /1hx 0x10000' | "+monitor+" | grep -E '0x[0-9a-f]{4}.?$' | grep -v 0x0000", time.Minute)
 	job = c.begin(t, "gnt-instance migrate -f -n node3 "+name)

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +20,7 @@ func TestAllNodesStartAnew(t *testing.T) {
 	for n := 1; n <= c.nodes; n++ {
 		must(t, c.Kill(lab.Name(n)))
 	}
-	for n := 1; n <= c.nodes; n++ {
-		must(t, c.Power(lab.Name(n)))
-	}
+	must(t, c.PowerAll())
 	for n := 1; n <= c.nodes; n++ {
 		c.Must(t, lab.Name(n), "ganeti-watcher --boot && test -d /run/ganeti/instance-disks")
 	}
@@ -44,6 +43,36 @@ func TestAllNodesStartAnew(t *testing.T) {
 	if status != "a.example.com running\nb.example.com running\nc.example.com ADMIN_down\n" {
 		t.Errorf("instance-status %q", status)
 	}
+}
+
+// The same when one of them still takes itself for the master: it brings up no address and starts nothing.
+func TestAllNodesStartAnewWithAnOldMasterAmongThem(t *testing.T) {
+	t.Parallel()
+	c := start(t, 3)
+	c.add(t, "a.example.com", "kvm", "sharedfile", "node3")
+	c.add(t, "b.example.com", "fake", "sharedfile", "node3")
+	must(t, c.Kill("node1"))
+	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
+	c.Must(t, "node2", "gnt-instance shutdown --timeout=0 b.example.com && gnt-instance failover -f --shutdown-timeout=0 -n node2 a.example.com")
+	must(t, c.Kill("node2"))
+	must(t, c.Kill("node3"))
+	must(t, c.PowerAll())
+	var all sync.WaitGroup
+	for n := 1; n <= c.nodes; n++ {
+		all.Go(func() { c.Run(lab.Name(n), "ganeti-watcher --boot; ganeti-watcher; ganeti-watcher") })
+	}
+	all.Wait()
+	inv := c.inventory(t, "node2")
+	if on := inv.on("a.example.com"); len(on) != 1 || on[0] != "node2" {
+		t.Errorf("a runs on %v", on)
+	}
+	if on := inv.on("b.example.com"); on != nil {
+		t.Errorf("b, which was down, runs on %v", on)
+	}
+	if r := c.Run("node1", "ip -o addr show to 192.0.2.10"); r.Stdout != "" {
+		t.Errorf("the old master has the cluster's address: %s", r.Stdout)
+	}
+	c.Must(t, "node2", "ip -o addr show to 192.0.2.10 | grep -q br0")
 }
 
 // What does not stay up is given up after a few attempts; a paused watcher does nothing.

@@ -45,3 +45,14 @@ func TestAFullDiskUnderTheConfigurationLosesNothing(t *testing.T) {
 	c.Must(t, "node1", "gnt-cluster add-tags room")
 	c.Must(t, "node1", addCommand("more.example.com", "fake", "sharedfile", "node2"))
 }
+
+// No SSH to the master itself: what has to be repaired there is repaired from there.
+func TestABrokenServerOnTheMasterStopsNothing(t *testing.T) {
+	t.Parallel()
+	c := start(t, 2)
+	c.Must(t, "node1", "kill $(cat /run/sshd.pid)")
+	c.Must(t, "node1", "gnt-cluster add-tags late")
+	c.Must(t, "node1", addCommand("web.example.com", "fake", "file", "node1"))
+	c.once(t, "web.example.com", "node1")
+	c.Must(t, "node1", "gnt-instance reboot --shutdown-timeout=0 web.example.com && gnt-instance shutdown --timeout=0 web.example.com")
+}
