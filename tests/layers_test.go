@@ -33,6 +33,8 @@ var within = map[string]string{
 // owners are the only packages that may import a library, so that replacing one is one package's work.
 var owners = map[string]string{
 	"github.com/alecthomas/kingpin":     "cli",
+	"github.com/coreos/go-systemd":      "job",
+	"github.com/godbus/dbus":            "job",
 	"github.com/olekukonko/tablewriter": "table",
 	"github.com/pelletier/go-toml":      "config",
 	"golang.org/x/crypto/ssh":           "remote",

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
@@ -68,14 +69,26 @@ func (o *relocation) checkFree(ctx context.Context) (int64, error) {
 // checkSource refuses when nobody can say what the source does and nobody has vouched that it is off.
 func (w *failover) checkSource(ctx context.Context) error {
 	if w.source.Offline {
-		return w.checkOffline(ctx)
+		if err := w.checkOffline(ctx); err != nil {
+			return err
+		}
+		return w.checkStart(ctx)
 	}
 	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.source.Name)
 	if err != nil {
 		return fault.Exec("Could not shutdown instance %s on node %s (if that node is off, mark it offline first): %w", w.inst.Name, w.source.Name, err)
 	}
 	w.ran = s.Running
-	return nil
+	return w.checkStart(ctx)
+}
+
+// checkStart refuses to stop what could not be started again: the start will want the same proof.
+func (w *failover) checkStart(ctx context.Context) error {
+	if w.inst.AdminState != config.AdminUp {
+		return nil
+	}
+	others := slices.DeleteFunc(alsoOn(w.env.Config, w.inst, w.target.Name), func(name string) bool { return name == w.source.Name })
+	return provenAbsent(ctx, w.env.Nodes, w.inst, others)
 }
 
 // checkOffline believes a person's word that the source is off, unless the node itself shows that it runs the instance.

@@ -65,6 +65,13 @@ func TestFailoverFromDeadNode(t *testing.T) {
 	}
 }
 
+// What could not be started again is not stopped.
+func TestFailoverWantsItsProofBeforeItStopsTheSource(t *testing.T) {
+	w := newWorld(t).running("node1")
+	w.off["node3"] = true
+	w.expect(w.run(Failover{Name: "web", TargetNode: "node2"}), "Cannot prove that instance web does not run on node node3", []string{"node1"}, "node1 up disks=true")
+}
+
 func TestFailoverRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		prepare func(w *world)

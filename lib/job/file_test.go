@@ -193,10 +193,13 @@ func TestSummaryOfEveryOpcode(t *testing.T) {
 	}
 }
 
-func TestScopeCommand(t *testing.T) {
-	got := strings.Join(scopeCommand(5, 77), " ")
-	want := "busctl call --quiet org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StartTransientUnit ssa(sv)a(sa(sv)) " +
-		"gantry-job-5-77.scope fail 4 Description s Gantry job 5 Slice s ganeti.slice CollectMode s inactive-or-failed PIDs au 1 77 0"
+func TestAScopeHoldsTheProcessAndNothingElse(t *testing.T) {
+	name, properties := scope(5, 77)
+	got := name
+	for _, p := range properties {
+		got += fmt.Sprintf(" %s=%v", p.Name, p.Value)
+	}
+	want := `gantry-job-5-77.scope Description="Gantry job 5" Slice="ganeti.slice" PIDs=@au [77] CollectMode="inactive-or-failed"`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

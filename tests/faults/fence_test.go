@@ -18,7 +18,6 @@ var changing = []string{
 	"gnt-instance remove -f up.example.com",
 	"gnt-instance reboot up.example.com",
 	"gnt-instance reinstall -f down.example.com",
-	"gnt-instance rename --no-ip-check --no-name-check down.example.com late.example.com",
 	"gnt-instance migrate -f -n node2 up.example.com",
 	"gnt-instance add-tags up.example.com late",
 	addCommand("late.example.com", "fake", "diskless", "node3"),
@@ -164,7 +163,7 @@ func TestTheOnlyCandidateGoesOn(t *testing.T) {
 	must(t, c.Kill("node2"))
 	must(t, c.Kill("node3"))
 	c.Must(t, "node1", "gnt-node modify -O yes node2 && gnt-node modify -O yes node3")
-	c.Must(t, "node1", "gnt-instance failover -f --ignore-consistency -n node1 web.example.com")
+	c.Must(t, "node1", "gnt-instance failover -f -n node1 web.example.com")
 	if on := c.inventory(t, "node1").on("web.example.com"); len(on) != 1 || on[0] != "node1" {
 		t.Errorf("it runs on %v", on)
 	}

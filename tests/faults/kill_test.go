@@ -166,6 +166,10 @@ func TestKilledAnywhere(t *testing.T) {
 	t.Logf("killed at %v of %d points", tried, len(all))
 }
 
+// mostCommits is how often a job may write the configuration: each time costs a round trip to all candidates, and is a moment more at
+// which a crash leaves something.
+const mostCommits = 3
+
 // points runs each operation once and lists where it can be killed.
 func (c *cluster) points(t *testing.T) (all []point) {
 	t.Helper()
@@ -174,6 +178,7 @@ func (c *cluster) points(t *testing.T) (all []point) {
 		if op.prepare != nil {
 			op.prepare(t, c, name)
 		}
+		commits := 0
 		c.Must(t, "node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+op.command(name))
 		for line := range strings.Lines(c.Must(t, "node1", "cat /tmp/points")) {
 			program, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -181,6 +186,12 @@ func (c *cluster) points(t *testing.T) (all []point) {
 			if program == "gnt-job" {
 				all = append(all, point{op, at + ":before", what}, point{op, at + ":after", what})
 			}
+			if program == "gnt-job" && what == "commit on candidates" {
+				commits++
+			}
+		}
+		if commits == 0 || commits > mostCommits {
+			t.Errorf("%s commits %d times", op.name, commits)
 		}
 		c.forget(t, name)
 	}

@@ -14,7 +14,7 @@ func TestAJobThatIsKilledLeavesNothingBehind(t *testing.T) {
 	c.until(t, "node1", "gnt-job list --no-headers -o status "+first+" | grep -q running", time.Minute)
 	second := c.begin(t, "gnt-debug delay -n node2 0.1")
 	c.until(t, "node1", "gnt-job list --no-headers -o status "+second+" | grep -q waiting", time.Minute)
-	if said := c.Must(t, "node1", "gnt-debug locks --no-headers -o name,mode,owner,pending"); !strings.Contains(said, "/"+first) || !strings.Contains(said, second) {
+	if said := c.Must(t, "node1", "gnt-debug locks --no-headers -o name,mode,owner,pending"); !strings.Contains(said, " exclusive "+first+" exclusive:"+second+"\n") {
 		t.Errorf("the locks of job %s, for which %s waits:\n%s", first, second, said)
 	}
 	if r := c.Run("node1", "gnt-job cancel "+first); r.Status == 0 || !strings.Contains(r.Stdout+r.Stderr, "can't cancel") {

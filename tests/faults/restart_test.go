@@ -53,7 +53,14 @@ func TestAllNodesStartAnewWithAnOldMasterAmongThem(t *testing.T) {
 	c.add(t, "b.example.com", "fake", "sharedfile", "node3")
 	must(t, c.Kill("node1"))
 	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
-	c.Must(t, "node2", "gnt-instance shutdown --timeout=0 b.example.com && gnt-instance failover -f --shutdown-timeout=0 -n node2 a.example.com")
+	if r := c.Run("node2", "gnt-instance failover -f --shutdown-timeout=0 -n node2 a.example.com"); r.Status == 0 || !strings.Contains(r.Stderr, "Cannot prove") {
+		t.Errorf("moved while a node is silent: status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+	}
+	if on := c.inventory(t, "node2").on("a.example.com"); len(on) != 1 {
+		t.Errorf("after a failover that was refused it runs on %v", on)
+	}
+	c.Must(t, "node2", "gnt-node modify -O yes node1 && gnt-instance shutdown --timeout=0 b.example.com")
+	c.Must(t, "node2", "gnt-instance failover -f --shutdown-timeout=0 -n node2 a.example.com")
 	must(t, c.Kill("node2"))
 	must(t, c.Kill("node3"))
 	must(t, c.PowerAll())
