@@ -13,7 +13,7 @@ func FuzzParseStat(f *testing.F) {
 	disks := []*config.Disk{{UUID: "a", DevType: config.DTFile, LogicalID: config.LogicalID{"loop", "/srv/a"}},
 		{UUID: "b", DevType: config.DTFile, LogicalID: config.LogicalID{"loop", "/srv/b"}}}
 	f.Fuzz(func(t *testing.T, out []byte) {
-		devices, err := parseStat(out, disks)
+		devices, err := parseStat(out, disks, "n1", nil)
 		for uuid := range devices {
 			if err != nil || uuid != "a" && uuid != "b" {
 				t.Errorf("%q, %v", uuid, err)
