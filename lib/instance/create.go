@@ -18,7 +18,7 @@ import (
 // Create makes an instance: reserves what it needs, makes its disks, installs its OS and starts it.
 type Create struct {
 	Name             string           `json:"instance_name"`
-	Mode             string           `json:"mode"` // create
+	Mode             string           `json:"mode"` // create or import
 	OSType           string           `json:"os_type,omitempty"`
 	OSParams         map[string]any   `json:"osparams"`
 	OSParamsPrivate  Private          `json:"osparams_private"`
@@ -53,6 +53,7 @@ type Create struct {
 	HelperStartup    int              `json:"helper_startup_timeout"`
 	HelperShutdown   int              `json:"helper_shutdown_timeout"`
 	SourceShutdown   int              `json:"source_shutdown_timeout"`
+	FromExport
 }
 
 // Private are parameters that job files and logs do not show.
@@ -109,6 +110,7 @@ type create struct {
 	placed bool                    // the room on the nodes is reserved
 	booked bool                    // all reservations are made
 	chosen *addresses              // for its network interfaces
+	from   importing               // what it is made out of, if it is imported
 }
 
 // Locks are the name of the instance, and the nodes it may come to with their groups. Nodes and groups are shared: what is taken of them is
@@ -124,7 +126,7 @@ func (w *create) Locks(cfg *config.Config) ([]job.Lock, error) {
 	if w.PNode == "" {
 		return append(locks, job.Lock{Level: job.LevelNodeGroup, Name: job.All, Shared: true}, job.Lock{Level: job.LevelNode, Name: job.All, Shared: true}), nil
 	}
-	for _, name := range []string{w.PNode, w.SNode} {
+	for _, name := range []string{w.PNode, w.SNode, w.SrcNode} {
 		if name == "" {
 			continue
 		}
@@ -159,7 +161,7 @@ func (w *create) existence(cfg *config.Config) error {
 // Check goes through what can refuse an instance, in Ganeti's order.
 func (w *create) Check(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		w.parameters, w.devices, w.ping, w.place, w.primary, w.secondary, w.addresses, w.storage, w.policy, w.node,
+		w.readExport, w.parameters, w.devices, w.ping, w.place, w.primary, w.secondary, w.addresses, w.storage, w.policy, w.node, w.reachExport,
 	} {
 		if err := step(ctx); err != nil {
 			return err

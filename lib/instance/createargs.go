@@ -24,7 +24,9 @@ func (w *create) arguments(cfg *config.Config) error {
 	if w.Forthcoming && w.Commit {
 		return fault.Refuse(fault.WrongInput, "Forthcoming generation and commiting are mutually exclusive")
 	}
-	if w.NoInstall && w.Start {
+	if w.Mode == importMode {
+		w.importArguments()
+	} else if w.NoInstall && w.Start {
 		w.env.Info("No-installation mode selected, disabling startup")
 		w.Start = false
 	}
@@ -94,6 +96,9 @@ func (w *create) diskArguments(cfg *config.Config) (err error) {
 		return err
 	}
 	if w.DiskTemplate == "" {
+		if w.Mode == importMode && w.from.text == nil {
+			return nil // the export knows
+		}
 		w.DiskTemplate = cfg.Cluster.EnabledDiskTemplates[0]
 	}
 	if err := checkTemplate(cfg, w.DiskTemplate); err != nil {
@@ -134,6 +139,8 @@ func (w *create) nodeArguments(cfg *config.Config) error {
 func (w *create) osArguments(cfg *config.Config) error {
 	image, _ := w.OSParams["os-image"].(string)
 	switch {
+	case w.Mode == importMode:
+		return nil
 	case image != "" && !strings.HasPrefix(image, "/") && !strings.Contains(image, "://"):
 		return fault.Refuse(fault.WrongInput, "OS image must be an absolute path or a URL")
 	case image != "":

@@ -317,6 +317,9 @@ func (w *create) waitForSync(ctx context.Context) error {
 
 // install runs the OS's create script.
 func (w *create) install(ctx context.Context) error {
+	if w.Mode == importMode {
+		return w.importDisks(ctx)
+	}
 	if w.adopt || w.NoInstall {
 		return nil
 	}

@@ -24,7 +24,7 @@ import (
 func Resolvers() map[string]job.Resolver {
 	all := map[string]job.Resolver{}
 	for _, kind := range []string{
-		"adds", "brings", "cancels", "changes", "cleans", "creates", "grows", "leaves", "links", "pauses", "pins", "records", "removes",
+		"adds", "brings", "cancels", "changes", "cleans", "creates", "grows", "leaves", "links", "makes", "pauses", "pins", "records", "removes",
 		"renames", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "unlinks", "wipes", "work", "write", "writes",
 	} {
 		all[kind] = resolveOpen
@@ -141,7 +141,7 @@ func (x *remains) removeStrays(ctx context.Context) error {
 			if !x.usedBelow(object) {
 				err = x.removeEmpty(ctx, in.Node, object)
 			}
-		case "creates volume":
+		case "creates volume", "makes snapshot":
 			err = x.removeVolume(ctx, in.Node, object)
 		}
 		if err != nil {

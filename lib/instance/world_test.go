@@ -137,7 +137,7 @@ func (w *world) mishap(line string) (mishap, bool) {
 func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.Result, error) {
 	argv := slices.Clone(c.Argv)
 	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/etc/ganeti", filepath.Join(w.dir, node, "etc"),
-		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"))
+		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/var/lib/ganeti", filepath.Join(w.dir, node, "lib"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"))
 	for i := range argv {
 		argv[i] = places.Replace(argv[i])
 	}
@@ -169,6 +169,7 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 		Migrate{}.OpID():         func() job.Operation { return &Migrate{} }, Modify{}.OpID(): func() job.Operation { return &Modify{} },
 		Create{}.OpID(): func() job.Operation { return &Create{} }, Remove{}.OpID(): func() job.Operation { return &Remove{} },
 		Reinstall{}.OpID(): func() job.Operation { return &Reinstall{} },
+		Export{}.OpID():    func() job.Operation { return &Export{} }, RemoveExport{}.OpID(): func() job.Operation { return &RemoveExport{} },
 	}[op.OpID()]
 	w.begun = nil
 	e := jobtest.Run(w.t, remotetest.New(w.t), w.cfg, op, create, append(options, jobtest.Through(w))...)

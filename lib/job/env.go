@@ -21,6 +21,7 @@ type Nodes interface {
 	Follow(ctx context.Context, node, id string) (remote.Result, error)
 	Stop(ctx context.Context, node, id string) error
 	Forget(ctx context.Context, node, id string) error
+	Hop(node, address string) ([]string, error)
 }
 
 // Store is the configuration as a job uses it; a Configuration does it.

@@ -51,6 +51,7 @@ func (s *scripted) Follow(_ context.Context, _, id string) (remote.Result, error
 }
 func (s *scripted) Stop(context.Context, string, string) error   { return s.act("stop") }
 func (s *scripted) Forget(context.Context, string, string) error { return s.act("forget") }
+func (s *scripted) Hop(string, string) ([]string, error)         { return nil, s.act("hop") }
 
 // gate is a store that only says how often, and how strongly, the fence was asked.
 type gate struct {

@@ -50,14 +50,14 @@ func (o OS) Rename(env map[string]string, old string) remote.Cmd {
 // logged runs a script with nothing but env in its environment. That comes on stdin: it can hold secrets.
 func (o OS) logged(log, script string, env map[string]string) remote.Cmd {
 	c := remote.Script(runScript, log, o.Path, script)
-	c.Stdin, c.Secret = assignments(env), true
+	c.Stdin, c.Secret = Assignments(env), true
 	c.OK = []int{10}
 	c.Changes = "runs the OS " + script + " script for instance " + env["INSTANCE_NAME"]
 	return c
 }
 
-// assignments are commands for sh that set and export exactly these variables.
-func assignments(env map[string]string) []byte {
+// Assignments are commands for sh that set and export exactly these variables.
+func Assignments(env map[string]string) []byte {
 	var b bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		b.WriteString("export " + name + "=" + remote.Quote(env[name]) + "\n")
@@ -183,7 +183,7 @@ func (o OS) validate(ctx context.Context, r remote.Runner, node, variant string,
 
 func (o OS) verify(env map[string]string) remote.Cmd {
 	c := remote.Script(verifyScript, o.Path)
-	c.Stdin, c.Secret = assignments(env), true
+	c.Stdin, c.Secret = Assignments(env), true
 	c.OK = []int{10}
 	return c
 }

@@ -78,3 +78,11 @@ func (f *Fake) Stream(ctx context.Context, node string, c remote.Cmd, in io.Read
 	}
 	return r, err
 }
+
+// Hop is "ssh NODE", or "ssh ADDRESS".
+func (f *Fake) Hop(node, address string) ([]string, error) {
+	if address == "" {
+		address = node
+	}
+	return []string{"ssh", address}, nil
+}

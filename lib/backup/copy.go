@@ -1,0 +1,159 @@
+package backup
+
+import (
+	_ "embed"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"gantry/lib/fault"
+	"gantry/lib/remote"
+)
+
+// long bounds the removal of big files, dumpLimit the copy of a disk.
+const (
+	long      = 10 * time.Minute
+	dumpLimit = 24 * time.Hour
+)
+
+// None is no compression.
+const None = "none"
+
+// CheckCompression refuses a program that the cluster does not allow.
+func CheckCompression(tool string, allowed []string) error {
+	if tool != None && !slices.Contains(allowed, tool) {
+		return fault.Refuse(fault.WrongInput, "Compression tool not allowed, tools allowed are [%s]", strings.Join(allowed, ", "))
+	}
+	return nil
+}
+
+// packer is the command that compresses for a tool of that name, unpacker its opposite. Others than gzip's names are programs that
+// take the same options.
+func packer(tool string) string {
+	switch tool {
+	case "", None:
+		return ""
+	case "gzip-fast":
+		return "gzip -1"
+	case "gzip-slow":
+		return "gzip"
+	}
+	return tool
+}
+
+func unpacker(tool string) string {
+	program, _, _ := strings.Cut(packer(tool), " ")
+	if program == "" {
+		return ""
+	}
+	return program + " -d"
+}
+
+// Script is a script of an OS definition that writes or reads the data of one disk.
+type Script struct {
+	Dir string // of the definition
+	Log string // the beginning of the log's name
+	Env []byte // commands for sh that set its variables
+}
+
+// The scripts of both directions.
+var (
+	//go:embed send.sh
+	sendScript string
+	//go:embed receive.sh
+	receiveScript string
+	//go:embed store.sh
+	storeScript string
+	//go:embed load.sh
+	loadScript string
+)
+
+// Send lets a script write the dump of a disk to a file on another node, over hop (remote.Pool's Hop), or on the same one if it is
+// nil. It is durable work; give its result to Judge.
+func Send(s Script, tool string, hop []string, file string) remote.Cmd {
+	store := over(hop, "sh", "-c", storeScript, "sh", file, unpacker(passing(hop, tool)))
+	c := remote.Script(sendScript, append([]string{s.Log, s.Dir, packer(passing(hop, tool))}, store...)...)
+	c.Changes = "writes dump " + path.Base(file)
+	return durable(c, s, hop)
+}
+
+// Receive lets a script read the dump of a disk out of a file of so many bytes on another node, or on the same one.
+func Receive(s Script, tool string, hop []string, file string) remote.Cmd {
+	load := over(hop, "sh", "-c", loadScript, "sh", file, packer(passing(hop, tool)))
+	c := remote.Script(receiveScript, append([]string{s.Log, s.Dir, unpacker(passing(hop, tool))}, load...)...)
+	c.Changes = "runs import of " + path.Base(file)
+	return durable(c, s, hop)
+}
+
+// Reach looks whether a node can be reached over hop from another one.
+func Reach(hop []string) remote.Cmd {
+	c := remote.Command(append(slices.Clone(hop), "true")...)
+	c.LendKey = true
+	return c
+}
+
+// passing is the tool to use: what stays on its node is not compressed.
+func passing(hop []string, tool string) string {
+	if hop == nil {
+		return None
+	}
+	return tool
+}
+
+func over(hop []string, argv ...string) []string {
+	if hop == nil {
+		return argv
+	}
+	return append(slices.Clone(hop), remote.Quote(argv...))
+}
+
+func durable(c remote.Cmd, s Script, hop []string) remote.Cmd {
+	c.Stdin, c.Secret, c.Limit, c.OK, c.LendKey = s.Env, true, dumpLimit, []int{failed}, hop != nil
+	return c
+}
+
+// failed is the status of a copy of which some part failed.
+const failed = 10
+
+// Copied is what came of both ends of a copy: how the one that failed ended, "" for one that is content.
+type Copied struct {
+	Sent, Received string
+	Log            []byte // the end of it
+}
+
+// OK says that both ends are content.
+func (c Copied) OK() bool { return c.Sent == "" && c.Received == "" }
+
+// Judge reads the result of Send (script is "export") or Receive ("import"). An end that was only cut off by the other is not
+// blamed.
+func Judge(script string, out remote.Result) Copied {
+	if out.Status != failed {
+		return Copied{}
+	}
+	head, log, _ := strings.Cut(string(out.Stdout), "\n\n")
+	status := map[string]string{}
+	for line := range strings.Lines(head) {
+		part, code, _ := strings.Cut(strings.TrimSpace(line), " ")
+		status[part] = code
+	}
+	blame := func(parts ...string) string {
+		for _, part := range parts {
+			if code := status[part]; code != "0" && code != "" && code != pipeBroke {
+				return "exited with exit code " + code
+			}
+		}
+		return ""
+	}
+	c := Copied{Sent: blame("script", "pack"), Received: blame("copy"), Log: []byte(log)}
+	if script == "import" {
+		c.Sent, c.Received = blame("copy"), blame("pack", "script")
+	}
+	if c.OK() {
+		c.Sent = "ended in the middle"
+	}
+	return c
+}
+
+// pipeBroke is how sh tells that a program was ended because nobody read what it wrote.
+const pipeBroke = "141"

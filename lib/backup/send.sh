@@ -1,0 +1,36 @@
+# send.sh LOG DIR PACK COMMAND...: lets the export script of the OS definition in DIR write, with nothing but the variables that
+# the commands on stdin set, to COMMAND, through the program PACK if it is not empty. All else that they say goes to a log.
+# Says on exit: 10 it failed (on stdout the status of each part, an empty line and the end of the log).
+logs=/var/log/ganeti/os
+[ -d $logs ] || (umask 022 && mkdir -p /var/log/ganeti && mkdir -m 0750 $logs) || exit
+log=$logs/$1-$(date +%Y-%m-%d_%H_%M_%S).log
+cd "$2" || exit
+(umask 077 && : >>"$log") || exit
+script=$2/export pack=$3
+shift 3
+
+pack() {
+	# shellcheck disable=SC2086 # a program and its options
+	if [ -n "$pack" ]; then $pack -c; else cat; fi
+}
+
+# The variables get to the script through the memory of a shell: on a command line everybody could read them.
+# shellcheck disable=SC2016 # expanded by that shell
+status=$({
+	{
+		env -i PATH="$PATH" sh -c 'eval "$(cat)"; unset PWD OLDPWD SHLVL; exec "$1" </dev/null 3>&-' sh "$script"
+		echo "script $?" >&3
+	} | {
+		pack
+		echo "pack $?" >&3
+	} | {
+		"$@" >&2 3>&-
+		echo "copy $?" >&3
+	}
+} 3>&1 2>>"$log")
+case $(echo "$status" | sort | tr '\n' ' ') in
+"copy 0 pack 0 script 0 ") exit 0 ;;
+esac
+printf '%s\n\n' "$status"
+tail -c 4096 "$log"
+exit 10

@@ -1,0 +1,159 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gantry/lib/backup"
+	"gantry/lib/config"
+	"gantry/lib/disk"
+	"gantry/lib/fault"
+	"gantry/lib/job"
+	"gantry/lib/osdef"
+	"gantry/lib/remote"
+)
+
+// diskCopy copies dumps of disks between an OS's scripts on one node and files on another. All disks are copied at once; each is
+// durable work on the node of the scripts.
+type diskCopy struct {
+	env    *job.Env
+	os     osChoice
+	inst   *config.Instance
+	script string // export or import
+	node   *config.Node
+	other  *config.Node // has the files
+	tool   string       // of compression
+
+	found osdef.OS
+	hop   []string // from node to other; nil where they are one
+}
+
+// prepare looks whether the scripts are there, and for a way between the nodes: over the secondary network if there is one.
+func (c *diskCopy) prepare(ctx context.Context) (err error) {
+	if c.found, err = c.os.find(ctx, c.env.Nodes, c.node.Name); err != nil {
+		return err
+	}
+	if c.node.UUID == c.other.UUID {
+		return nil
+	}
+	addresses := []string{c.other.PrimaryIP}
+	if c.other.SecondaryIP != "" && c.other.SecondaryIP != c.other.PrimaryIP {
+		addresses = []string{c.other.SecondaryIP, c.other.PrimaryIP}
+	}
+	for _, address := range addresses {
+		if c.hop, err = c.env.Nodes.Hop(c.other.Name, address); err != nil {
+			return err
+		}
+		if _, err = c.env.Nodes.Run(ctx, c.node.Name, backup.Reach(c.hop)); err == nil {
+			return nil
+		}
+	}
+	return fault.Refuse(fault.Environment, "Node %s cannot reach node %s: %w", c.node.Name, c.other.Name, err)
+}
+
+// piece is one disk to be copied: its number, the device that the script gets, and the file of the dump.
+type piece struct {
+	index        int
+	device, file string
+}
+
+// run copies the disks and gives the numbers of those that failed.
+func (c *diskCopy) run(ctx context.Context, pieces []piece) (failed []int, err error) {
+	from, to := c.node, c.other
+	if c.script == "import" {
+		from, to = to, from
+	}
+	for _, p := range pieces {
+		c.env.Say("Exporting disk/%d from %s to %s", p.index, from.Name, to.Name)
+	}
+	for _, p := range pieces {
+		cmd, err := c.command(p)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.env.Nodes.Start(ctx, c.node.Name, c.id(p), cmd); err != nil {
+			return nil, errors.Join(err, c.end(pieces))
+		}
+		c.env.Say("disk/%d is now listening, starting export", p.index)
+	}
+	ends := make([]backup.Copied, len(pieces))
+	for i, p := range pieces {
+		out, err := c.env.Nodes.Follow(ctx, c.node.Name, c.id(p))
+		if isUnknown(err) {
+			return nil, errors.Join(err, c.end(pieces))
+		}
+		if ends[i] = backup.Judge(c.script, out); err != nil && ends[i].OK() {
+			ends[i].Sent = err.Error()
+		}
+		if err := c.env.Nodes.Forget(context.WithoutCancel(ctx), c.node.Name, c.id(p)); err != nil {
+			return nil, err
+		}
+	}
+	c.tell(pieces, ends)
+	for i, p := range pieces {
+		if !ends[i].OK() {
+			failed = append(failed, p.index)
+		}
+	}
+	return failed, nil
+}
+
+func (c *diskCopy) tell(pieces []piece, ends []backup.Copied) {
+	for i, p := range pieces {
+		if ends[i].OK() {
+			c.env.Say("disk/%d finished receiving data", p.index)
+		} else if ends[i].Received != "" {
+			c.env.Say("disk/%d failed to receive data: %s (recent output: %s)", p.index, ends[i].Received, osdef.LastLines(ends[i].Log))
+		}
+	}
+	for i, p := range pieces {
+		if ends[i].OK() {
+			c.env.Say("disk/%d finished sending data", p.index)
+		} else if ends[i].Sent != "" {
+			c.env.Say("disk/%d failed to send data: %s (recent output: %s)", p.index, ends[i].Sent, osdef.LastLines(ends[i].Log))
+		}
+	}
+}
+
+// end ends what may still be copied, because nobody will look at it any more.
+func (c *diskCopy) end(pieces []piece) (all error) {
+	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+	defer cancel()
+	for _, p := range pieces {
+		if err := c.env.Nodes.Stop(ctx, c.node.Name, c.id(p)); err != nil && !errors.Is(err, remote.ErrNoWork) {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+func (c *diskCopy) id(p piece) string {
+	return fmt.Sprintf("os-%s-%d-%d-%s", c.script, c.env.Job, p.index, c.inst.UUID)
+}
+
+func (c *diskCopy) command(p piece) (remote.Cmd, error) {
+	uri := ""
+	extra := osdef.ExportOf(p.index, p.device, uri)
+	if c.script == "import" {
+		extra = osdef.ImportOf(p.index, p.device, uri)
+	}
+	vars, err := c.os.environment(c.env, c.found, c.inst, extra)
+	if err != nil {
+		return remote.Cmd{}, err
+	}
+	s := backup.Script{Dir: c.found.Path, Log: fmt.Sprintf("%s-%s-%s-disk%d", c.script, c.inst.OS, c.inst.Name, p.index), Env: osdef.Assignments(vars)}
+	if c.script == "import" {
+		return backup.Receive(s, c.tool, c.hop, p.file), nil
+	}
+	return backup.Send(s, c.tool, c.hop, p.file), nil
+}
+
+// devices are where disks are on a node, by UUID, on which they are attached.
+func devices(disks []*config.Disk, node string) []string {
+	var all []string
+	for _, d := range disks {
+		all = append(all, disk.Device(d, node))
+	}
+	return all
+}
