@@ -13,6 +13,7 @@ var commands = cli.Commands{
 	"copyfile":             copyfile,
 	"deactivate-master-ip": deactivateMasterIP,
 	"destroy":              destroy,
+	"epo":                  epo,
 	"getmaster":            getmaster,
 	"info":                 info,
 	"init":                 initialise,
@@ -24,13 +25,15 @@ var commands = cli.Commands{
 	"redist-conf":          redistConf,
 	"remove-tags":          cli.RemoveTags("", cluster.Removing(cluster.TagsOfCluster)),
 	"rename":               rename,
+	"renew-crypto":         renewCrypto,
 	"search-tags":          searchTags,
 	"show-ispecs-cmd":      showSpecs,
+	"upgrade":              upgrade,
 	"verify":               verifyCluster,
 	"version":              version,
 	"watcher":              pauseWatcher,
 }
 
-var aliases = cli.Aliases{"masterfailover": "master-failover"}
+var aliases = cli.Aliases{"masterfailover": "master-failover", "show": "info"}
 
 func main() { cli.Main(commands, aliases) }

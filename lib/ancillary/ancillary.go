@@ -86,6 +86,17 @@ func Authorize(keys []string) remote.Cmd {
 	return c
 }
 
+//go:embed revoke.sh
+var revokeScript string
+
+// Revoke takes public keys (authorized_keys lines) of root away from a node.
+func Revoke(keys []string) remote.Cmd {
+	c := remote.Script(revokeScript)
+	c.Stdin = []byte(strings.Join(keys, "\n") + "\n")
+	c.Changes = "take back root's old keys of the master candidates"
+	return c
+}
+
 // PublicKeys reads root's public keys on a node, one authorized_keys line each.
 func PublicKeys(ctx context.Context, r remote.Runner, node string) ([]string, error) {
 	result, err := r.Run(ctx, node, remote.Script(`cat /root/.ssh/id_ed25519.pub /root/.ssh/id_ecdsa.pub /root/.ssh/id_rsa.pub 2>/dev/null || :`))

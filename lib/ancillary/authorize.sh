@@ -1,4 +1,4 @@
-# Adds the keys on standard input to root's authorized_keys, each once, the file whole or not at all.
+# authorize.sh: adds the keys on standard input to authorized_keys of root, each once, the file whole or not at all.
 set -eu
 dir=/root/.ssh file=/root/.ssh/authorized_keys
 install -d -m 0700 "$dir"

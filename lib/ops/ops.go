@@ -25,6 +25,7 @@ func Table() job.Table {
 		func() job.Operation { return &cluster.RedistConf{} },
 		func() job.Operation { return &cluster.RemoveTags{} },
 		func() job.Operation { return &cluster.Rename{} },
+		func() job.Operation { return &cluster.RenewCrypto{} },
 
 		func() job.Operation { return &verify.Cluster{} },
 		func() job.Operation { return &verify.Config{} },
