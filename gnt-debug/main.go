@@ -4,8 +4,15 @@ package main
 import "gantry/lib/cli"
 
 var commands = cli.Commands{
-	"delay": delay,
-	"locks": locks,
+	"delay":         delay,
+	"iallocator":    tryAllocator,
+	"locks":         locks,
+	"metad":         absent("metadata daemon", "guests get what they need from their OS definition", "echo"),
+	"submit-job":    submitJob,
+	"test-jobqueue": testJobqueue,
+	"test-osparams": testOSParams,
+	"wconfd": absent("daemon that keeps the configuration", "gnt-debug locks shows the locks, and the configuration is a file on the master candidates",
+		"echo", "cleanuplocks", "listlocks", "listalllocks", "listalllocksstatus", "flushconfig"),
 }
 
-func main() { cli.Main(commands) }
+func main() { cli.Main(commands, cli.Aliases{"allocator": "iallocator"}) }

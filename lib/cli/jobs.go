@@ -15,6 +15,7 @@ import (
 // Jobs are several jobs that a command submits together and then follows, one
 // after the other in the order in which they get to run.
 type Jobs struct {
+	Each    bool // submit one after the other instead of all together
 	Quiet   bool // leave out the line with the ids, as commands do that were given one name
 	env     *Env
 	entries []*entry
@@ -51,6 +52,20 @@ func (j *Jobs) AddDepending(name string, depends []job.Dependency, ops ...job.Op
 	j.entries = append(j.entries, &entry{name: name, request: r})
 }
 
+// AddRequest is Add for a job that says itself how it is to be run; priority and dry run of the command line count besides.
+func (j *Jobs) AddRequest(name string, r job.Request) {
+	ours := j.env.request()
+	r.Reason = append(r.Reason, ours.Reason...)
+	if j.env.cmd.common.priority.given {
+		r.Priority = ours.Priority
+	}
+	if ours.DryRun != nil && *ours.DryRun {
+		r.DryRun = ours.DryRun
+	}
+	r.Debug = ours.Debug
+	j.entries = append(j.entries, &entry{name: name, request: r})
+}
+
 // AddJob lists a job that another job has submitted.
 func (j *Jobs) AddJob(name string, id int) {
 	j.entries = append(j.entries, &entry{name: name, id: id})
@@ -70,7 +85,7 @@ func (j *Jobs) Run(ctx context.Context) ([]JobResult, error) {
 }
 
 func (j *Jobs) show(ctx context.Context) ([]JobResult, error) {
-	if err := j.submit(ctx); err != nil {
+	if err := j.Submit(ctx); err != nil {
 		return nil, err
 	}
 	for _, e := range j.entries {
@@ -86,7 +101,7 @@ func (j *Jobs) show(ctx context.Context) ([]JobResult, error) {
 // Wait submits what is not submitted yet and follows all jobs to their ends.
 // What went wrong is printed at once; the commands only count it.
 func (j *Jobs) Wait(ctx context.Context) ([]JobResult, error) {
-	if err := j.submit(ctx); err != nil {
+	if err := j.Submit(ctx); err != nil {
 		return nil, err
 	}
 	j.announce()
@@ -128,11 +143,24 @@ func Failures(results []JobResult) (failed int) {
 	return failed
 }
 
-// submit puts all jobs into the queue that are not there yet, together.
-func (j *Jobs) submit(ctx context.Context) error {
+// Submit puts all jobs into the queue that are not there yet.
+func (j *Jobs) Submit(ctx context.Context) error {
+	if !j.Each {
+		return j.submit(ctx, j.entries)
+	}
+	for i := range j.entries {
+		if err := j.submit(ctx, j.entries[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// submit puts those of some jobs into the queue that are not there yet, together.
+func (j *Jobs) submit(ctx context.Context, entries []*entry) error {
 	var requests []job.Request
 	var waiting []*entry
-	for _, e := range j.entries {
+	for _, e := range entries {
 		if e.id == 0 && e.refused == nil {
 			requests, waiting = append(requests, e.request), append(waiting, e)
 		}

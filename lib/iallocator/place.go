@@ -27,6 +27,13 @@ type Allocate struct {
 	Type         string         `json:"type"` // allocate
 }
 
+// MultiAllocate asks for the nodes of several new instances. Its answer is a pair of lists: those that were placed, with their
+// nodes, and the names of the others.
+type MultiAllocate struct {
+	Instances []Allocate `json:"instances"`
+	Type      string     `json:"type"` // multi-allocate
+}
+
 // AllocateDisk is a disk of an instance that is to be.
 type AllocateDisk struct {
 	Size     int64   `json:"size"`

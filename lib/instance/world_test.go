@@ -168,8 +168,9 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 		DeactivateDisks{}.OpID(): func() job.Operation { return &DeactivateDisks{} },
 		Migrate{}.OpID():         func() job.Operation { return &Migrate{} }, Modify{}.OpID(): func() job.Operation { return &Modify{} },
 		Create{}.OpID(): func() job.Operation { return &Create{} }, Remove{}.OpID(): func() job.Operation { return &Remove{} },
-		Reinstall{}.OpID(): func() job.Operation { return &Reinstall{} },
-		Export{}.OpID():    func() job.Operation { return &Export{} }, RemoveExport{}.OpID(): func() job.Operation { return &RemoveExport{} },
+		Reinstall{}.OpID(): func() job.Operation { return &Reinstall{} }, TryAllocator{}.OpID(): func() job.Operation { return &TryAllocator{} },
+		Export{}.OpID(): func() job.Operation { return &Export{} }, RemoveExport{}.OpID(): func() job.Operation { return &RemoveExport{} },
+		TestOSParams{}.OpID(): func() job.Operation { return &TestOSParams{} },
 	}[op.OpID()]
 	w.begun = nil
 	e := jobtest.Run(w.t, remotetest.New(w.t), w.cfg, op, create, append(options, jobtest.Through(w))...)

@@ -174,6 +174,15 @@ type common struct {
 	OpID     string       `json:"OP_ID"`
 }
 
+// OptionsOf are the common attributes that an opcode comes with from outside.
+func OptionsOf(opcode json.RawMessage) (Options, error) {
+	var c common
+	if err := json.Unmarshal(opcode, &c); err != nil {
+		return Options{}, fault.Refuse(fault.WrongInput, "reading an opcode: %w", err)
+	}
+	return Options{Priority: c.Priority, Reason: c.Reason, Depends: c.Depends, Comment: c.Comment, DryRun: c.DryRun, Debug: c.Debug}, nil
+}
+
 // encode is the input of an opcode: the common attributes, then those of the operation.
 func encode(op Operation, o Options) (json.RawMessage, error) {
 	head, err := json.Marshal(common{o.DryRun, o.Debug, o.Priority, o.Depends, o.Comment, o.Reason, op.OpID()})

@@ -25,6 +25,7 @@ func Table() job.Table {
 		func() job.Operation { return &cluster.RedistConf{} },
 		func() job.Operation { return &cluster.RemoveTags{} },
 		func() job.Operation { return &cluster.Rename{} },
+		func() job.Operation { return &cluster.TestQueue{} },
 		func() job.Operation { return &cluster.RenewCrypto{} },
 
 		func() job.Operation { return &verify.Cluster{} },
@@ -47,6 +48,8 @@ func Table() job.Table {
 		func() job.Operation { return &instance.Rename{} },
 		func() job.Operation { return &instance.Shutdown{} },
 		func() job.Operation { return &instance.Startup{} },
+		func() job.Operation { return &instance.TestOSParams{} },
+		func() job.Operation { return &instance.TryAllocator{} },
 
 		func() job.Operation { return &group.Add{} },
 		func() job.Operation { return &group.AssignNodes{} },
