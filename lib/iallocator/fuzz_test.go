@@ -16,7 +16,7 @@ func FuzzAnswer(f *testing.F) {
 		if nodes, err := (&Facts{}).Place(t.Context(), says(out), cfg(), "x", Allocate{Name: "web", Nodes: 1, DiskTemplate: "diskless", Hypervisor: "fake"}); err == nil && len(nodes) != 1 {
 			t.Errorf("a place is %q", nodes)
 		}
-		if answer, err := parse("x", remote.Result{Stdout: out}); err == nil {
+		if answer, err := parse(out); err == nil {
 			parsePlan(answer.Result, func(m moved) string { return m.group })
 		}
 	})

@@ -35,7 +35,10 @@ func (f *Facts) Ask(ctx context.Context, r remote.Runner, cfg *config.Config, pr
 	if err != nil {
 		return Answer{}, err
 	}
-	var a Answer
+	return parse(out)
+}
+
+func parse(out []byte) (a Answer, err error) {
 	if err := json.Unmarshal(out, &a); err != nil || a.Result == nil {
 		return Answer{}, fault.Exec("Can't parse iallocator results: %.200s", out)
 	}
