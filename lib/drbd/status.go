@@ -75,6 +75,11 @@ func StatusProbe() remote.Cmd {
 	return remote.Script(`[ ! -e /proc/drbd ] || cat /proc/drbd`)
 }
 
+// HelperProbe asks for the program that the module calls at events. It fails where the module is not loaded.
+func HelperProbe() remote.Cmd {
+	return remote.Command("cat", "/sys/module/drbd/parameters/usermode_helper")
+}
+
 // Statuses lists the minors that a node has set up.
 func Statuses(ctx context.Context, r remote.Runner, node string) (map[int]Status, error) {
 	out, err := r.Run(ctx, node, StatusProbe())

@@ -36,6 +36,9 @@ func StandardPVSize(all []PV) float64 {
 	return math.Floor(smallest / 1.03)
 }
 
+// SizesDiffer says that physical volumes are too different to count for the same under exclusive storage.
+func SizesDiffer(smallest, largest float64) bool { return largest > smallest*1.01*1.01 }
+
 // LV is a logical volume as lvs shows it.
 type LV struct {
 	Volume

@@ -42,6 +42,10 @@ type answer struct {
 	groups     []lvm.VG
 	volumes    map[string]bool // VG/LV; nil when they were not asked for or cannot be listed
 	noVolumes  bool            // they cannot be listed
+	physical   []lvm.PV
+	noPhysical bool // they cannot be listed
+	segments   []lvm.Segment
+	mirrors    mirrorAnswer
 }
 
 // version is the Gantry of a node; empty if there is none.

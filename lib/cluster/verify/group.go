@@ -108,9 +108,7 @@ func (g *group) Run(ctx context.Context) (any, error) {
 	g.access()
 	g.consistency(ctx, others)
 	g.heading("Verifying node status")
-	for _, n := range g.nodes {
-		g.node(n)
-	}
+	g.eachNode()
 	g.heading("Verifying instance status")
 	for _, inst := range g.instances {
 		g.instance(inst)
@@ -127,6 +125,15 @@ func (g *group) Run(ctx context.Context) (any, error) {
 	}
 	g.notes()
 	return !g.bad, nil
+}
+
+// eachNode looks at the nodes, then at what they have to have in common.
+func (g *group) eachNode() {
+	for _, n := range g.nodes {
+		g.node(n)
+	}
+	g.mirrorVersions()
+	g.physicalSizes()
 }
 
 // onNode are the instances that have something on a node.

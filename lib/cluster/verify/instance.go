@@ -77,7 +77,9 @@ func (g *group) disks(inst *config.Instance) {
 		for i, d := range g.cfg.InstanceDisks(inst) {
 			if problem := g.diskProblem(n, d); problem != "" {
 				g.errorf("EINSTANCEFAULTYDISK", inst.Name, "couldn't retrieve status for disk/%d on %s: %s", i, n.Name, problem)
+				continue
 			}
+			g.degraded(inst, n, i, d)
 		}
 	}
 }
@@ -86,10 +88,23 @@ func (g *group) diskProblem(n *config.Node, d *config.Disk) string {
 	if text := g.silence(n); text != "" {
 		return text
 	}
-	if w, ok := place(d); ok && g.answers[n.UUID].lacking[w] != "" {
+	if !there(g.answers[n.UUID], n, d) {
 		return fmt.Sprintf("Can't find device %s", disk.Describe(d))
 	}
 	return ""
+}
+
+// there says whether a node has the device of a disk, as far as it was asked.
+func there(a *answer, n *config.Node, d *config.Disk) bool {
+	if vg, lv, ok := d.LV(); ok {
+		return a.volumes == nil || a.volumes[vg+"/"+lv]
+	}
+	if id, ok := d.DRBD(); ok {
+		_, used := a.mirrors.minors[id.Minor(n.UUID)]
+		return used || a.mirrors.minors == nil
+	}
+	w, ok := place(d)
+	return !ok || a.lacking[w] == ""
 }
 
 // layout looks at the nodes an instance should have.

@@ -41,6 +41,9 @@ func (g *group) node(n *config.Node) {
 		return
 	}
 	g.volumeGroup(n, a)
+	g.physicalVolumes(n, a)
+	g.mirrors(n, a)
+	g.volumesListed(n, a)
 	g.systems(n, a)
 	g.bridges(n, a)
 	g.strangers(n, a)

@@ -70,8 +70,7 @@ func (g *group) question(n *config.Node) []probe {
 		a.oses, err = osdef.Parse(out)
 		return err
 	}})
-	return slices.Concat(probes, g.guestProbes(), g.parameterProbes(), g.volumeProbes())
-	// physical volumes and DRBD minors go here
+	return slices.Concat(probes, g.guestProbes(), g.parameterProbes(), g.volumeProbes(), g.physicalProbes(n), g.mirrorProbes())
 }
 
 // factsWanted is what nodefacts is to look at besides what it always tells.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gantry/lib/config"
+	"gantry/lib/drbd"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
 	"gantry/lib/lvm"
@@ -93,6 +94,9 @@ func healthy(t *testing.T, cfg *config.Config, o Options) (*group, *nobody) {
 		}
 		a.oses = []osdef.OS{{Name: "debootstrap", Path: "/os/debootstrap", Valid: true, APIVersions: []int{20}, Variants: []string{"bookworm"}}}
 		a.lacking = map[wanted]string{}
+		if g.mirrored() {
+			a.mirrors = mirrorAnswer{version: "8.4.11", helper: "/bin/true", minors: map[int]drbd.Status{}}
+		}
 		g.answers[n.UUID] = a
 	}
 	return g, said
@@ -104,9 +108,7 @@ func (g *group) verify(t *testing.T) {
 	g.diskAnswers()
 	g.access()
 	g.consistency(t.Context(), nil)
-	for _, n := range g.nodes {
-		g.node(n)
-	}
+	g.eachNode()
 	for _, inst := range g.instances {
 		g.instance(inst)
 	}
@@ -272,8 +274,61 @@ func TestFindings(t *testing.T) {
 			"  - ERROR: node node3: volume group 'xenvg' missing",
 			"  - ERROR: node node3: node didn't return data for the volume group 'xenvg' - it is either missing or broken",
 			"  - ERROR: instance web: volume xenvg/1.disk0 missing on node node2",
+			"  - ERROR: instance web: couldn't retrieve status for disk/0 on node2: Can't find device <LogicalVolume(/dev/xenvg/1.disk0, visible as /dev/disk/0, size=1024m)>",
 			"  - WARNING: node node2: volume xenvg/2.disk0 is unknown",
 			"  - NOTICE: 1 non-redundant instance(s) found.",
+		}},
+		"physical volumes": {cfg: func(c *config.Config) {
+			c.Cluster.VolumeGroupName = "xenvg"
+			c.NodeByName("node3").NDParams = config.Params{"exclusive_storage": true}
+			c.NodeByName("node1").NDParams = config.Params{"exclusive_storage": true}
+		}, spoil: func(g *group) {
+			for _, a := range g.answers {
+				a.groups = []lvm.VG{{Name: "xenvg", Size: 100000}}
+			}
+			g.answers["n1"].physical = []lvm.PV{{Name: "/dev/b", VG: "xenvg", Size: 1000}}
+			g.answers["n2"].physical = []lvm.PV{{Name: "/dev/a:b", VG: "xenvg"}, {Name: "/dev/c:d", VG: "other"}}
+			n3 := g.answers["n3"]
+			n3.physical = []lvm.PV{{Name: "/dev/b", VG: "xenvg", Size: 1200}, {Name: "/dev/c", VG: "xenvg", Size: 1200}}
+			for _, name := range []string{"1.disk0_data", "1.disk0_meta", "2.disk0", "3.disk0"} {
+				device := "/dev/b"
+				if strings.HasPrefix(name, "1") {
+					device = "/dev/c"
+				}
+				n3.segments = append(n3.segments, lvm.Segment{Volume: lvm.Volume{VG: "xenvg", Name: name}, Device: device})
+			}
+		}, want: []string{
+			"  - ERROR: node node2: Invalid character ':' in PV '/dev/a:b' of VG 'xenvg'",
+			"  - ERROR: node node3: PV /dev/b is shared among unrelated LVs (2.disk0, 3.disk0)",
+			"  - ERROR: group default: PV sizes differ too much in the group; smallest (1000 MB) is on node1, biggest (1200 MB) is on node3",
+			"  - WARNING: instance mail: spindle-use value 0 is not in range [1, 12]",
+			"  - ERROR: instance mail: number of spindles not configured for disk 0 while exclusive storage is enabled, try running gnt-cluster repair-disk-sizes",
+			"  - ERROR: instance mail: instance uses disk types sharedfile, which are not supported on nodes that have exclusive storage set: node3",
+		}},
+		"mirrors": {cfg: mirrorWeb, spoil: func(g *group) {
+			g.answers["n1"].mirrors = mirrorAnswer{version: "8.4.10", helper: "/bin/false", minors: map[int]drbd.Status{7: {Minor: 7, Connection: "StandAlone"}}}
+			g.answers["n2"].mirrors.minors = map[int]drbd.Status{4: {Minor: 4, Connection: "WFConnection", LocalDisk: "UpToDate"}}
+			g.answers["n3"].mirrors.minors = map[int]drbd.Status{5: {Minor: 5, Connection: "WFConnection", LocalDisk: "Diskless"}}
+		}, want: []string{
+			"  - ERROR: node node1: wrong drbd usermode helper: /bin/false",
+			"  - ERROR: node node1: unallocated drbd minor 7 is in use",
+			"  - WARNING: node node1: DRBD version mismatch: 8.4.10",
+			"  - WARNING: node node2: DRBD version mismatch: 8.4.11",
+			"  - WARNING: node node3: DRBD version mismatch: 8.4.11",
+			"  - WARNING: instance web: disk/0 on node2 is degraded; local disk state is 'ok'",
+			"  - ERROR: instance web: disk/0 on node3 is degraded; local disk state is 'faulty'",
+		}},
+		"lost mirrors": {cfg: mirrorWeb, spoil: func(g *group) {
+			g.answers["n1"].mirrors = mirrorAnswer{noHelper: true}
+			g.answers["n2"].mirrors.minors = map[int]drbd.Status{4: {Minor: 4, Connection: "SyncTarget", LocalDisk: "Inconsistent"}}
+			g.answers["n3"].mirrors.minors = map[int]drbd.Status{}
+		}, want: []string{
+			"  - ERROR: node node1: drbd usermode helper check unsuccessful: The file /sys/module/drbd/parameters/usermode_helper cannot be opened, check if the module is loaded ([Errno 2] No such file or directory: '/sys/module/drbd/parameters/usermode_helper')",
+			"  - ERROR: node node1: cannot parse drbd status file: The file /proc/drbd cannot be opened, please check if the module is loaded ([Errno 2] No such file or directory: '/proc/drbd')",
+			"  - ERROR: node node3: drbd minor 5 of disk d-web (attached in instance 'web') is not active",
+			"  - WARNING: instance web: disk/0 on node2 is degraded; local disk state is 'syncing'",
+			"  - ERROR: instance web: couldn't retrieve status for disk/0 on node3: Can't find device <DRBD8(hosts=n2/4-n3/5, port=11003, " +
+				"backend=<LogicalVolume(/dev/xenvg/d, not visible, size=1024m)>, metadev=<LogicalVolume(/dev/xenvg/m, not visible, size=128m)>, visible as /dev/disk/0, size=1024m)>",
 		}},
 		"notes": {cfg: func(c *config.Config) {
 			c.Disk("d-web").DevType = config.DTFile
@@ -453,5 +508,17 @@ func TestPartnersOfOtherGroups(t *testing.T) {
 	g.answers["o1"] = &answer{partial: true}
 	if text := g.loginFailure(g.nodes[0], g.answers["n1"], cfg.Node("o1")); text != "" {
 		t.Errorf("a node that was not asked: %q", text)
+	}
+}
+
+// mirrorWeb makes the disk of web a mirrored one, between node2 and node3.
+func mirrorWeb(c *config.Config) {
+	c.Cluster.EnabledDiskTemplates = append(c.Cluster.EnabledDiskTemplates, config.DTDRBD)
+	c.Cluster.DRBDUsermodeHelper = "/bin/true"
+	d := c.Disk("d-web")
+	d.DevType, d.LogicalID = config.DTDRBD, config.DRBDID{NodeA: "n2", NodeB: "n3", Port: 11003, MinorA: 4, MinorB: 5}.LogicalID()
+	d.Children = []*config.Disk{
+		{UUID: "d-data", DevType: config.DTPlain, LogicalID: config.LogicalID{"xenvg", "d"}, Size: 1024},
+		{UUID: "d-meta", DevType: config.DTPlain, LogicalID: config.LogicalID{"xenvg", "m"}, Size: 128},
 	}
 }

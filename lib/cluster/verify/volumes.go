@@ -52,10 +52,19 @@ func (g *group) volumeGroup(n *config.Node, a *answer) {
 	case a.groups[i].Size < minGroupMiB:
 		g.errorf("ENODELVM", n.Name, "volume group '%s' too small (%d MiB required, %d MiB found)", name, minGroupMiB, int(a.groups[i].Size))
 	}
+}
+
+// volumesListed says what is not known of a node's volumes.
+func (g *group) volumesListed(n *config.Node, a *answer) {
+	name := g.cfg.Cluster.VolumeGroupName
+	if name == "" {
+		return
+	}
 	if a.noVolumes {
 		g.errorf("ENODELVM", n.Name, "LVM problem on node: the volumes cannot be listed")
 	}
-	g.errorIf(i < 0, "ENODELVM", n.Name, "node didn't return data for the volume group '%s' - it is either missing or broken", name)
+	there := slices.ContainsFunc(a.groups, func(vg lvm.VG) bool { return vg.Name == name })
+	g.errorIf(!there, "ENODELVM", n.Name, "node didn't return data for the volume group '%s' - it is either missing or broken", name)
 }
 
 // missingVolumes must be there whether the instance runs or not.
