@@ -26,10 +26,12 @@ var commands = cli.Commands{
 	"remove-tags":          cli.RemoveTags("", cluster.Removing(cluster.TagsOfCluster)),
 	"rename":               rename,
 	"renew-crypto":         renewCrypto,
+	"repair-disk-sizes":    repairDiskSizes,
 	"search-tags":          searchTags,
 	"show-ispecs-cmd":      showSpecs,
 	"upgrade":              upgrade,
 	"verify":               verifyCluster,
+	"verify-disks":         verifyDisks,
 	"version":              version,
 	"watcher":              pauseWatcher,
 }

@@ -24,13 +24,16 @@ func Table() job.Table {
 		func() job.Operation { return &cluster.PostInit{} },
 		func() job.Operation { return &cluster.RedistConf{} },
 		func() job.Operation { return &cluster.RemoveTags{} },
+		func() job.Operation { return &cluster.RepairDiskSizes{} },
 		func() job.Operation { return &cluster.Rename{} },
 		func() job.Operation { return &cluster.TestQueue{} },
 		func() job.Operation { return &cluster.RenewCrypto{} },
 
 		func() job.Operation { return &verify.Cluster{} },
 		func() job.Operation { return &verify.Config{} },
+		func() job.Operation { return &verify.Disks{} },
 		func() job.Operation { return &verify.Group{} },
+		func() job.Operation { return &verify.GroupDisks{} },
 
 		func() job.Operation { return &instance.ActivateDisks{} },
 		func() job.Operation { return &instance.ChangeGroup{} },
