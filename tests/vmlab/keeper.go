@@ -200,8 +200,8 @@ func (k *keeper) prepare() error {
 func (k *keeper) network() error {
 	lines := "link set lo up\n"
 	for i, net := range nets {
-		address := []string{lab.Outside, "198.51.100.254", controlNet + "254"}[i]
-		lines += fmt.Sprintf("link add %[1]s type bridge forward_delay 0 mcast_snooping 0\naddr add %[2]s/24 dev %[1]s\nlink set %[1]s up\n", net, address)
+		address := []string{lab.Outside + "/24", "198.51.100.254/24", controlNet + "126/25"}[i]
+		lines += fmt.Sprintf("link add %[1]s type bridge forward_delay 0 mcast_snooping 0\naddr add %[2]s dev %[1]s\nlink set %[1]s up\n", net, address)
 	}
 	for n := 1; n <= k.Options.machines(); n++ {
 		for _, net := range nets {
@@ -379,7 +379,7 @@ func (k *keeper) connect(n int, p *process, up chan struct{}) {
 // sshOptions are those of the lab's own connections: no file of the user's takes part.
 var sshOptions = []string{
 	"-F", "none", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-	"-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-o", "ServerAliveInterval=30", "-o", "ServerAliveCountMax=10",
+	"-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=60",
 }
 
 // socket is where the connection to machine n is shared.

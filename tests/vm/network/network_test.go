@@ -1,0 +1,259 @@
+// Package network shows guests on real networks: VLANs on a bridge and on Open vSwitch, routed ones, interfaces that come and go
+// while the guest runs, and a guest that stays reachable while it moves. Its tests need virtual machines.
+package network
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gantry/tests/lab"
+	"gantry/tests/vmlab"
+)
+
+// The networks that guests are in; node3, which has none of them, looks at them from its own end.
+const (
+	onSwitch = "203.0.113.140" // VLAN 4000 of the Open vSwitch br0
+	onBridge = "203.0.113.200" // VLAN 5 of the bridge brv
+	routed   = "192.0.2.150"
+)
+
+// site is what the configuration management of a site would do: a bridge with VLANs over the secondary network.
+const site = `set -e
+ip link add brv type bridge vlan_filtering 1 forward_delay 0 mcast_snooping 0
+address=$(ip -o -4 addr show dev eth1 | awk '{ print $4 }')
+ip addr del "$address" dev eth1
+ip link set eth1 master brv
+ip addr add "$address" dev brv
+ip link set brv up
+sysctl -qw net.ipv4.ip_forward=1
+`
+
+// ends gives node3 its own end of each VLAN.
+const ends = `set -e
+ovs-vsctl add-port br0 v4000 tag=4000 -- set Interface v4000 type=internal
+ip addr add 203.0.113.129/26 dev v4000
+ip link set v4000 up
+bridge vlan add dev eth1 vid 5
+bridge vlan add dev brv vid 5 self
+ip link add link brv name brv.5 type vlan id 5
+ip addr add 203.0.113.193/26 dev brv.5
+ip link set brv.5 up
+`
+
+type stand struct {
+	*vmlab.Lab
+	t *testing.T
+}
+
+func (s stand) must(node, text string) string {
+	s.t.Helper()
+	return s.Must(s.t, node, text)
+}
+
+// reaches waits until an address answers a node, or fails.
+func (s stand) reaches(node, address string) {
+	s.t.Helper()
+	if r := s.Run(node, "for i in $(seq 90); do ping -qc 1 -W 2 "+address+" >/dev/null && exit; done; exit 1"); r.Status != 0 {
+		s.t.Fatalf("%s does not reach %s\n%s", node, address, s.Run("node1", "ovs-vsctl show; bridge vlan; ip -br addr; ip route; tail -n 20 /var/log/ganeti/kvm/* 2>/dev/null").Stdout)
+	}
+}
+
+func (s stand) cannotReach(node, address string) {
+	s.t.Helper()
+	if r := s.Run(node, "ping -qc 3 -i 0.5 -W 3 "+address); r.Status != 1 {
+		s.t.Errorf("%s reaches %s: status %d, %s", node, address, r.Status, r.Stdout)
+	}
+}
+
+func TestGuestsOnRealNetworks(t *testing.T) {
+	vmlab.Need(t)
+	bin := lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")
+	s := stand{vmlab.Start(t, vmlab.Options{Bin: bin, OVS: true}), t}
+	for _, node := range []string{"node1", "node2", "node3"} {
+		s.must(node, site)
+	}
+	s.must("node3", ends)
+	s.must("node1", `gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=br0 --enabled-hypervisors=kvm --enabled-disk-templates=diskless \
+		--nic-parameters=mode=openvswitch,link=br0 -B minmem=128M,maxmem=128M,vcpus=1 \
+		-H kvm:kernel_path=/boot/vmlinuz-guest,initrd_path=/boot/initrd-guest,kvm_flag=disabled,migration_downtime=300 cluster.example.com
+	gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.12 node2.example.com`)
+	add := "gnt-instance add -t diskless --no-install -o noop --no-name-check --no-ip-check "
+	args := "-H 'kvm:kernel_args=console=ttyS0 quiet norandmaps "
+	s.must("node1", add+"-n node1 "+args+"guest.ip0="+onSwitch+"/26 guest.ip1="+onBridge+"/26' --net 0:mode=openvswitch,link=br0,vlan=4000 inst1.example.com")
+
+	t.Run("vlan=4000 on Open vSwitch is a tag, and is shown as .4000", func(t *testing.T) {
+		s := stand{s.Lab, t}
+		s.reaches("node3", onSwitch)
+		if got := s.port("node1"); got != "4000 [] []" {
+			t.Errorf("tag, trunks and mode of the port are %s", got)
+		}
+		if got := s.must("node1", "gnt-instance list --no-headers -o nic.vlan/0,nic.mode/0,nic.link/0 inst1"); strings.TrimSpace(got) != ".4000 openvswitch br0" {
+			t.Errorf("shown as %q", got)
+		}
+		if r := s.Run("node3", "arping -c 2 -w 4 -I br0 "+onSwitch); r.Status == 0 {
+			t.Errorf("the guest answers without a tag: %s", r.Stdout)
+		}
+	})
+	t.Run("an interface on a bridge with VLANs is added while the guest runs", func(t *testing.T) {
+		s := stand{s.Lab, t}
+		s.must("node1", "gnt-instance modify --hotplug --net add:mode=bridged,link=brv,vlan=5 inst1")
+		s.reaches("node3", onBridge)
+		s.reaches("node3", onSwitch)
+	})
+	t.Run("a guest that moves stays reachable", func(t *testing.T) { stand{s.Lab, t}.moves() })
+	t.Run("the VLAN of an interface changes while the guest runs", func(t *testing.T) {
+		s := stand{s.Lab, t}
+		s.must("node1", "gnt-instance modify --hotplug --net 0:vlan=4001 inst1")
+		s.cannotReach("node3", onSwitch)
+		s.must("node1", "gnt-instance modify --hotplug --net 0:vlan=.4000:10:20 inst1")
+		if got := s.port("node2"); got != "4000 [10, 20] native-untagged" {
+			t.Errorf("tag, trunks and mode of the port are %s", got)
+		}
+		s.reaches("node3", onSwitch)
+		s.must("node1", "gnt-instance modify --hotplug --net 0:vlan=:10:20 inst1")
+		if got := s.port("node2"); got != "[] [10, 20] []" {
+			t.Errorf("tag, trunks and mode of the port are %s", got)
+		}
+	})
+	t.Run("an interface is removed while the guest runs", func(t *testing.T) {
+		s := stand{s.Lab, t}
+		s.must("node1", "gnt-instance modify --hotplug --net 1:remove inst1")
+		s.cannotReach("node3", onBridge)
+	})
+	t.Run("a routed guest is reached through its node", func(t *testing.T) {
+		s := stand{s.Lab, t}
+		s.must("node1", add+"-n node1 "+args+"guest.ip0="+routed+"/32 guest.gateway=192.0.2.11' --net 0:mode=routed,link=main,ip="+routed+" inst2.example.com")
+		s.reaches("node1", routed)
+		s.must("node3", "ip route add "+routed+"/32 via 192.0.2.11")
+		s.reaches("node3", routed)
+	})
+	t.Run("nothing is left of guests that are removed", func(t *testing.T) {
+		s := stand{s.Lab, t}
+		s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 inst1; gnt-instance remove -f --shutdown-timeout 1 inst2")
+		for _, node := range []string{"node1", "node2"} {
+			if got := s.must(node, "ip -o link show type tun; ovs-vsctl list-ports br0; ip route show "+routed+"; ip rule show | grep tap || true"); got != "eth0\n" {
+				t.Errorf("%s has %q", node, got)
+			}
+		}
+	})
+}
+
+// port is the tag, the trunks and the mode of the one guest's port on a node's Open vSwitch.
+func (s stand) port(node string) string {
+	s.t.Helper()
+	return strings.Join(strings.Fields(strings.ReplaceAll(s.must(node, "p=$(ovs-vsctl list-ports br0 | grep tap); for c in tag trunks vlan_mode; do ovs-vsctl get Port $p $c; done"), "\n", " ")), " ")
+}
+
+// moves migrates the guest under the eyes of node3, whose pings may not miss it for longer than qemu says it stood still, and a
+// second.
+func (s stand) moves() {
+	watch, err := s.Command("node3", "timeout", "600", "ping", "-D", "-i", "0.1", onSwitch)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	replies := s.follow(watch)
+	// qemu tells how long the guest stood still when it has sent all, and is ended soon after
+	downtime, err := s.Command("node1", "sh", "-c",
+		`while [ -S "$1" ]; do echo info migrate | timeout 5 socat -t 1 - UNIX-CONNECT:"$1" 2>/dev/null | tr -d '\r' | sed -n 's/^downtime: \([0-9]*\).*/\1/p'; sleep 0.1; done`,
+		"downtime", "/var/run/ganeti/kvm-hypervisor/ctrl/inst1.example.com.monitor")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	told := s.follow(downtime)
+	time.Sleep(2 * time.Second)
+	s.must("node1", "gnt-instance migrate -f inst1")
+	time.Sleep(5 * time.Second)
+	if got := strings.TrimSpace(s.must("node1", "gnt-instance list --no-headers -o pnode,status inst1")); got != "node2.example.com running" {
+		s.t.Fatalf("after the migration: %s", got)
+	}
+	s.must("node3", "pkill -INT -x ping")
+	gap := longestGap(replies())
+	milliseconds := told()
+	if len(milliseconds) == 0 {
+		s.t.Fatal("qemu did not tell how long the guest stood still")
+	}
+	stood, err := strconv.Atoi(milliseconds[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Logf("qemu: %d ms, longest gap between answers: %v", stood, gap)
+	if limit := time.Duration(stood)*time.Millisecond + time.Second; gap > limit {
+		s.t.Errorf("the guest did not answer for %v, qemu reported %d ms", gap, stood)
+	}
+	s.reaches("node3", onBridge)
+	if got := s.must("node1", "ovs-vsctl list-ports br0; ip -o link show type tun"); got != "eth0\n" {
+		s.t.Errorf("on the source there are %q", got)
+	}
+}
+
+// follow starts a command and gives what returns its lines when it has ended.
+func (s stand) follow(cmd *exec.Cmd) func() []string {
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	lines := make(chan []string, 1)
+	go func() {
+		var list []string
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			list = append(list, scan.Text())
+		}
+		io.Copy(io.Discard, out)
+		lines <- list
+	}()
+	return func() []string {
+		select {
+		case list := <-lines:
+			cmd.Wait() // ping says by its status that some were lost
+			return list
+		case <-time.After(time.Minute):
+			cmd.Process.Kill()
+			cmd.Wait()
+			return <-lines
+		}
+	}
+}
+
+var answer = regexp.MustCompile(`^\[(\d+)\.(\d{6})\] 64 bytes from .*icmp_seq=(\d+)`)
+
+// longestGap is the longest time without an answer in the output of ping -D.
+func longestGap(lines []string) (longest time.Duration) {
+	var times []time.Duration
+	for _, line := range lines {
+		if m := answer.FindStringSubmatch(line); m != nil {
+			d, err := time.ParseDuration(fmt.Sprintf("%ss%sus", m[1], m[2]))
+			if err == nil {
+				times = append(times, d)
+			}
+		}
+	}
+	slices.Sort(times)
+	for i := 1; i < len(times); i++ {
+		longest = max(longest, times[i]-times[i-1])
+	}
+	return longest
+}
+
+func TestLongestGap(t *testing.T) {
+	got := longestGap([]string{
+		"PING 192.0.2.1 (192.0.2.1) 56(84) bytes of data.",
+		"[1700000000.100000] 64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=0.5 ms",
+		"[1700000000.300000] 64 bytes from 192.0.2.1: icmp_seq=2 ttl=64 time=0.5 ms",
+		"[1700000001.900000] 64 bytes from 192.0.2.1: icmp_seq=9 ttl=64 time=0.5 ms",
+		"[1700000002.000000] From 192.0.2.3 icmp_seq=10 Destination Host Unreachable",
+	})
+	if got != 1600*time.Millisecond {
+		t.Errorf("got %v", got)
+	}
+}
