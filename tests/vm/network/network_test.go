@@ -83,10 +83,10 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 	s.must("node3", ends)
 	s.must("node1", `gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=br0 --enabled-hypervisors=kvm --enabled-disk-templates=diskless \
 		--nic-parameters=mode=openvswitch,link=br0 -B minmem=128M,maxmem=128M,vcpus=1 \
-		-H kvm:kernel_path=/boot/vmlinuz-guest,initrd_path=/boot/initrd-guest,kvm_flag=disabled,migration_downtime=300 cluster.example.com
+		-H kvm:kernel_path=/boot/vmlinux-guest,initrd_path=/boot/initrd-guest,kvm_flag=disabled,migration_downtime=300 cluster.example.com
 	gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.12 node2.example.com`)
-	add := "gnt-instance add -t diskless --no-install -o noop --no-name-check --no-ip-check "
-	args := "-H 'kvm:kernel_args=console=ttyS0 quiet norandmaps "
+	add := "gnt-instance add -t diskless -o noop --no-name-check --no-ip-check "
+	args := "-H 'kvm:kernel_args=console=ttyS0 quiet norandmaps mitigations=off tsc=reliable no_timer_check nowatchdog cryptomgr.notests audit=0 "
 	s.must("node1", add+"-n node1 "+args+"guest.ip0="+onSwitch+"/26 guest.ip1="+onBridge+"/26' --net 0:mode=openvswitch,link=br0,vlan=4000 inst1.example.com")
 
 	t.Run("vlan=4000 on Open vSwitch is a tag, and is shown as .4000", func(t *testing.T) {
