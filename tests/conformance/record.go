@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed records/*.json.gz
+//go:embed records/*.json.gz records/vm
 var records embed.FS
 
 // base is the preparation of all records but those in bare.

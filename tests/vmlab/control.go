@@ -117,7 +117,7 @@ func (l *Lab) addresses(node string) (map[string]string, error) {
 		address, _, _ := strings.Cut(f[3], "/")
 		switch {
 		case strings.HasPrefix(address, "192.0.2."):
-			list[address] = l.Bridge
+			list[address] = "br0"
 		case strings.HasPrefix(address, "198.51.100."):
 			list[address] = "eth1"
 		}

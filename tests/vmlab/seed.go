@@ -91,7 +91,7 @@ func (c config) writeSeed(n int, to *os.File, groups string) error {
 	w := tar.NewWriter(to)
 	for name, text := range map[string]string{
 		"etc/lab/node": fmt.Sprintf("node=%s.%s\nlan=%s\nsan=%s\ncontrol=%s\ngateway=%s\nbridge=%s\novs=%s\ngroups='%s'\n",
-			c.name(n), c.Domain, c.primary(n), c.secondary(n), control(n), lab.Outside, c.Bridge, ovs, groups),
+			c.name(n), c.Domain, c.primary(n), c.secondary(n), control(n), lab.Outside, c.bridge(n), ovs, groups),
 		"etc/lab/sshd_config":     fmt.Sprintf(sshdControl, control(n), kind),
 		"etc/lab/authorized_keys": string(key),
 	} {

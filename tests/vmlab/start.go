@@ -76,9 +76,13 @@ func (l *Lab) Must(t testing.TB, node, text string) string {
 // Init makes a cluster of the first n nodes, node1 being its master, whose instances are on LVM and DRBD.
 func (l *Lab) Init(t testing.TB, n int) {
 	t.Helper()
-	l.Must(t, "node1", fmt.Sprintf("gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=%s --enabled-hypervisors=kvm --vg-name=vg_ganeti "+
-		"--drbd-usermode-helper=/bin/true --enabled-disk-templates=drbd,plain,diskless --nic-parameters=mode=bridged,link=%[1]s "+
-		"--hypervisor-parameters=kvm:kernel_path=,kvm_flag=disabled cluster.%[2]s", l.Bridge, l.Domain))
+	mode := "bridged"
+	if l.OVS {
+		mode = "openvswitch"
+	}
+	l.Must(t, "node1", fmt.Sprintf("gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=br0 --enabled-hypervisors=kvm --vg-name=vg_ganeti "+
+		"--drbd-usermode-helper=/bin/true --enabled-disk-templates=drbd,plain,diskless --nic-parameters=mode=%s,link=br0 "+
+		"--hypervisor-parameters=kvm:kernel_path=,kvm_flag=disabled cluster.%s", mode, l.Domain))
 	for i := 2; i <= n; i++ {
 		l.Must(t, "node1", fmt.Sprintf("gnt-node add --no-ssh-key-check --secondary-ip=%s node%d.%s", lab.Secondary(i), i, l.Domain))
 	}

@@ -71,9 +71,6 @@ func (o Options) complete() (Options, error) {
 	if o.Domain == "" {
 		o.Domain = lab.Domain
 	}
-	if o.Bridge == "" {
-		o.Bridge = "br0"
-	}
 	for i, dir := range o.Files {
 		var err error
 		if o.Files[i], err = filepath.Abs(dir); err != nil {
@@ -120,6 +117,14 @@ func (o Options) secondary(n int) string {
 		return "198.51.100.1"
 	}
 	return lab.Secondary(n)
+}
+
+// bridge is the one that carries the primary network of machine n.
+func (o Options) bridge(n int) string {
+	if n > o.Nodes {
+		return "vml-pri" // as in the records
+	}
+	return "br0"
 }
 
 // number reads a machine's name, short or full.

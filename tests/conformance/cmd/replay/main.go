@@ -16,6 +16,7 @@ import (
 
 	"gantry/tests/conformance"
 	"gantry/tests/lab"
+	"gantry/tests/vmlab"
 )
 
 func main() {
@@ -35,6 +36,7 @@ type settings struct {
 	red     bool
 	summary bool
 	shell   bool
+	vm      bool
 }
 
 func run() error {
@@ -50,6 +52,7 @@ func run() error {
 	flag.BoolVar(&s.red, "suggest-red", false, "print each difference as a line for red.txt")
 	flag.BoolVar(&s.summary, "summary", false, "print the counts only")
 	flag.BoolVar(&s.shell, "shell", false, "then open a shell on node1 before the lab ends")
+	flag.BoolVar(&s.vm, "vm", false, "play the session that was made with virtual machines, up to the record -transcript, and show what ran on the nodes")
 	goOn := flag.Bool("go-on", false, "play the record even if a command that prepares it fails")
 	flag.Parse()
 	if *goOn {
@@ -75,6 +78,9 @@ func run() error {
 			return fmt.Errorf("make install: %w", err)
 		}
 		s.bin = tree
+	}
+	if s.vm {
+		return s.virtual(*record)
 	}
 	failed := false
 	for _, name := range names {
@@ -125,6 +131,43 @@ func (s settings) one() ([]conformance.Outcome, error) {
 		openShell(l)
 	}
 	return list, err
+}
+
+// virtual plays the session of the virtual machines.
+func (s settings) virtual(last string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	dir, err := os.MkdirTemp("", "gantry-vmlab-replay-")
+	if err != nil {
+		return err
+	}
+	l, err := vmlab.Up(conformance.VMStand(s.bin, dir), true, func(text string) { fmt.Println(text) })
+	if err != nil {
+		return err
+	}
+	defer vmlab.Down("", dir)
+	for _, name := range conformance.VMSession() {
+		p := s.play
+		p.Record = name
+		if s.verbose {
+			p.Each = func(o conformance.Outcome) { fmt.Print(o) }
+		}
+		list, ran, err := p.RunVM(ctx, l)
+		s.show(name, list)
+		recorded, readErr := conformance.RecordedCommands(name)
+		if err = errors.Join(err, readErr); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		for i, o := range list {
+			if lines := conformance.CommandsDiffer(recorded[o.Number], ran[i]); o.Verdict != conformance.Helped && len(lines) > 0 {
+				fmt.Printf("%s %d: %s\n  %s\n", name, o.Number, o.Cmd, strings.Join(lines, "\n  "))
+			}
+		}
+		if name == last {
+			break
+		}
+	}
+	return nil
 }
 
 func openShell(l *lab.Lab) {

@@ -1,0 +1,63 @@
+package records
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// known are the differences in what runs on the nodes that are meant. Each is a line
+//
+//	RECORD|* REGEXP
+//
+// about one line of conformance.CommandsDiffer, and below it, indented, the reason.
+type known []struct {
+	record string
+	line   *regexp.Regexp
+}
+
+func readKnown(path string) (list known, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	explained := true
+	scan := bufio.NewScanner(f)
+	for number := 1; scan.Scan(); number++ {
+		line := scan.Text()
+		switch {
+		case strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "\t"):
+			explained = true
+		case !explained:
+			return nil, fmt.Errorf("%s:%d: the entry before has no reason", path, number)
+		default:
+			record, pattern, _ := strings.Cut(line, " ")
+			at, err := regexp.Compile("^" + pattern + "$")
+			if err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", path, number, err)
+			}
+			list = append(list, struct {
+				record string
+				line   *regexp.Regexp
+			}{record, at})
+			explained = false
+		}
+	}
+	if !explained {
+		return nil, fmt.Errorf("%s: the last entry has no reason", path)
+	}
+	return list, scan.Err()
+}
+
+func (k known) explains(record, line string) bool {
+	for _, entry := range k {
+		if (entry.record == "*" || entry.record == record) && entry.line.MatchString(line) {
+			return true
+		}
+	}
+	return false
+}

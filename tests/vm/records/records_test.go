@@ -1,0 +1,63 @@
+// Package records plays what was recorded of real Ganeti on virtual machines: the answers, and what ran on the nodes.
+package records
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"gantry/tests/conformance"
+	"gantry/tests/vmlab"
+)
+
+// short is the last record that is played unless GANTRY_FAULTS=all asks for the whole session, which takes most of an hour.
+const short = "vm/12-plain-and-adopt"
+
+// TestRecordedSession fails on a step that differs, unless tests/differences.txt or red.txt lists it, and on a command on a node that
+// only one of both ran, unless commands.txt says why.
+func TestRecordedSession(t *testing.T) {
+	vmlab.Need(t)
+	tree := t.TempDir()
+	install := exec.Command("make", "-s", "install", "DESTDIR="+tree)
+	install.Dir = "../../.."
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("make install: %v\n%s", err, out)
+	}
+	red, err := conformance.ReadRed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := readKnown("commands.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := vmlab.Start(t, conformance.VMStand(tree, ""))
+	for _, record := range conformance.VMSession() {
+		list, ran, err := conformance.Play{Record: record}.RunVM(t.Context(), l)
+		if err != nil {
+			t.Fatalf("%s: %v", record, err)
+		}
+		_, fresh, green := red.Judge(record, list)
+		t.Logf("%s: %s; of those in red.txt these are green now: %v", record, conformance.Counts(list), green)
+		for _, o := range fresh {
+			t.Errorf("%s\n%s", record, o)
+		}
+		recorded, err := conformance.RecordedCommands(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range list {
+			if o.Verdict == conformance.Helped || red[record][o.Number] {
+				continue
+			}
+			for _, line := range conformance.CommandsDiffer(recorded[o.Number], ran[i]) {
+				if !known.explains(record, line) {
+					t.Errorf("%s %d: %s\n%s", record, o.Number, o.Cmd, line)
+				}
+			}
+		}
+		if record == short && os.Getenv("GANTRY_FAULTS") != "all" {
+			break
+		}
+	}
+}
