@@ -58,7 +58,7 @@ func (w *activateDisks) Run(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	node := w.primary().Name
-	if err := w.attach(ctx, node, false); err != nil {
+	if err := attachDisks(ctx, w.env, w.inst, node); err != nil {
 		if isUnknown(err) {
 			return nil, err
 		}

@@ -38,13 +38,16 @@ func (w *migrate) cleanUp(ctx context.Context) error {
 		w.env.Say("* instance confirmed to be running on its primary node (%s)", w.source.Name)
 		steps = []job.Step{job.Do("", w.goOn)}
 	}
-	steps = append(steps,
-		job.Do("closing instance disks on node "+other.Name, w.clearing(other)),
-		job.Do("", func(ctx context.Context) error {
+	steps = append(steps, job.Do("closing instance disks on node "+other.Name, w.clearing(other)))
+	if w.mirrored() {
+		steps = append(steps, w.pair().singleMaster()...)
+	} else {
+		steps = append(steps, job.Do("", func(ctx context.Context) error {
 			node := w.primary().Name
 			w.env.Say("* opening instance disks on node %s in exclusive mode", node)
 			return w.opening(node)(ctx)
 		}))
+	}
 	if err = job.Run(ctx, w.env.Say, steps); err == nil {
 		w.env.Say("* done")
 	}

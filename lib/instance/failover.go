@@ -30,7 +30,7 @@ func (Failover) OpID() string { return "OP_INSTANCE_FAILOVER" }
 // Work starts it.
 func (op Failover) Work(env *job.Env) job.Work {
 	return &failover{Failover: op, relocation: relocation{
-		onOne: onOne{env: env, name: op.Name}, node: op.TargetNode, allocator: op.IAllocator, ignorePolicy: op.IgnoreIPolicy}}
+		onOne: onOne{env: env, name: op.Name}, node: op.TargetNode, allocator: op.IAllocator, ignorePolicy: op.IgnoreIPolicy, failover: true}}
 }
 
 type failover struct {
@@ -118,15 +118,19 @@ func (w *failover) Run(ctx context.Context) (any, error) { return nil, w.move(ct
 // declared off by a person, and after all others have.
 func (w *failover) move(ctx context.Context) error {
 	w.env.Say("Failover instance %s", w.inst.Name)
-	consistency := job.Do("checking disk consistency between source and target", nothing) // they are the same disks
+	consistency := job.Do("checking disk consistency between source and target", w.checkDisks)
 	if !w.inst.DisksActive {
 		w.env.Say("* not checking disk consistency as instance is not running")
 		consistency = job.Do("", nothing)
 	}
+	closing := job.Do("closing instance disks on node "+w.source.Name, w.closeSource)
+	if w.mirrored() { // they are closed by being deactivated
+		closing = job.Do("", nothing)
+	}
 	steps := []job.Step{
 		consistency,
 		job.Do("shutting down instance on source node", w.end).Undo(w.startAgain),
-		job.Do("closing instance disks on node "+w.source.Name, w.closeSource),
+		closing,
 		job.Do("deactivating the instance's disks on source node", w.leaveSource),
 		job.Do("", w.recording(mark{Primary: w.target.UUID})),
 	}
@@ -139,6 +143,23 @@ func (w *failover) move(ctx context.Context) error {
 }
 
 func nothing(context.Context) error { return nil }
+
+// checkDisks refuses while the target has not all data, unless somebody knows that and wants it. Disks that several nodes can reach
+// are the same on both.
+func (w *failover) checkDisks(ctx context.Context) error {
+	if !w.mirrored() {
+		return nil
+	}
+	i, err := w.pair().degraded(ctx, w.target.Name)
+	switch {
+	case err != nil || i < 0 || w.IgnoreConsistency:
+		return err
+	case w.source.Offline:
+		w.env.Say("Node %s is offline, ignoring degraded disk %d on target node %s", w.source.Name, i, w.target.Name)
+		return nil
+	}
+	return fault.Exec("Disk %d is degraded on target node, aborting failover", i)
+}
 
 func (w *failover) end(ctx context.Context) error {
 	if w.source.Offline {
@@ -163,7 +184,7 @@ func (w *failover) startAgain(ctx context.Context) error {
 	if err := w.record(ctx, mark{Disks: new(true)}); err != nil {
 		return err
 	}
-	if err := attachDisks(ctx, w.env, w.inst, w.source.Name); err != nil {
+	if err := attachAlone(ctx, w.env, w.inst, w.source.Name); err != nil {
 		return err
 	}
 	return w.start(ctx, w.inst, w.source.Name, false)
@@ -194,7 +215,7 @@ func (w *failover) attachTarget(ctx context.Context) error {
 	if err := w.record(ctx, mark{Disks: new(true)}); err != nil {
 		return err
 	}
-	if err := attachDisks(ctx, w.env, w.inst, w.target.Name); err != nil {
+	if err := attachAlone(ctx, w.env, w.inst, w.target.Name); err != nil {
 		if isUnknown(err) {
 			return err
 		}

@@ -3,8 +3,10 @@ package instance
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gantry/lib/config"
+	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
@@ -152,31 +154,70 @@ func (w *migrate) Run(ctx context.Context) (any, error) {
 // transfer can be taken back at any point: the target's side is ended first, for certain, and only then the source told to go on.
 // Until it has succeeded the guest runs on the source; from then on it runs on the target.
 func (w *migrate) transfer(ctx context.Context) error {
-	source, target := w.source.Name, w.target.Name
-	return job.Run(ctx, w.env.Say, []job.Step{
+	return job.Run(ctx, w.env.Say, slices.Concat([]job.Step{
 		job.Do("", w.compareVersions),
-		job.Do("checking disk consistency between source and target", nothing), // they are the same disks
+		job.Do("checking disk consistency between source and target", w.checkDisks),
 		job.Do("", w.shrink),
 		job.Do("", w.readGuest),
-		job.Do("closing instance disks on node "+target, w.closing(target)),
-		job.Do("opening instance disks on node "+source+" in shared mode", w.opening(source)),
-		job.Do("opening instance disks on node "+target+" in shared mode", w.opening(target)).Undo(w.revertDisks),
-		job.Do("preparing "+target+" to accept the instance", w.accept).Undo(w.giveUp),
-		job.Do("migrating instance to "+target, w.send),
+	}, w.sharing(), []job.Step{
+		job.Do("preparing "+w.target.Name+" to accept the instance", w.accept).Undo(w.giveUp),
+		job.Do("migrating instance to "+w.target.Name, w.send),
 		job.Do("", w.follow),
-	})
+	}))
+}
+
+// checkDisks refuses while the target has not all data. Disks that several nodes can reach are the same on both.
+func (w *migrate) checkDisks(ctx context.Context) error {
+	if !w.mirrored() {
+		return nil
+	}
+	i, err := w.pair().degraded(ctx, w.target.Name)
+	if err == nil && i >= 0 {
+		err = fault.Exec("Disk %d is degraded or not fully synchronized on target node, aborting migration", i)
+	}
+	return err
+}
+
+// sharing makes the disks writable on both nodes for the moment of the move.
+func (w *migrate) sharing() []job.Step {
+	source, target := w.source.Name, w.target.Name
+	closing := job.Do("closing instance disks on node "+target, w.closing(target))
+	opening := []job.Step{
+		job.Do("opening instance disks on node "+source+" in shared mode", w.opening(source)),
+		job.Do("opening instance disks on node "+target+" in shared mode", w.opening(target)),
+	}
+	if !w.mirrored() {
+		opening[1] = opening[1].Undo(w.revertDisks)
+		return append([]job.Step{closing}, opening...)
+	}
+	p := w.pair()
+	return append([]job.Step{
+		closing.Undo(w.revertMirrors),
+		job.Do("changing into standalone mode", p.standAlone),
+		job.Do("changing disks into dual-master mode", p.reconnect(drbd.TwoPrimaries)),
+		job.Do("wait until resync is done", p.waitSynced),
+	}, opening...)
+}
+
+// unsharing leaves the disks to the target alone.
+func (w *migrate) unsharing() []job.Step {
+	source, target := w.source.Name, w.target.Name
+	closing := job.Do("closing instance disks on node "+source, w.closing(source))
+	if !w.mirrored() {
+		return []job.Step{closing, job.Do("opening instance disks on node "+target+" in exclusive mode", w.opening(target))}
+	}
+	p := w.pair()
+	return append([]job.Step{closing, job.Do("wait until resync is done", p.waitSynced)}, p.singleMaster()...)
 }
 
 // complete has no way back: the guest is on the target. Wherever it is cut off, the configuration still names the source, and
 // --cleanup finds the guest on the target and goes on from there.
 func (w *migrate) complete(ctx context.Context) error {
-	err := job.Run(ctx, w.env.Say, []job.Step{
+	err := job.Run(ctx, w.env.Say, append([]job.Step{
 		job.Do("", w.finishTarget),
 		job.Do("", w.endSource),
 		job.Do("", w.recording(mark{Primary: w.target.UUID})),
-		job.Do("closing instance disks on node "+w.source.Name, w.closing(w.source.Name)),
-		job.Do("opening instance disks on node "+w.target.Name+" in exclusive mode", w.opening(w.target.Name)),
-	})
+	}, w.unsharing()...))
 	if err == nil {
 		w.env.Say("* done")
 	}
@@ -219,9 +260,15 @@ func (w *migrate) readGuest(ctx context.Context) error {
 	return nil
 }
 
-// closeDisks takes away the names by which a hypervisor would open the disks.
+// closeDisks takes away the names by which a hypervisor would open the disks, and makes mirrored ones unwritable.
 func (o *relocation) closeDisks(ctx context.Context, node string) error {
-	if err := o.on(node).Unlink(ctx, o.inst.Name, len(o.inst.Disks)); err != nil {
+	err := o.on(node).Unlink(ctx, o.inst.Name, len(o.inst.Disks))
+	for _, d := range o.env.Config.InstanceDisks(o.inst) {
+		if err == nil {
+			err = o.on(node).Close(ctx, d)
+		}
+	}
+	if err != nil {
 		return fault.Exec("Cannot close instance disks on node %s: %w", node, err)
 	}
 	return nil
@@ -234,7 +281,21 @@ func (w *migrate) closing(node string) func(context.Context) error {
 // opening is the opposite. Shared or exclusive makes no difference for disks that several nodes can always reach.
 func (w *migrate) opening(node string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := attachDisks(ctx, w.env, w.inst, node); err != nil {
+		err := error(nil)
+		if !w.mirrored() {
+			err = attachDisks(ctx, w.env, w.inst, node)
+		} else {
+			disks := w.env.Config.InstanceDisks(w.inst)
+			for _, d := range disks {
+				if err == nil {
+					err = w.on(node).Open(ctx, d)
+				}
+			}
+			if err == nil {
+				err = w.on(node).Link(ctx, w.inst.Name, disks)
+			}
+		}
+		if err != nil {
 			return fault.Exec("Cannot open instance disks on node %s: %w", node, err)
 		}
 		return nil
@@ -248,6 +309,14 @@ func (w *migrate) revertDisks(ctx context.Context) error {
 	}
 	w.env.Say("* opening instance disks on node %s in exclusive mode", w.source.Name)
 	return w.opening(w.source.Name)(ctx)
+}
+
+// revertMirrors is the way back from all that was done to mirrored disks, however far that came.
+func (w *migrate) revertMirrors(ctx context.Context) error {
+	if err := provenAbsent(ctx, w.env.Nodes, w.inst, []string{w.target.Name}); err != nil {
+		return err
+	}
+	return job.Run(ctx, w.env.Say, append([]job.Step{job.Do("closing instance disks on node "+w.target.Name, w.closing(w.target.Name))}, w.pair().singleMaster()...))
 }
 
 func (w *migrate) accept(ctx context.Context) error {

@@ -104,10 +104,15 @@ func (o *onOne) elsewhereAbsent(ctx context.Context, node string) error {
 	return provenAbsent(ctx, o.env.Nodes, o.inst, alsoOn(o.env.Config, o.inst, node))
 }
 
-// attach prepares the disks on a node. When that fails none is left linked; advise adds a hint for the user.
-func (o *onOne) attach(ctx context.Context, node string, advise bool) error {
-	err := attachDisks(ctx, o.env, o.inst, node)
-	if err != nil && advise && !isUnknown(err) {
+// attach prepares the disks on a node. When that fails none is left linked. strict needs the mirrors on other nodes too, and adds a
+// hint for the user.
+func (o *onOne) attach(ctx context.Context, node string, strict bool) error {
+	attach := attachAlone
+	if strict {
+		attach = attachDisks
+	}
+	err := attach(ctx, o.env, o.inst, node)
+	if err != nil && strict && !isUnknown(err) {
 		o.env.Hint("If the message above refers to a secondary node, you can retry the operation using '--force'")
 	}
 	return err

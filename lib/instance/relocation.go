@@ -19,6 +19,7 @@ type relocation struct {
 	node, allocator string // as given
 	ignorePolicy    bool
 	cleanup         bool // of an earlier move, which may have been recorded
+	failover        bool // the guest is stopped for it
 
 	source, target *config.Node
 }
@@ -41,6 +42,8 @@ func (o *relocation) Locks(cfg *config.Config) ([]job.Lock, error) {
 		if source := cfg.Node(inst.PrimaryNode); !source.Offline && source != target {
 			nodes = append(nodes, source.UUID)
 		}
+	} else if cfg.DiskTemplate(inst) == config.DTDRBD {
+		nodes = slices.DeleteFunc(cfg.InstanceNodes(inst), func(uuid string) bool { return cfg.Node(uuid).Offline })
 	}
 	for _, level := range []job.Level{job.LevelNode, job.LevelNodeRes} {
 		for _, uuid := range nodes {
@@ -60,7 +63,11 @@ func (o *relocation) chooseTarget(ctx context.Context, what string) error {
 	if err := disk.Supported(cfg.DiskTemplate(o.inst)); err != nil {
 		return err
 	}
-	if err := o.askAllocator(ctx); err != nil {
+	find := o.askAllocator
+	if cfg.DiskTemplate(o.inst) == config.DTDRBD {
+		find = o.takeSecondary
+	}
+	if err := find(ctx); err != nil {
 		return err
 	}
 	if o.target == nil {
@@ -76,6 +83,25 @@ func (o *relocation) chooseTarget(ctx context.Context, what string) error {
 		return fault.Refuse(fault.Environment, "Can't get data from node %s: Node is marked offline", o.target.Name)
 	}
 	return nil
+}
+
+// takeSecondary sets the target of mirrored disks: there is only one.
+func (o *relocation) takeSecondary(context.Context) error {
+	cfg := o.env.Config
+	secondaries := cfg.SecondaryNodes(o.inst)
+	if len(secondaries) == 0 {
+		return fault.New(fault.Configuration, "No secondary node but using %s disk template", cfg.DiskTemplate(o.inst))
+	}
+	o.target = cfg.Node(secondaries[0])
+	if o.allocator == "" && (o.node == "" || cfg.MatchNode(o.node) == o.target || o.cleanup && cfg.MatchNode(o.node) == o.source) {
+		return nil
+	}
+	done := "migrated"
+	if o.failover {
+		done = "failed over"
+	}
+	return fault.Refuse(fault.WrongInput, "Instances with disk types %s cannot be %s to arbitrary nodes (neither an iallocator nor a target node can be passed)",
+		cfg.DiskTemplate(o.inst), done)
 }
 
 // boundDisks names the types of disks that can only be used on the primary node.

@@ -163,7 +163,7 @@ func (w *rename) prepare(ctx context.Context) error {
 	if err := w.record(ctx, mark{Disks: new(true)}); err != nil {
 		return err
 	}
-	err := w.attach(ctx, w.primary().Name, false)
+	err := attachDisks(ctx, w.env, w.inst, w.primary().Name)
 	if err == nil || isUnknown(err) {
 		return err
 	}
