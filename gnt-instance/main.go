@@ -15,6 +15,7 @@ var commands = cli.Commands{
 	"console":          console,
 	"deactivate-disks": deactivateDisks,
 	"failover":         failover,
+	"grow-disk":        growDisk,
 	"info":             info,
 	"list":             instances.List,
 	"list-fields":      instances.ListFields,
@@ -26,6 +27,7 @@ var commands = cli.Commands{
 	"remove":           remove,
 	"remove-tags":      cli.RemoveTags("instance", cluster.Removing(cluster.TagsOfInstance)),
 	"rename":           rename,
+	"replace-disks":    replaceDisks,
 	"shutdown":         shutdown,
 	"startup":          startup,
 }

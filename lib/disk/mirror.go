@@ -109,6 +109,18 @@ func (on On) Initialize(ctx context.Context, d *config.Disk) error {
 	return on.initialize(ctx, m, d)
 }
 
+// FormatAs gives the volumes of a disk new metadata, under the name of a minor that the node does not use. What is on them is void.
+func (on On) FormatAs(ctx context.Context, d *config.Disk, minor int) error {
+	return on.onMirror(ctx, d, func(m drbd.Device, ctx context.Context, r remote.Runner, node string) error {
+		return m.Format(ctx, r, node, minor)
+	})
+}
+
+// DetachVolumes takes the volumes from a device, which goes on with those of its peer.
+func (on On) DetachVolumes(ctx context.Context, d *config.Disk) error {
+	return on.onMirror(ctx, d, drbd.Device.Detach)
+}
+
 // removeMirror ends the device and removes the volumes.
 func (on On) removeMirror(ctx context.Context, d *config.Disk) error {
 	if err := on.down(ctx, d); err != nil {

@@ -56,10 +56,20 @@ func attachAlone(ctx context.Context, env *job.Env, inst *config.Instance, node 
 	return (&assembly{env: env, inst: inst, node: node, alone: true}).run(ctx)
 }
 
-// run attaches all sides first and then makes one of them writable, so that DRBD can compare them before.
 func (a *assembly) run(ctx context.Context) error {
-	a.attached = map[string][]*config.Disk{}
 	disks := a.env.Config.InstanceDisks(a.inst)
+	if err := a.attach(ctx, disks); err != nil {
+		return err
+	}
+	if a.failed {
+		return fault.Exec("Disk consistency error")
+	}
+	return on(a.env, a.node).Link(ctx, a.inst.Name, disks)
+}
+
+// attach attaches all sides first and then makes one of them writable, so that DRBD can compare them before.
+func (a *assembly) attach(ctx context.Context, disks []*config.Disk) error {
+	a.attached = map[string][]*config.Disk{}
 	for i, d := range disks {
 		if disk.InVolumes(d.DevType) {
 			if err := a.everywhere(ctx, i, d); err != nil {
@@ -75,10 +85,7 @@ func (a *assembly) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.failed {
-		return fault.Exec("Disk consistency error")
-	}
-	return on(a.env, a.node).Link(ctx, a.inst.Name, disks)
+	return nil
 }
 
 // warn tells of a failure in one of the two passes. Only an outcome that is not known ends them.

@@ -111,6 +111,7 @@ type create struct {
 	booked bool                    // all reservations are made
 	chosen *addresses              // for its network interfaces
 	from   importing               // what it is made out of, if it is imported
+	port   int                     // reserved for the console, 0 if none is
 }
 
 // Locks are the name of the instance, and the nodes it may come to with their groups. Nodes and groups are shared: what is taken of them is

@@ -190,10 +190,24 @@ func (w *create) bookings(cfg *config.Config) (all []*config.Reservation, err er
 	}
 	next := cfg.Clone() // one reservation must not take what another has
 	had := len(next.Reservations)
+	if err := w.bookPort(next); err != nil {
+		return nil, err
+	}
 	if err := mirrorUp(next, w.env, w.disks, w.pnode.UUID, w.snode.UUID, w.minors); err != nil {
 		return nil, err
 	}
 	return append(all, next.Reservations[had:]...), nil
+}
+
+// bookPort reserves the port of the console, which comes before those of the disks.
+func (w *create) bookPort(cfg *config.Config) (err error) {
+	if !config.NeedsPort(w.inst.Hypervisor) {
+		return nil
+	}
+	if w.port, err = cfg.FreePort(); err == nil {
+		cfg.Reservations = append(cfg.Reservations, &config.Reservation{Job: w.env.Job, Port: w.port})
+	}
+	return err
 }
 
 // room is what the instance takes of its nodes: the name, memory and disk space. An allocator counts on every instance being

@@ -188,6 +188,11 @@ func (w *create) record(ctx context.Context) error {
 		if up {
 			w.markUp(&inst)
 		}
+		if w.snode != nil && w.old == nil {
+			if err := w.mirror(cfg); err != nil {
+				return err
+			}
+		}
 		if config.NeedsPort(inst.Hypervisor) {
 			if err := w.takePort(cfg, &inst); err != nil {
 				return err
@@ -198,10 +203,6 @@ func (w *create) record(ctx context.Context) error {
 		}
 		if w.old != nil {
 			dropInstance(cfg, w.old.UUID)
-		} else if w.snode != nil {
-			if err := w.mirror(cfg); err != nil {
-				return err
-			}
 		}
 		for _, d := range w.disks {
 			own := *d
@@ -240,6 +241,11 @@ func (w *create) newNICs(nics []config.NIC) []config.NIC {
 func (w *create) takePort(cfg *config.Config, inst *config.Instance) (err error) {
 	if w.old != nil && w.old.NetworkPort != 0 {
 		inst.NetworkPort = w.old.NetworkPort
+		return nil
+	}
+	if w.port != 0 {
+		inst.NetworkPort = w.port
+		cfg.ClaimPort(w.port)
 		return nil
 	}
 	inst.NetworkPort, err = cfg.TakePort()

@@ -182,11 +182,14 @@ func layOut(template, node, dir, driver string, first int, asked []diskRequest) 
 	return disks, nil
 }
 
+// volumeKinds end the names of the volumes below a mirrored disk, in their order.
+var volumeKinds = []string{"_data", "_meta"}
+
 // volumesBelow are the volumes that a mirrored disk stands on: data and metadata, of the same name on both nodes.
 func volumesBelow(a diskRequest, name string, nodes []string) []*config.Disk {
 	child := func(vg, kind string, size int64) *config.Disk {
 		return &config.Disk{UUID: config.NewUUID(), DevType: config.DTPlain, LogicalID: config.LogicalID{vg, name + kind}, Size: size, Mode: a.mode,
 			Nodes: nodes, Params: config.Params{}}
 	}
-	return []*config.Disk{child(a.vg, "_data", a.size), child(a.metaVG, "_meta", drbd.MetaMiB)}
+	return []*config.Disk{child(a.vg, volumeKinds[0], a.size), child(a.metaVG, volumeKinds[1], drbd.MetaMiB)}
 }

@@ -64,6 +64,9 @@ type modify struct {
 	list     []*config.Disk // all of them, after it
 	be       config.Params  // all of them, as they are to be
 	warnings []string
+	convert  func(context.Context) error // to another template, nil if that stays
+	snode    *config.Node                // of mirrors that are to be
+	minors   map[string]map[int]bool
 }
 
 // Locks are the instance's node too, whose bridges and memory are looked at, and its group's policy.
@@ -84,7 +87,13 @@ func (w *modify) Locks(cfg *config.Config) ([]job.Lock, error) {
 	if node := cfg.Node(inst.PrimaryNode); node != nil {
 		locks = append(locks, job.Lock{Level: job.LevelNodeGroup, Name: node.Group, Shared: true}, job.Lock{Level: job.LevelNode, Name: node.UUID})
 	}
-	return locks, nil
+	if w.DiskTemplate == "" && len(w.Disks) == 0 {
+		return locks, nil
+	}
+	for _, uuid := range cfg.SecondaryNodes(inst) {
+		locks = append(locks, job.Lock{Level: job.LevelNode, Name: uuid})
+	}
+	return w.conversionLocks(cfg, locks)
 }
 
 func (w *modify) checkArguments() error {
@@ -207,6 +216,9 @@ func (w *modify) Run(ctx context.Context) (any, error) {
 		w.env.Say("WARNING: %s", warning)
 	}
 	changes := [][2]any{}
+	if w.convert != nil {
+		changes = append(changes, [2]any{"disk_template", w.DiskTemplate})
+	}
 	steps := []job.Step{
 		job.Do("", func(ctx context.Context) error { return w.balloon(ctx, &changes) }),
 		job.Do("", w.changeDisks),

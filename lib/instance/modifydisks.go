@@ -84,7 +84,7 @@ func (w *modify) checkTemplate(ctx context.Context) error {
 	if err := checkState(ctx, w.env, w.inst, []string{config.AdminDown}, "cannot change disk template"); err != nil {
 		return err
 	}
-	return fault.Refuse(fault.Environment, "The disk template of an instance cannot be changed by this version")
+	return w.checkConversion(ctx, now)
 }
 
 func diskNamed(disks []*config.Disk) func(string) int {
@@ -186,6 +186,9 @@ func (s *diskStep) change(asked map[string]any) error {
 // changeDisks makes the changes one after the other. Each is recorded by itself: a disk that could not be recorded is removed, one that
 // is to go is removed only after nothing refers to it.
 func (w *modify) changeDisks(ctx context.Context) error {
+	if w.convert != nil {
+		return w.convert(ctx)
+	}
 	for i := range w.disks {
 		step := &w.disks[i]
 		var err error

@@ -15,10 +15,26 @@ const wipeEvery = 60
 
 // wipeDisk overwrites a disk with zeros, piece by piece.
 func wipeDisk(ctx context.Context, env *job.Env, node string, index int, d *config.Disk) error {
+	return wipeFrom(ctx, env, node, index, d, 0)
+}
+
+// wipeFrom does so from a place on, in MiB. Its mirror waits meanwhile.
+func wipeFrom(ctx context.Context, env *job.Env, node string, index int, d *config.Disk, from int64) error {
+	if err := on(env, node).PauseSync(ctx, d); err != nil {
+		env.Warn("Pausing synchronization of disk %d failed: %v", index, err)
+	}
+	err := wipePieces(ctx, env, node, index, d, from)
+	if err := on(env, node).ResumeSync(context.WithoutCancel(ctx), d); err != nil {
+		env.Warn("Resuming synchronization of disk %d failed: %v", index, err)
+	}
+	return err
+}
+
+func wipePieces(ctx context.Context, env *job.Env, node string, index int, d *config.Disk, from int64) error {
 	env.Info("* Wiping disk %d", index)
 	began := env.Clock()
 	told := began
-	for offset := int64(0); offset < d.Size; {
+	for offset := from; offset < d.Size; {
 		size := min(disk.Chunk(d), d.Size-offset)
 		wipe, id := on(env, node).Wipe(d, offset, size), fmt.Sprintf("wipe-%d-%s-%d", env.Job, d.UUID, offset)
 		if _, err := runDurably(ctx, env, node, id, wipe); err != nil {
@@ -26,7 +42,7 @@ func wipeDisk(ctx context.Context, env *job.Env, node string, index int, d *conf
 		}
 		offset += size
 		if now := env.Clock(); now.Sub(told).Seconds() >= wipeEvery {
-			done := float64(offset) / float64(d.Size)
+			done := float64(offset-from) / float64(d.Size-from)
 			left := now.Sub(began).Seconds() * (1 - done) / done
 			env.Info(" - done: %.1f%% ETA: %s", done*100, unit.FormatSeconds(left))
 			told = now

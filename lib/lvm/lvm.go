@@ -273,6 +273,16 @@ func SetTag(ctx context.Context, r remote.Runner, node string, v Volume, instanc
 	return nil
 }
 
+// HasTag says whether a volume is tagged as an instance's.
+func HasTag(ctx context.Context, r remote.Runner, node string, v Volume, instance string) (bool, error) {
+	look := remote.Command("lvs", "-o", "tags", "--noheadings", "--nosuffix", v.Device())
+	out, err := r.Run(ctx, node, look)
+	if err != nil {
+		return false, namedCommand(err, look)
+	}
+	return slices.Contains(strings.Split(strings.TrimSpace(string(out.Stdout)), ","), Tag(instance)), nil
+}
+
 func setTag(v Volume, tags []byte, instance string) []remote.Cmd {
 	var out []remote.Cmd
 	for tag := range strings.SplitSeq(strings.TrimSpace(string(tags)), ",") {
