@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gantry/tests/inside"
 	"gantry/tests/lab"
 )
 
@@ -39,7 +40,7 @@ func run() (err error) {
 		return fmt.Errorf("make install: %w\n%s", err, out)
 	}
 	for _, name := range []string{fillName, transactName} {
-		if err := copySelf(filepath.Join(work, "usr/sbin", name)); err != nil {
+		if err := inside.CopySelf(filepath.Join(work, "usr/sbin"), name); err != nil {
 			return err
 		}
 	}
@@ -63,18 +64,6 @@ func run() (err error) {
 	}
 	fmt.Printf("goals missed: %d (by the median; a busy machine misses what a quiet one keeps)\n", b.missed)
 	return nil
-}
-
-func copySelf(to string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	data, err := os.ReadFile(self)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, data, 0o755)
 }
 
 // measurement is one line of the table. Commands run in bash on node1 with GNU time's precision: the loop is inside the node.
