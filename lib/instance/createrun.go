@@ -369,7 +369,8 @@ func (w *create) holdSync(words string, do func(*config.Disk) error) error {
 	return nil
 }
 
-// start marks the instance up and starts it.
+// start marks the instance up and starts it. A new one that fails to start has never been anything else, so that it is wanted stays
+// noted, and verify tells of it.
 func (w *create) start(ctx context.Context) error {
 	if len(w.disks) > 0 {
 		err := w.env.Update(ctx, func(cfg *config.Config) error {
@@ -394,26 +395,9 @@ func (w *create) start(ctx context.Context) error {
 	if err == nil || isUnknown(err) {
 		return err
 	}
-	return w.notStarted(context.WithoutCancel(ctx), inst, fault.Exec("Could not start instance: %w", inBackendWords(err)))
-}
-
-// notStarted marks the new instance down, which stays, and adds what fails of that to why it was not started.
-func (w *create) notStarted(ctx context.Context, inst *config.Instance, why error) error {
-	active := false
-	if err := detachDisks(ctx, w.env.Nodes, w.env.Config, inst, w.pnode.Name); err != nil {
-		active = true
-		why = fmt.Errorf("%w (%w)", why, err)
+	err = fault.Exec("Could not start instance: %w", inBackendWords(err))
+	if unlink := on(w.env, w.pnode.Name).Unlink(context.WithoutCancel(ctx), w.Name, len(w.disks)); unlink != nil {
+		err = fmt.Errorf("%w (%w)", err, unlink)
 	}
-	w.env.Info("Instance %s could not be started, it is marked down", w.Name)
-	err := w.env.Update(ctx, func(cfg *config.Config) error {
-		if inst := cfg.Instance(inst.UUID); inst != nil {
-			inst.AdminState, inst.DisksActive = config.AdminDown, active
-			inst.Touch(w.env.Clock())
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%w (%w)", why, err)
-	}
-	return why
+	return err
 }
