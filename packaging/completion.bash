@@ -31,5 +31,5 @@ _gantry() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 
-complete -o default -F _gantry gnt-backup gnt-cluster gnt-debug gnt-group gnt-instance gnt-job gnt-network gnt-node gnt-os gnt-storage
+complete -o default -F _gantry gnt-backup gnt-cluster gnt-debug gnt-filter gnt-group gnt-instance gnt-job gnt-network gnt-node gnt-os gnt-storage
 complete -o default -F _gantry hail harep hbal hcheck hinfo hroller hscan hspace hsqueeze

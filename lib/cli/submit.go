@@ -99,11 +99,16 @@ func (env *Env) request(ops ...job.Operation) job.Request {
 		r.DryRun = &c.dry
 	}
 	now := env.Now().UnixNano()
-	if c.reason != nil {
-		r.Reason = append(r.Reason, job.Reason{Source: "gnt:user", Text: *c.reason, Time: now})
-	}
-	r.Reason = append(r.Reason, job.Reason{Source: "gnt:client:" + env.binary, Text: env.typed, Time: now})
+	r.Reason = append(env.UserReason(), job.Reason{Source: "gnt:client:" + env.binary, Text: env.typed, Time: now})
 	return r
+}
+
+// UserReason is what --reason said, as the first entry of a trail; nothing without it.
+func (env *Env) UserReason() (trail []job.Reason) {
+	if text := env.cmd.common.reason; text != nil {
+		trail = append(trail, job.Reason{Source: "gnt:user", Text: *text, Time: env.Now().UnixNano()})
+	}
+	return trail
 }
 
 // FollowJob prints the messages of a job until it ends, and returns the results

@@ -55,7 +55,7 @@ func (op MasterFailover) Run(ctx context.Context, s Successor) error {
 	if err := w.giveAddress(ctx); err != nil {
 		return err
 	}
-	if err := w.Queue.Drain(false); err != nil {
+	if err := errors.Join(w.Queue.Drain(false), w.Queue.KeepFilters(w.cfg.Filters)); err != nil {
 		return err
 	}
 	return w.Queue.Tend()

@@ -117,7 +117,7 @@ func (r *runner) owner() *Owner {
 	o := &Owner{Host: host, Boot: boot, PID: os.Getpid()}
 	if cfg, err := r.Store.Load(); err == nil {
 		o.Epoch = cfg.Epoch
-		if err := r.queue.setMaxRunning(cfg.Cluster.MaxRunningJobs); err != nil {
+		if err := errors.Join(r.queue.setMaxRunning(cfg.Cluster.MaxRunningJobs), r.queue.KeepFilters(cfg.Filters)); err != nil {
 			r.queue.warn("job %d: %v", r.id, err)
 		}
 	}

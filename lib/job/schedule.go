@@ -34,12 +34,19 @@ func (q *Queue) tend() error {
 	listed := q.unfinished()
 	var left []int
 	var ready []*Job
+	rules := q.rules()
 	running := 0
+	var run []*Job // those of them that rules are asked about
 	for _, id := range listed {
 		path := q.jobPath(id)
 		if owned(path) {
 			if !endedAt(path) { // else it has only not quite gone
 				running++
+				if rules != nil {
+					if j, err := read(path); err == nil {
+						run = append(run, j)
+					}
+				}
 				left = append(left, id)
 			}
 			continue
@@ -73,16 +80,17 @@ func (q *Queue) tend() error {
 			return err
 		}
 	}
-	return q.startReady(ready, q.maxRunning()-running)
+	return q.startReady(q.reject(rules, ready), q.maxRunning()-running, newAdmission(rules, run))
 }
 
-// startReady starts jobs in this order as long as there is room, leaving out those that wait for others to end.
-func (q *Queue) startReady(ready []*Job, room int) error {
+// startReady starts jobs in this order as long as there is room, leaving out those that wait for others to end and those that
+// rules keep back.
+func (q *Queue) startReady(ready []*Job, room int, admit *admission) error {
 	for _, j := range ready {
 		if room <= 0 || len(q.Runner) == 0 {
 			return nil
 		}
-		if !q.dependenciesEnded(j) {
+		if !q.dependenciesEnded(j) || !admit.lets(j) {
 			continue
 		}
 		if err := q.start(j.ID); err != nil {

@@ -227,3 +227,6 @@ func (q *Queue) endReign() error {
 	}
 	return q.setUnfinished(q.scan())
 }
+
+// LastID is the number of the last job that was submitted.
+func (q *Queue) LastID() (int, error) { return q.lastID(0) }
