@@ -19,6 +19,7 @@ func declare(c *cli.Command) {
 	h := &hail{Options: htools.New(c)}
 	h.PrintNodes()
 	h.SaveCluster()
+	h.NoStorageKinds()
 	h.TextData()
 	h.SimulateSpec()
 	h.Verbosity()
@@ -76,7 +77,7 @@ func (h *hail) readRequest(name string) (*iallocator.Resolved, error) {
 	if err != nil {
 		return nil, htools.Fail("%v", err)
 	}
-	warnings, err := balance.Merge{KVMNodeMem: h.KVMNodeMem}.Apply(request.Cluster)
+	warnings, err := balance.Merge{KVMNodeMem: h.KVMNodeMem, NoKinds: h.NoKinds}.Apply(request.Cluster)
 	if err != nil {
 		return nil, htools.Fail("%v", err)
 	}

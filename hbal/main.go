@@ -33,6 +33,7 @@ func declare(c *cli.Command) {
 	o.TargetGroup()
 	o.MaxLength()
 	o.Verbosity()
+	o.NoStorageKinds()
 	o.Quiet()
 	o.OfflineNodes()
 	o.StaticKVMMemory()
@@ -80,6 +81,7 @@ func (h *hbal) run(ctx context.Context) error {
 		htools.ShowTags(h.env, c)
 		htools.ShowPolicy(h.env, c)
 	}
+	loaded := c.Clone() // what is saved first knows nothing of the command line
 	if err := h.SetNodes(c); err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (h *hbal) run(ctx context.Context) error {
 		return nil
 	}
 	h.showLoaded()
-	if err := h.SaveState(h.env, "original", "before balancing", c, c.Whole()); err != nil {
+	if err := h.SaveState(h.env, "original", "before balancing", loaded, loaded.Whole()); err != nil {
 		return err
 	}
 	if h.part, err = h.selectGroup(); err != nil {

@@ -39,6 +39,7 @@ func declare(c *cli.Command) {
 	h.SelectInstances()
 	h.NoCapacityChecks()
 	h.Verbosity()
+	h.NoStorageKinds()
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		h.env = env
 		return h.run(ctx)

@@ -23,6 +23,7 @@ func declare(c *cli.Command) {
 	h.Luxi()
 	h.IAllocSource()
 	h.Verbosity()
+	h.NoStorageKinds()
 	h.Quiet()
 	h.OfflineNodes()
 	h.IgnoreUtil()

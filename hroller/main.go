@@ -65,10 +65,11 @@ func (h *hroller) run(ctx context.Context) error {
 	if err := h.checkMaster(); err != nil {
 		return err
 	}
+	loaded := c.Clone() // what is saved knows nothing of the command line, but a wrong name in it comes first
 	if err := h.SetNodes(c); err != nil {
 		return err
 	}
-	if err := h.SaveState(h.env, "original", "before hroller run", c, c.Whole()); err != nil {
+	if err := h.SaveState(h.env, "original", "before hroller run", loaded, loaded.Whole()); err != nil {
 		return err
 	}
 	selected, err := h.selectNodes()

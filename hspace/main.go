@@ -29,6 +29,7 @@ func declare(c *cli.Command) {
 	h.Luxi()
 	h.IAllocSource()
 	h.Verbosity()
+	h.NoStorageKinds()
 	h.Quiet()
 	c.Flag("independent-groups", "Consider groups independently").BoolVar(&h.independent)
 	c.Flag("accept-existing-errors", "Accept existing N+1 violations; just don't add new ones").BoolVar(&h.acceptExisting)
@@ -148,6 +149,9 @@ func (h *hspace) run(ctx context.Context) error {
 	if err := h.runStandard(template); err != nil {
 		return err
 	}
+	if err := h.runKinds(template); err != nil {
+		return err
+	}
 	h.out.key("OK", "1")
 	return nil
 }
@@ -244,15 +248,11 @@ func (h *hspace) runTiered(template balance.Template) error {
 	if err := h.show(f, "Tiered", "tiered"); err != nil {
 		return err
 	}
-	h.out.tiered(f, h.before, balance.SumUp(f.Nodes))
-	return nil
+	return h.out.tiered(f, h.before, balance.SumUp(f.Nodes))
 }
 
 func (h *hspace) runStandard(template balance.Template) error {
-	spec := h.cluster.Policy.Std
-	if h.standard != nil {
-		spec = *h.standard
-	}
+	spec := h.standardSpec()
 	f, err := h.fill(func() (*balance.Filling, error) { return h.filler.Fixed(spec.Instance(template, h.spindles())) })
 	if err != nil {
 		return err
@@ -267,6 +267,13 @@ func (h *hspace) runStandard(template balance.Template) error {
 	}
 	h.out.standard(f, before, h.before, after)
 	return nil
+}
+
+func (h *hspace) standardSpec() balance.Spec {
+	if h.standard != nil {
+		return *h.standard
+	}
+	return h.cluster.Policy.Std
 }
 
 func (h *hspace) spindles() int {

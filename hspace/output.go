@@ -9,6 +9,7 @@ import (
 	"gantry/lib/balance/number"
 	"gantry/lib/cli"
 	"gantry/lib/cli/htools"
+	"gantry/lib/fault"
 )
 
 // output prints results, for people or as shell variables.
@@ -132,7 +133,7 @@ func sameSize(a, b *balance.Instance) bool {
 	return a.Mem == b.Mem && a.Disk == b.Disk && a.VCPUs == b.VCPUs && run{a, 0}.spindles() == run{b, 0}.spindles()
 }
 
-func (o output) tiered(f *balance.Filling, before, after balance.Totals) {
+func (o output) tiered(f *balance.Filling, before, after balance.Totals) error {
 	if o.machine {
 		o.totals("TRL", after)
 		var specs []string
@@ -142,7 +143,7 @@ func (o output) tiered(f *balance.Filling, before, after balance.Totals) {
 		}
 		o.key("TSPEC", strings.Join(specs, " "))
 		o.delta(before, after)
-		return
+		return nil
 	}
 	o.text("Tiered allocation results:")
 	for _, r := range runs(f.Placed) {
@@ -152,7 +153,11 @@ func (o output) tiered(f *balance.Filling, before, after balance.Totals) {
 	if len(f.Placed) == 0 {
 		o.text("  - no instances allocated")
 	}
+	if len(f.Reasons) == 0 {
+		return fault.Say("hspace: Prelude.head: empty list") // the reference has no reason to show either
+	}
 	o.summary(f, before, after)
+	return nil
 }
 
 // delta prints what was used before, what the run could use, and what it could not.

@@ -22,6 +22,7 @@ func declare(c *cli.Command) {
 	h.Real("target-resources", "FACTOR", "target resources", "target resources to be left on each node after squeezing in "+
 		"multiples of the standard allocation", &h.target)
 	h.SaveCluster()
+	h.NoStorageKinds()
 	h.PrintCommands()
 	h.Verbosity()
 	h.HeaderLine()

@@ -14,6 +14,18 @@ type Cluster struct {
 	Instances []*Instance
 	Tags      []string
 	Policy    Policy
+	Kinds     []string // of storage, if nodes say what they have of each
+}
+
+// Clone returns a cluster whose nodes can be marked without changing this one's.
+func (c *Cluster) Clone() *Cluster {
+	d := *c
+	d.Nodes = make([]*Node, len(c.Nodes))
+	for k, n := range c.Nodes {
+		own := *n
+		d.Nodes[k] = &own
+	}
+	return &d
 }
 
 // NodeList holds nodes by index; nodes that do not belong to the list are nil.

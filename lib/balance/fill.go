@@ -12,8 +12,9 @@ type Filling struct {
 	Nodes     NodeList
 	Instances InstanceList
 	Placed    []*Instance // in the order in which they were placed
-	Reasons   []Reason    // why the next one did not fit, the most frequent first
+	Reasons   []Reason    // why the next one did not fit, the most frequent first; empty if nothing was tried
 	failures  failures
+	tried     bool
 }
 
 // Reason is why an instance did not fit, and on how many places.
@@ -108,6 +109,9 @@ func (f *Filler) Fixed(i *Instance) (*Filling, error) {
 }
 
 func (s *Filling) finish() *Filling {
+	if !s.tried {
+		return s
+	}
 	s.Reasons = nil
 	for why := FailMem; why <= FailInternal; why++ {
 		s.Reasons = append(s.Reasons, Reason{why, s.failures[why]})
@@ -199,7 +203,7 @@ func (f *Filler) oneByOne(s *Filling, i *Instance, limit int, checked bool) (*Fi
 		}
 		found := o.search(s.Nodes, s.Instances, &next, p)
 		if found.Best == nil || limit == 0 {
-			return &Filling{Nodes: s.Nodes, Instances: s.Instances, Placed: s.Placed, failures: found.failures}, nil
+			return &Filling{Nodes: s.Nodes, Instances: s.Instances, Placed: s.Placed, failures: found.failures, tried: true}, nil
 		}
 		limit--
 		s = &Filling{
@@ -215,6 +219,9 @@ func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
 	f.broken = new(error)
 	s := f.start()
 	for _, i := range sizes {
+		if f.Limit != unlimited && len(s.Placed) >= f.Limit {
+			break // the reasons stay those of the size before; there are none if nothing was tried
+		}
 		limit := f.Limit
 		if limit >= 0 {
 			limit -= len(s.Placed)

@@ -42,6 +42,11 @@ type Instance struct {
 	Forthcoming        bool // reserved, not created yet
 	Tags               []string
 	Networks           []string // the network of each NIC, empty ones left out
+	Needs              []Need   // nil if only the disk space as a whole is known
+
+	listed bool          // Needs count
+	need   [maxKinds]int // by the number of the kind
+	kind   int           // the one it takes all its space of, if it is not listed
 
 	Util          Util
 	Movable       bool

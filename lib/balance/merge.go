@@ -16,6 +16,7 @@ type Merge struct {
 	ExclusionPrefixes []string // tag prefixes that keep instances apart, without the colon
 	Select, Exclude   []string // instances that may be moved (empty: all) and that may not
 	KVMNodeMem        int      // MiB a KVM node is taken to use itself; 0 keeps the reported value
+	NoKinds           bool     // disk space is looked at as a whole, whatever kinds of storage there are
 }
 
 // InstanceUtil is the measured utilisation of one instance.
@@ -39,9 +40,13 @@ func (m Merge) Apply(c *Cluster) (warnings []string, err error) {
 	if err := m.setMovable(c); err != nil {
 		return nil, err
 	}
+	if err := m.setKinds(c); err != nil {
+		return nil, err
+	}
 	c.setTags(m.ExclusionPrefixes)
 	c.setAliases()
 	c.placeAll()
+	c.clampRoom()
 	c.setPolicies()
 	for _, i := range c.SplitInstances() {
 		i.Movable = false
@@ -237,6 +242,7 @@ func (n *Node) loadPrimary(i *Instance) {
 			n.instMem += i.Mem
 		}
 	} else {
+		n.addRoom(i, 1)
 		n.addDiskF(i, 1)
 		n.freeSpindlesF = spindlesLeft(n, i, 1, n.freeSpindlesF)
 	}
@@ -258,6 +264,7 @@ func (n *Node) loadSecondary(i *Instance) {
 		n.reserved = max(0, n.peers.max())
 		n.nSec++
 	} else {
+		n.addRoom(i, 1)
 		n.addDiskF(i, 1)
 		n.freeSpindlesF = spindlesLeft(n, i, 1, n.freeSpindlesF)
 	}

@@ -22,6 +22,7 @@ type Node struct {
 	Offline, Master bool
 	KVM             bool // known to run KVM, whose own memory may be taken as a constant
 	Tags            []string
+	Storage         []Kind // nil if only the disk figures are known
 
 	Policy     Policy
 	MinDisk    float64 // share of the disk to keep free
@@ -46,7 +47,7 @@ func NewNode(n Node, freeDisk, freeSpindles int) *Node {
 	n.state = state{
 		freeDisk: freeDisk, freeDiskF: freeDisk, freeMemF: n.FreeMem,
 		freeSpindles: freeSpindles, freeSpindlesF: freeSpindles,
-		usedCPU: n.NodeCPU, usedCPUF: n.NodeCPU,
+		usedCPU: n.NodeCPU, usedCPUF: n.NodeCPU, room: boundlessRoom(),
 	}
 	n.setPolicy(DefaultPolicy())
 	return &n
@@ -100,7 +101,7 @@ func (n *Node) missingDisk(instances []*Instance) int {
 	used := 0
 	for _, list := range [][]int{n.pri, n.sec} {
 		for _, i := range list {
-			used += instances[i].Disk
+			used += instances[i].figured()
 		}
 	}
 	return Truncate(n.TotalDisk) - n.freeDisk - used

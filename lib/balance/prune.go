@@ -16,13 +16,16 @@ type size struct {
 	util                                  Util
 	usesMem, mirrored, local, forthcoming bool
 	secondaryMem                          int
+	listed                                bool
+	need                                  [maxKinds]int
+	kind                                  int
 }
 
 func (i *Instance) size() size {
 	spindles, known := i.TotalSpindles()
 	return size{
 		i.Mem, i.Disk, i.onlineCPUs(), i.SpindleUse, spindles, known, i.Util, i.usesMemory(), i.Mirrored(), i.local(),
-		i.Forthcoming, i.secondaryMem(),
+		i.Forthcoming, i.secondaryMem(), i.listed, i.need, i.kind,
 	}
 }
 

@@ -207,7 +207,7 @@ func Statistics(list []Coloring) string {
 			if len(c.Classes) == len(sorted[k+1].Classes) {
 				b.WriteString(" TIE ")
 			} else {
-				b.WriteString("\n")
+				b.WriteString(" LOOSE ")
 			}
 		}
 		sizes := make([]string, len(c.Classes))

@@ -14,6 +14,7 @@ type state struct {
 	failN1                      bool
 	nPri, nSec                  int
 	locationScore               int
+	room                        [maxKinds]int // MiB of each kind of storage
 }
 
 func (n *Node) cpuRatio(s *state) float64  { return float64(s.usedCPU) / n.TotalCPU }
@@ -73,13 +74,13 @@ func spindlesUsed(n *Node, i *Instance, sign int, used float64) float64 {
 
 func (s *state) addDisk(i *Instance, sign int) {
 	if i.local() {
-		s.freeDisk -= sign * i.Disk
+		s.freeDisk -= sign * i.figured()
 	}
 }
 
 func (s *state) addDiskF(i *Instance, sign int) {
 	if i.local() {
-		s.freeDiskF -= sign * i.Disk
+		s.freeDiskF -= sign * i.figured()
 	}
 }
 
@@ -105,6 +106,7 @@ func (s *state) removePrimary(n *Node, i *Instance) {
 		s.nPri--
 	}
 	s.freeMemF += i.Mem
+	s.addRoom(i, -1)
 	s.addDiskF(i, -1)
 	s.addSpindlesF(n, i, -1)
 	s.usedCPUF -= i.onlineCPUs()
@@ -126,6 +128,7 @@ func (s *state) takePrimary(n *Node, i *Instance) {
 		s.nPri++
 	}
 	s.freeMemF -= i.Mem
+	s.addRoom(i, 1)
 	s.addDiskF(i, 1)
 	s.addSpindlesF(n, i, 1)
 	s.usedCPUF += i.onlineCPUs()
@@ -137,6 +140,9 @@ func (s *state) takePrimary(n *Node, i *Instance) {
 func (s *state) addPrimary(n *Node, i *Instance, force, conflict bool) Failure {
 	before := s.failN1
 	s.takePrimary(n, i)
+	if !s.holds(i) {
+		return FailDisk
+	}
 	if !i.Forthcoming {
 		if why := s.checkPrimary(n, i, force, conflict, before); why != OK {
 			return why
@@ -203,6 +209,7 @@ func (s *state) removeSecondary(n *Node, i *Instance, old, rest int) {
 		s.failN1 = n.unallocated(s) <= s.reserved
 		s.nSec--
 	}
+	s.addRoom(i, -1)
 	s.addDiskF(i, -1)
 	s.addSpindlesF(n, i, -1)
 	s.loadF.Disk -= i.Util.Disk
@@ -213,16 +220,20 @@ func (s *state) addSecondary(n *Node, i *Instance, ignoreDisks, force bool, old 
 	before := s.failN1
 	unallocated, memF := n.unallocated(s), s.freeMemF
 	if !i.Forthcoming {
-		s.freeDisk -= i.Disk
+		s.freeDisk -= i.figured()
 		s.addSpindles(n, i, 1)
 		s.load.Disk += i.Util.Disk
 		s.reserved = max(s.reserved, old+i.secondaryMem())
 		s.failN1 = unallocated <= s.reserved
 		s.nSec++
 	}
-	s.freeDiskF -= i.Disk
+	s.freeDiskF -= i.figured()
+	s.addRoom(i, 1)
 	s.addSpindlesF(n, i, 1)
 	s.loadF.Disk += i.Util.Disk
+	if !ignoreDisks && !s.holds(i) {
+		return FailDisk
+	}
 	if !i.Forthcoming {
 		if why := s.checkSecondary(n, i, ignoreDisks, force, unallocated, before); why != OK {
 			return why

@@ -58,6 +58,15 @@ type dynamic struct {
 	ReservedCPUs   int64 `json:"reserved_cpus"`
 	PrimaryMemory  int64 `json:"i_pri_memory"`
 	UpMemory       int64 `json:"i_pri_up_memory"`
+
+	Storage []storage `json:"storage_kinds,omitempty"`
+}
+
+// storage is what a node has of one kind. Ganeti has no such key, and its allocators pass over it.
+type storage struct {
+	Kind  string `json:"kind"`
+	Total int64  `json:"total"`
+	Free  int64  `json:"free"`
 }
 
 type instance struct {
@@ -89,6 +98,8 @@ type disk struct {
 	Size     int64  `json:"size"`
 	Mode     string `json:"mode"`
 	Spindles *int64 `json:"spindles"`
+
+	Storage map[string]int64 `json:"storage_kinds"`
 }
 
 // describe writes down the cluster as a configuration has it, with what the nodes said.
@@ -157,7 +168,7 @@ func describe(cfg *config.Config, inst *config.Instance) instance {
 		d.NICs = append(d.NICs, n)
 	}
 	for _, own := range cfg.InstanceDisks(inst) {
-		d.Disks = append(d.Disks, disk{own.DevType, own.Size, own.Mode, own.Spindles})
+		d.Disks = append(d.Disks, disk{own.DevType, own.Size, own.Mode, own.Spindles, own.Storage()})
 		d.DiskSpace += Space(own.DevType, own.Size)
 	}
 	return d

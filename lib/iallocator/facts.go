@@ -26,6 +26,7 @@ type said struct {
 	facts nodefacts.Facts
 	fakes []fake.State
 	used  map[string]int64 // memory of running guests, in MiB
+	lvm   bool
 	vgs   []lvm.VG
 }
 
@@ -106,6 +107,7 @@ func ask(ctx context.Context, r remote.Runner, cfg *config.Config, node, templat
 	}
 	if results[3].Status == 0 { // else there is no LVM here
 		s.vgs, err = lvm.ParseVGs(results[3].Stdout)
+		s.lvm = true
 	}
 	return s, err
 }
@@ -133,13 +135,32 @@ func (f *Facts) of(cfg *config.Config, n *config.Node, on *onNode) *dynamic {
 			d.TotalDisk, d.FreeDisk = int64(s.vgs[at].Size), int64(s.vgs[at].Free)
 		}
 	}
-	d.FreeDisk -= f.taken(cfg, n, on)[kind]
+	taken := f.taken(cfg, n, on)
+	d.FreeDisk -= taken[kind]
+	if s.lvm && kind != "" && kind != config.StorageFile {
+		d.Storage = s.storage(kind, taken)
+	}
 	for _, r := range cfg.Reservations {
 		if r.Node == n.UUID {
 			d.FreeMemory -= r.Memory
 		}
 	}
 	return d
+}
+
+// storage lists the volume groups, the cluster's first.
+func (s *said) storage(first string, taken map[string]int64) (list []storage) {
+	list = []storage{{Kind: first}}
+	for _, g := range s.vgs {
+		kind := config.StorageVG(g.Name)
+		has := storage{kind, int64(g.Size), max(0, int64(g.Free)-taken[kind])}
+		if kind == first {
+			list[0] = has
+		} else {
+			list = append(list, has)
+		}
+	}
+	return list
 }
 
 // kind is the storage that a node's one figure of disk space is about; "" when space is not a matter of the node.

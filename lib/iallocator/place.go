@@ -42,6 +42,8 @@ type AllocateDisk struct {
 	Name     *string `json:"name"`
 	DevType  string  `json:"dev_type"`
 	Spindles *int64  `json:"spindles,omitempty"`
+
+	Storage map[string]int64 `json:"storage_kinds,omitempty"` // what it takes of each kind
 }
 
 // AllocateNIC is a network interface of an instance that is to be.

@@ -1,12 +1,14 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/iallocator"
 )
@@ -107,6 +109,22 @@ func (w *create) takePlace(cfg *config.Config, nodes []string) (taken []config.R
 	return taken, nil
 }
 
+// kinds is what a disk will take of each kind of storage on a node.
+func (w *create) kinds(d diskRequest) map[string]int64 {
+	own := w.env.Config.Cluster.VolumeGroupName
+	switch w.DiskTemplate {
+	case config.DTFile:
+		return map[string]int64{config.StorageFile: d.size}
+	case config.DTPlain:
+		return map[string]int64{config.StorageVG(cmp.Or(d.vg, own)): d.size}
+	case config.DTDRBD:
+		need := map[string]int64{config.StorageVG(cmp.Or(d.vg, own)): d.size}
+		need[config.StorageVG(cmp.Or(d.metaVG, own))] += drbd.MetaMiB
+		return need
+	}
+	return nil
+}
+
 func (w *create) allocation() iallocator.Allocate {
 	be := w.env.Config.FilledBE(w.inst)
 	a := iallocator.Allocate{Name: w.Name, DiskTemplate: w.DiskTemplate, Tags: append([]string{}, w.Tags...), OS: w.OSType, VCPUs: be.Int("vcpus"),
@@ -119,7 +137,7 @@ func (w *create) allocation() iallocator.Allocate {
 		a.GroupName = &w.GroupName
 	}
 	for _, d := range w.asked {
-		asked := iallocator.AllocateDisk{Size: d.size, Mode: d.mode, DevType: w.DiskTemplate, Spindles: d.spindles}
+		asked := iallocator.AllocateDisk{Size: d.size, Mode: d.mode, DevType: w.DiskTemplate, Spindles: d.spindles, Storage: w.kinds(d)}
 		if d.vg != "" {
 			asked.VG = &d.vg
 		}

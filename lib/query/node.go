@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"gantry/lib/config"
+	"gantry/lib/lvm"
 )
 
 // NodeRow is one node and, once it was asked, what it says.
@@ -19,6 +20,7 @@ type NodeLive struct {
 	BootID                        string
 	MemTotal, MemNode, MemFree    int64
 	DiskTotal, DiskFree           int64
+	VGs                           []lvm.VG // all that can be written to; nil if nobody asked
 	SpindlesTotal, SpindlesFree   int64
 	CPUTotal, CPUNodes, CPUSocket int64
 	CPUForNode                    int64 // processors the node's own system uses

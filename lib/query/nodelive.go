@@ -83,6 +83,7 @@ func groupSpace(live *NodeLive, out []byte, vg string) {
 	if err != nil {
 		return
 	}
+	live.VGs = append([]lvm.VG{}, groups...)
 	for _, g := range groups {
 		if g.Name == vg {
 			live.DiskTotal, live.DiskFree = int64(g.Size), int64(g.Free)

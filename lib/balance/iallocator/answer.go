@@ -101,6 +101,11 @@ func (q *Resolved) resolveSingle() error {
 // instance without its secondary node that matters.
 func (q *Resolved) Answer(c *balance.Cluster, o balance.AllocOptions) (*Answer, error) {
 	var broken error
+	for _, a := range q.Allocations {
+		if err := c.Admit(a.Instance); err != nil {
+			return nil, err
+		}
+	}
 	answer := q.answer(c, o.Noting(&broken))
 	return answer, broken
 }

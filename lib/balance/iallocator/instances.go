@@ -30,6 +30,9 @@ func readBase(name string, record jsondata.Record) (i balance.Instance, err erro
 	i.Status = readStatus(record)
 	forthcoming, _ := record.Find("forthcoming")
 	i.Forthcoming = forthcoming.Yes // anything but true is no
+	if f.err == nil {
+		i.Needs, f.err = readNeeds(disks, f.what)
+	}
 	return i, f.err
 }
 

@@ -128,6 +128,7 @@ func readNodeFigures(f *fields, n *balance.Node, live bool) (freeDisk, freeSpind
 	n.FreeMem = get(f, "free_memory", jsondata.AsInt)
 	n.TotalDisk = get(f, "total_disk", jsondata.AsReal)
 	freeDisk = get(f, "free_disk", jsondata.AsInt)
+	n.Storage = maybe(f, storageKey, kinds, nil)
 	n.TotalCPU = get(f, "total_cpus", jsondata.AsReal)
 	n.NodeCPU = get(f, "reserved_cpus", jsondata.AsInt)
 	return freeDisk, freeSpindles, f.err

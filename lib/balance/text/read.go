@@ -177,6 +177,9 @@ func parseNode(f []string) (*balance.Node, error) {
 	n.CPUSpeed = v.real(f[14])
 	freeSpindles := v.int(f[12])
 	n.Exclusive = v.yes(f[11], "Invalid exclusive_storage value for node '%[2]s': %[1]s")
+	if v.err == nil {
+		n.Storage, v.err = readKinds(f)
+	}
 	return balance.NewNode(n, freeDisk, freeSpindles), v.err
 }
 
@@ -246,5 +249,8 @@ func parseInstance(f []string) (balance.Instance, error) {
 	}
 	i.Disks = []balance.Disk{disk}
 	i.Forthcoming = v.yes(f[12], "Invalid forthcoming value '%s' for instance %s")
+	if v.err == nil {
+		i.Needs, v.err = readNeeds(f)
+	}
 	return i, v.err
 }

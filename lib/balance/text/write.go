@@ -18,14 +18,14 @@ func Write(c *balance.Cluster, nodes balance.NodeList, instances balance.Instanc
 	}
 	b.WriteString("\n")
 	for _, n := range nodes.Present() {
-		b.WriteString(formatNode(n, c.Groups))
+		b.WriteString(formatNode(n, c.Groups) + writeKinds(c.Stored(n, instances)) + "\n")
 	}
 	b.WriteString("\n")
 	for _, i := range instances.Present() {
 		if i.Secondary != balance.None && nodes[i.Secondary] == nil {
 			return "", fmt.Errorf("the secondary node of instance %s is not among the nodes saved", i.Name)
 		}
-		b.WriteString(formatInstance(i, c.Nodes))
+		b.WriteString(formatInstance(i, c.Nodes) + writeNeeds(i.Needs) + "\n")
 	}
 	b.WriteString("\n")
 	for _, tag := range c.Tags {
@@ -53,7 +53,7 @@ func formatNode(n *balance.Node, groups []*balance.Group) string {
 	case n.Master:
 		flag = "M"
 	}
-	return fmt.Sprintf("%s|%s|%d|%d|%s|%d|%s|%s|%s|%d|%s|%s|%d|%d|%s\n",
+	return fmt.Sprintf("%s|%s|%d|%d|%s|%d|%s|%s|%s|%d|%s|%s|%d|%d|%s",
 		n.Name, number.Fixed(n.TotalMem, 0), n.NodeMem, n.FreeMem, number.Fixed(n.TotalDisk, 0), n.FreeDisk(),
 		number.Fixed(n.TotalCPU, 0), flag, groups[n.Group].UUID, n.Spindles, strings.Join(n.Tags, ","), yesNo(n.Exclusive),
 		n.FreeSpindles(), n.NodeCPU, number.Plain(n.CPUSpeed))
@@ -68,7 +68,7 @@ func formatInstance(i *balance.Instance, nodes []*balance.Node) string {
 	if total, known := i.TotalSpindles(); known {
 		spindles = strconv.Itoa(total)
 	}
-	return fmt.Sprintf("%s|%d|%d|%d|%s|%s|%s|%s|%s|%s|%d|%s|%s\n",
+	return fmt.Sprintf("%s|%d|%d|%d|%s|%s|%s|%s|%s|%s|%d|%s|%s",
 		i.Name, i.Mem, i.Disk, i.VCPUs, i.Status, yesNo(i.AutoBalance), nodes[i.Primary].Name, secondary, i.Template,
 		strings.Join(i.Tags, ","), i.SpindleUse, spindles, yesNo(i.Forthcoming))
 }

@@ -3,6 +3,8 @@ package htools
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"gantry/lib/balance"
 	"gantry/lib/cli"
@@ -83,6 +85,7 @@ func (l *live) node(row *query.NodeRow) error {
 		n.Spindles = int(params.Int("spindle_count"))
 	}
 	freeDisk, freeSpindles := 0, 0
+	n.Storage = l.kinds(row.Live)
 	if !down {
 		if !row.Live.Answered {
 			return fmt.Errorf("node %s does not answer (if it is off, mark it offline)", node.Name)
@@ -92,6 +95,23 @@ func (l *live) node(row *query.NodeRow) error {
 	l.nodes[node.UUID] = n.Index
 	l.cluster.Nodes = append(l.cluster.Nodes, balance.NewNode(n, freeDisk, freeSpindles))
 	return nil
+}
+
+// kinds are the volume groups of a node, the cluster's first.
+func (l *live) kinds(said query.NodeLive) []balance.Kind {
+	if said.VGs == nil {
+		return nil
+	}
+	kinds := []balance.Kind{{Name: config.StorageVG(l.cfg.Cluster.VolumeGroupName)}}
+	for _, g := range said.VGs {
+		kind := balance.Kind{Name: config.StorageVG(g.Name), Total: int(g.Size), Free: int(g.Free)}
+		if kind.Name == kinds[0].Name {
+			kinds[0] = kind
+		} else {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // figures takes what a node says of itself over. What it does not know counts as nothing.
@@ -120,6 +140,7 @@ func (l *live) instance(row *query.InstanceRow) (err error) {
 		return err
 	}
 	i.Disk, i.Disks = disks(l.cfg.InstanceDisks(inst))
+	i.Needs = needs(l.cfg.InstanceDisks(inst))
 	var known bool
 	if i.Primary, known = l.nodes[inst.PrimaryNode]; !known {
 		return fmt.Errorf("instance %s has no primary node", inst.Name)
@@ -140,6 +161,20 @@ func disks(list []*config.Disk) (total int, disks []balance.Disk) {
 		disks = append(disks, disk)
 	}
 	return int(query.DiskUsage(list)), disks
+}
+
+// needs adds up what disks take of each kind of storage.
+func needs(list []*config.Disk) (needs []balance.Need) {
+	sum := map[string]int64{}
+	for _, d := range list {
+		for kind, mib := range d.Storage() {
+			sum[kind] += mib
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(sum)) {
+		needs = append(needs, balance.Need{Kind: kind, MiB: int(sum[kind])})
+	}
+	return needs
 }
 
 func policy(p config.IPolicy) (out balance.Policy, err error) {

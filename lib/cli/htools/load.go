@@ -68,7 +68,7 @@ func (o *Options) readMonitoring() error {
 func (o *Options) merge(util []balance.InstanceUtil) balance.Merge {
 	return balance.Merge{
 		Util: util, IgnoreUtil: o.IgnoreDynUtil, ExclusionPrefixes: o.ExclusionTags,
-		Select: o.Select, Exclude: o.Exclude, KVMNodeMem: o.KVMNodeMem,
+		Select: o.Select, Exclude: o.Exclude, KVMNodeMem: o.KVMNodeMem, NoKinds: o.NoKinds,
 	}
 }
 

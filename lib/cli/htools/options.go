@@ -40,6 +40,7 @@ type Options struct {
 	Group           *string
 	MaxCPU, MinDisk *float64 // nil leaves what the cluster says
 	KVMNodeMem      int
+	NoKinds         bool
 	Machine         bool
 	Exec            bool
 	FirstJobGroup   bool
@@ -221,6 +222,11 @@ func (o *Options) OfflineNodes() {
 func (o *Options) StaticKVMMemory() {
 	o.Integer("static-kvm-node-memory", "N", "static node memory", "use static node memory [in MB] on KVM instead of value "+
 		"reported by hypervisor. Use 0 to take value reported from hypervisor.", &o.KVMNodeMem)
+}
+
+// NoStorageKinds adds an option that the reference does not have.
+func (o *Options) NoStorageKinds() {
+	o.cmd.Flag("no-storage-kinds", "look at disk space as a whole, whatever volume groups there are").Unlisted().BoolVar(&o.NoKinds)
 }
 
 func (o *Options) MinScore() {
