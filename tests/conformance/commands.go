@@ -24,7 +24,7 @@ var drawn = []struct {
 	by string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "<uuid>"},
-	{regexp.MustCompile(`\b[0-9a-f]{40}\b`), "<secret>"},
+	{regexp.MustCompile(` --shared-secret \S+`), ""}, // ours is not in the command line
 	{regexp.MustCompile(`_replaced-\d+`), "_replaced-<time>"},
 	{regexp.MustCompile(`:11\d\d\d\b`), ":<port>"},
 	{regexp.MustCompile(`'([^' ]*)'`), "$1"},
@@ -64,11 +64,15 @@ var (
 	wrapped = regexp.MustCompile(`^(?:cd \S+ && |env (?:[A-Z_0-9]+=\S* )+|timeout (?:-\S+ \S+ )*[0-9.]+ |LC_ALL=C )*`)
 )
 
+// connectScript is what a connection is made by, with the secret on standard input.
+var connectScript = regexp.MustCompile(`^sh -c \$?'# connect\.sh [^']*' sh `)
+
 func oursOf(text string) (list []Command) {
 	for _, m := range logged.FindAllStringSubmatch(text, -1) {
 		node, _, _ := strings.Cut(m[1], ".")
 		line, _, _ := strings.Cut(m[2], " # cannot be pasted")
-		list = append(list, Command{node, wrapped.ReplaceAllString(line, "")})
+		line = connectScript.ReplaceAllString(wrapped.ReplaceAllString(line, ""), "drbdsetup connect ")
+		list = append(list, Command{node, line})
 	}
 	return list
 }

@@ -29,7 +29,7 @@ func VMSession() (list []string) {
 // vmPreparation is what was done before a record of a session.
 func vmPreparation(record string) []Step {
 	_, rest, _ := strings.Cut(vmText, "= "+record+"\n")
-	part, _, _ := strings.Cut(rest, "\n= ")
+	part, _, _ := strings.Cut("\n"+rest, "\n= ")
 	steps := scenario(part)
 	for i := range steps {
 		if steps[i].Node == "" {

@@ -86,7 +86,7 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 		-H kvm:kernel_path=/boot/vmlinux-guest,initrd_path=/boot/initrd-guest,kvm_flag=disabled,migration_downtime=300 cluster.example.com
 	gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.12 node2.example.com`)
 	add := "gnt-instance add -t diskless -o noop --no-name-check --no-ip-check "
-	args := "-H 'kvm:kernel_args=console=ttyS0 quiet norandmaps mitigations=off tsc=reliable no_timer_check nowatchdog cryptomgr.notests audit=0 "
+	args := "-H 'kvm:kernel_args=console=ttyS0 quiet norandmaps mitigations=off notsc nolapic_timer pci=noacpi no_timer_check nowatchdog cryptomgr.notests audit=0 "
 	s.must("node1", add+"-n node1 "+args+"guest.ip0="+onSwitch+"/26 guest.ip1="+onBridge+"/26' --net 0:mode=openvswitch,link=br0,vlan=4000 inst1.example.com")
 
 	t.Run("vlan=4000 on Open vSwitch is a tag, and is shown as .4000", func(t *testing.T) {
