@@ -25,7 +25,7 @@ check:
 	CGO_ENABLED=1 $(GOTEST) --packages ./... -- -race -timeout 40m
 
 # Everything: the quick checks and what runs in the lab, one package after the other, as the machine is small.
-LABTESTS = ./debootstrap/... ./lib/bridge ./lib/kvm ./lib/osdef $$(go list ./tests/... | grep -v -e /htools -e /tests/vm)
+LABTESTS = ./debootstrap/... ./lib/backup ./lib/bridge ./lib/kvm ./lib/osdef $$(go list ./tests/... | grep -v -e /htools -e /tests/vm)
 test: check all needs
 	GANTRY_LAB=1 $(GOTEST) --packages "$(LABTESTS)" -- -p 1 -count=1 -timeout 60m
 	$(MAKE) test-vm

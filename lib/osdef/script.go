@@ -26,6 +26,12 @@ const (
 	shownBytes = 4096
 )
 
+// How long scripts may run.
+const (
+	createLimit = 24 * time.Hour
+	renameLimit = time.Hour
+)
+
 // Create is the command that runs the create script, with its log. It may take hours: start it detached (remote.Pool's
 // Start and Follow) and give its result to Judge.
 func (o OS) Create(env map[string]string) remote.Cmd {
@@ -33,23 +39,21 @@ func (o OS) Create(env map[string]string) remote.Cmd {
 	if !o.Trusted {
 		script = "create_untrusted"
 	}
-	c := o.logged("add-"+env["INSTANCE_OS"]+"-"+env["INSTANCE_NAME"], script, env)
-	c.Limit = 24 * time.Hour
-	return c
+	return o.logged("add-"+env["INSTANCE_OS"]+"-"+env["INSTANCE_NAME"], script, env, createLimit)
 }
 
 // Rename is the command that runs the rename script; old is the name that the instance had.
 func (o OS) Rename(env map[string]string, old string) remote.Cmd {
 	env = maps.Clone(env)
 	env["OLD_INSTANCE_NAME"] = old
-	c := o.logged("rename-"+env["INSTANCE_OS"]+"-"+old+"-"+env["INSTANCE_NAME"], "rename", env)
-	c.Limit = time.Hour
-	return c
+	return o.logged("rename-"+env["INSTANCE_OS"]+"-"+old+"-"+env["INSTANCE_NAME"], "rename", env, renameLimit)
 }
 
-// logged runs a script with nothing but env in its environment. That comes on stdin: it can hold secrets.
-func (o OS) logged(log, script string, env map[string]string) remote.Cmd {
-	c := remote.Script(runScript, log, o.Path, script)
+// logged runs a script with nothing but env in its environment. That comes on stdin: it can hold secrets. A script that hangs is ended
+// by the shell around it, which then shows the log.
+func (o OS) logged(log, script string, env map[string]string, limit time.Duration) remote.Cmd {
+	c := remote.Script(runScript, log, o.Path, script, strconv.Itoa(int(limit.Seconds())))
+	c.Limit = limit + time.Minute
 	c.Stdin, c.Secret = Assignments(env), true
 	c.OK = []int{10}
 	c.Changes = "runs the OS " + script + " script for instance " + env["INSTANCE_NAME"]
@@ -77,6 +81,9 @@ func Judge(kind string, out remote.Result) error {
 
 // ended says how a process ended, from its status in sh.
 func ended(status string) string {
+	if status == "limit" {
+		return "it did not end within its time limit"
+	}
 	if n, err := strconv.Atoi(status); err == nil && n > 128 {
 		return fmt.Sprintf("terminated by signal %d", n-128)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gantry/lib/remote"
 )
@@ -73,12 +74,17 @@ func TestScriptsAreRun(t *testing.T) {
 	if out := runIn(t, mounts, o.verify(env), ""); out.Status != 10 || string(out.Stdout) != "1\nparameters 1\n" {
 		t.Errorf("verify: %d %s", out.Status, out.Stdout)
 	}
+	makeOS(t, dir, map[string]string{"create": "#!/bin/sh\necho begun\nsleep 1000\n"})
+	err = Judge("create", runIn(t, mounts, o.logged("add-x", "create", env, time.Second), ""))
+	if err == nil || err.Error() != "OS create script failed (it did not end within its time limit), last lines in the log file:\nbegun" {
+		t.Errorf("a script that hangs: %v", err)
+	}
 }
 
 // runIn runs a command behind some preparation, in a mount namespace of its own, and then a look at what it left.
 func runIn(t *testing.T, before string, c remote.Cmd, after string) remote.Result {
 	t.Helper()
-	script := before + `sh -c "$1" sh "$2" "$3" "$4"; status=$?; ` + after + "\nexit $status"
+	script := before + `text=$1; shift; sh -c "$text" sh "$@"; status=$?; ` + after + "\nexit $status"
 	argv := append([]string{"--mount", "sh", "-c", script, "sh", c.Argv[2]}, c.Argv[4:]...)
 	x := exec.CommandContext(t.Context(), "unshare", argv...)
 	x.Stdin = strings.NewReader(string(c.Stdin))
