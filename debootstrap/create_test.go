@@ -225,6 +225,44 @@ func TestExampleHooks(t *testing.T) {
 	})
 }
 
+func TestExampleHooksWithoutSwapDiskAndAddresses(t *testing.T) {
+	needCache(t)
+	set(t, "PARTITION_STYLE=none\n", map[string]string{"network": example(t, "network"), "swap": example(t, "swap")})
+	disk := newDisk(t, 2048)
+	out := run(t, "create", disk, map[string]string{
+		"NIC_COUNT": "3", "NIC_0_IP": "", "NIC_0_NETWORK_SUBNET6": "",
+		"NIC_1_MAC": "aa:00:00:11:22:34", "NIC_1_IP": "192.0.2.11", "NIC_1_NETWORK_SUBNET": "192.0.2.0/25",
+		"NIC_2_MAC": "aa:00:00:11:22:35", "NIC_2_NETWORK_SUBNET6": "2001:db8::/64", "NIC_2_NETWORK_GATEWAY6": "fe80::1",
+	})
+	for _, want := range []string{"configured eth0 with dhcp\n", "configured eth1 with 192.0.2.11/25\n", "configured eth2 with 2001:db8:0:0:a800:ff:fe11:2235/64\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("create printed %q, want %q in it", out, want)
+		}
+	}
+	mounted(t, disk, func(root string) {
+		for file, want := range map[string]string{
+			"etc/network/interfaces.d/eth0": "auto eth0\niface eth0 inet dhcp\n",
+			"etc/network/interfaces.d/eth1": "auto eth1\niface eth1 inet static\n\taddress 192.0.2.11/25\n",
+			"etc/network/interfaces.d/eth2": "auto eth2\niface eth2 inet6 static\n\taddress 2001:db8:0:0:a800:ff:fe11:2235/64\n\tgateway fe80::1\n",
+		} {
+			if got, err := os.ReadFile(filepath.Join(root, file)); err != nil || string(got) != want {
+				t.Errorf("%s: %q, %v; want %q", file, got, err, want)
+			}
+		}
+		file := filepath.Join(root, "swapfile")
+		info, err := os.Stat(file)
+		if err != nil || info.Size() != 512<<20 || info.Mode().Perm() != 0o600 {
+			t.Fatalf("the swap file: %v, %v", info, err)
+		}
+		if kind := tool(t, "blkid", "-p", "-o", "value", "-s", "TYPE", file); kind != "swap\n" {
+			t.Errorf("the swap file is %q", kind)
+		}
+		if table, _ := os.ReadFile(root + "/etc/fstab"); !strings.HasSuffix(string(table), "\n/swapfile         none            swap    sw              0       0\n") {
+			t.Errorf("fstab: %q", table)
+		}
+	})
+}
+
 func TestGrubAndSSHHooks(t *testing.T) {
 	needCache(t)
 	set(t, "PARTITION_STYLE=msdos\n", map[string]string{"grub": example(t, "grub"), "ssh": example(t, "ssh")})

@@ -10,7 +10,7 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		t.Skip("shellcheck is not installed")
 	}
-	files := []string{"-x", "create", "import", "export", "rename", "verify"}
+	files := []string{"-x", "create", "import", "export", "rename", "verify", "heir"}
 	for _, pattern := range []string{"inside-*", "*.sh", "examples/*"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {

@@ -5,7 +5,8 @@
 # A run has a directory below RUNS. A lock on it lives as long as any process
 # of the run, and the file "cleanup" in it has the commands of CLEANUP. Every
 # command is noted before the thing it undoes is made, so it must not mind when
-# there is nothing to undo.
+# there is nothing to undo. An heir waits for the lock and carries them out if
+# the run was killed; if both were, the next run does.
 
 RUNS=/run/ganeti-instance-debootstrap
 
@@ -24,6 +25,7 @@ start_run() {
   flock "$run_lock"
   exec {all}>&-
   push remove_run "$RUN"
+  setsid ./heir "${RUN##*/}" </dev/null >/dev/null 2>&1 {run_lock}<&- &
 }
 
 # push COMMAND...: run it at the end, before all that was pushed earlier.

@@ -250,7 +250,14 @@ func tool(t *testing.T, argv ...string) string {
 func wantNothingLeft(t *testing.T, disk string) {
 	t.Helper()
 	wantReleased(t, disk)
-	if left, _ := filepath.Glob(runs + "/[^.]*"); len(left) > 0 {
+	var left []string
+	for range 100 { // the heir of a run needs a moment
+		if left, _ = filepath.Glob(runs + "/[^.]*"); len(left) == 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if len(left) > 0 {
 		t.Errorf("records of runs stay: %s", left)
 	}
 	if left, _ := filepath.Glob(cache + "/new-*"); len(left) > 0 {

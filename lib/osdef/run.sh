@@ -9,7 +9,7 @@ cd "$2" || exit
 began=$(date +%s)
 # The variables get to the script through the memory of a shell: on a command line everybody could read them.
 # shellcheck disable=SC2016 # expanded by that shell
-env -i PATH="$PATH" timeout -k 5 "$4" sh -c 'eval "$(cat)"; unset PWD OLDPWD SHLVL; exec "$1" </dev/null' sh "$2/$3" >>"$log" 2>&1
+env -i PATH="$PATH" timeout -k 60 "$4" sh -c 'eval "$(cat)"; unset PWD OLDPWD SHLVL; exec "$1" </dev/null' sh "$2/$3" >>"$log" 2>&1
 status=$?
 [ $status -ne 0 ] || exit 0
 case $status in

@@ -53,7 +53,7 @@ func (o OS) Rename(env map[string]string, old string) remote.Cmd {
 // by the shell around it, which then shows the log.
 func (o OS) logged(log, script string, env map[string]string, limit time.Duration) remote.Cmd {
 	c := remote.Script(runScript, log, o.Path, script, strconv.Itoa(int(limit.Seconds())))
-	c.Limit = limit + time.Minute
+	c.Limit = limit + 2*time.Minute
 	c.Stdin, c.Secret = Assignments(env), true
 	c.OK = []int{10}
 	c.Changes = "runs the OS " + script + " script for instance " + env["INSTANCE_NAME"]
