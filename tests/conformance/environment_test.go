@@ -1,0 +1,92 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gantry/tests/lab"
+)
+
+// scriptRun is one run of a script of the OS definition envdump.
+type scriptRun struct {
+	Script, Cwd string
+	Argv        []string
+	Env         map[string]string
+}
+
+// key tells what a script was run for. Node and time do not belong to it.
+func (r scriptRun) key() string {
+	parts := []string{r.Script}
+	for _, name := range []string{"INSTANCE_NAME", "OLD_INSTANCE_NAME", "INSTANCE_OS", "OS_VARIANT", "EXPORT_INDEX", "INSTANCE_REINSTALL", "OSP_DHCP"} {
+		parts = append(parts, r.Env[name])
+	}
+	return strings.Join(parts, " ")
+}
+
+var chance = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(:[0-9a-f]{2}){3}$|^[0-9]+\.[0-9]+$`)
+
+// variables are name=value, without what each cluster has others of: UUIDs, times, MAC addresses.
+func (r scriptRun) variables() []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(r.Env)) {
+		if name == "PWD" {
+			continue // the shell that runs the script has added it
+		}
+		all = append(all, name+"="+chance.ReplaceAllString(r.Env[name], "*"))
+	}
+	return all
+}
+
+// later are instances of a kind of storage that is not there yet.
+var later = []string{"inst3.example.com"}
+
+// compareEnvironments holds what the scripts of the OS definition saw in the record 09-env against what they saw under Ganeti,
+// variable by variable.
+func compareEnvironments(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	text, err := os.ReadFile(inSource("../../lib/osdef/testdata/os-env.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded []scriptRun
+	if err := json.Unmarshal(text, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	ours := map[string]scriptRun{}
+	for n := range 4 {
+		for line := range strings.Lines(l.Run(lab.Name(n+1), "cat /var/log/orc-os.jsonl").Stdout) {
+			var r scriptRun
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			ours[r.key()] = r
+		}
+	}
+	for _, want := range recorded {
+		got, ran := ours[want.key()]
+		if !ran && slices.Contains(later, want.Env["INSTANCE_NAME"]) {
+			continue
+		}
+		if !ran {
+			t.Errorf("never run: %s; run were %q", want.key(), slices.Sorted(maps.Keys(ours)))
+			continue
+		}
+		if missing, extra := besides(want.variables(), got.variables()), besides(got.variables(), want.variables()); len(missing)+len(extra) > 0 {
+			t.Errorf("%s: without %q, but with %q", want.key(), missing, extra)
+		}
+		if got.Cwd != "/usr/share/ganeti/os/envdump" || fmt.Sprint(got.Argv) != fmt.Sprint(want.Argv) {
+			t.Errorf("%s: %q in %s", want.key(), got.Argv, got.Cwd)
+		}
+	}
+}
+
+// besides are the elements of a list that another lacks.
+func besides(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
+}
