@@ -185,3 +185,27 @@ func TestDelayWaitsOnTheNodesItNames(t *testing.T) {
 		t.Errorf("got %v", end.Err)
 	}
 }
+
+func TestTheDRBDHelperIsLookedForOnTheNodes(t *testing.T) {
+	const file = "/sys/module/drbd/parameters/usermode_helper"
+	enable := ModifyOptions{Modify: Modify{DRBDHelper: ptr("/bin/true"), VGName: ptr("vg")}, DiskTemplateList: "file,diskless,drbd"}
+	vgs := ": vgs --noheadings --nosuffix --units=m -o vg_size vg"
+	fake := func() *remotetest.Fake {
+		return remotetest.New(t).Answer("node1"+vgs, "30000").Answer("node2"+vgs, "30000")
+	}
+	for name, tt := range map[string]struct {
+		nodes *remotetest.Fake
+		want  string
+	}{
+		"all agree":        {fake().Answer("node1: cat "+file, "/bin/true\n").Answer("node2: cat "+file, "/bin/true\n"), ""},
+		"one has another":  {fake().Answer("node1: cat "+file, "/bin/true\n").Answer("node2: cat "+file, "/sbin/drbdadm\n"), "Error on node 'node2': drbd helper is /sbin/drbdadm"},
+		"no module on one": {fake().Fail("node1: cat "+file, 1, "").Answer("node2: cat "+file, "/bin/true\n"), "Error checking drbd helper on node 'node1': The file " + file + " cannot be opened"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			end := jobtest.Run(t, tt.nodes, lab(), read(t, enable), newModify)
+			if tt.want == "" && end.Err != nil || tt.want != "" && (end.Err == nil || !strings.Contains(end.Err.Error(), tt.want)) {
+				t.Errorf("%v", end.Err)
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/kvm"
 	"gantry/lib/remote"
@@ -198,7 +199,7 @@ func (w *modify) checkDirs(context.Context) error {
 	return nil
 }
 
-func (w *modify) checkDRBD(context.Context) error {
+func (w *modify) checkDRBD(ctx context.Context) error {
 	enabled := slices.Contains(w.next.Cluster.EnabledDiskTemplates, config.DTDRBD)
 	if w.DRBDHelper != nil && *w.DRBDHelper == "" {
 		if enabled {
@@ -211,6 +212,29 @@ func (w *modify) checkDRBD(context.Context) error {
 	before := slices.Contains(w.env.Config.Cluster.EnabledDiskTemplates, config.DTDRBD)
 	if enabled && !before && w.next.Cluster.DRBDUsermodeHelper == "" {
 		return fault.Refuse(fault.WrongState, "Cannot enable DRBD without a DRBD usermode helper set.")
+	}
+	if enabled && (w.DRBDHelper != nil || !before) {
+		return w.checkHelper(ctx, w.next.Cluster.DRBDUsermodeHelper)
+	}
+	return nil
+}
+
+// checkHelper makes sure that the module of every node calls the program.
+func (w *modify) checkHelper(ctx context.Context, want string) error {
+	for _, n := range w.env.Config.Nodes {
+		if n.VMCapable && n.Offline {
+			w.env.Info("Not checking drbd helper on offline node %s", n.Name)
+		}
+	}
+	for _, r := range remote.Each(ctx, w.nodes(), 0, func(ctx context.Context, node string) (string, error) {
+		return drbd.Helper(ctx, w.env.Nodes, node)
+	}) {
+		if r.Err != nil {
+			return fault.Refuse(fault.Environment, "Error checking drbd helper on node '%s': %v", r.Node, r.Err)
+		}
+		if r.Value != want {
+			return fault.Refuse(fault.Environment, "Error on node '%s': drbd helper is %s", r.Node, r.Value)
+		}
 	}
 	return nil
 }

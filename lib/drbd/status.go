@@ -2,6 +2,7 @@ package drbd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -75,9 +76,21 @@ func StatusProbe() remote.Cmd {
 	return remote.Script(`[ ! -e /proc/drbd ] || cat /proc/drbd`)
 }
 
+// helperFile is where the module shows its helper.
+const helperFile = "/sys/module/drbd/parameters/usermode_helper"
+
+// Helper is the program that the module of a node calls at events. The error is Ganeti's where the module is not loaded.
+func Helper(ctx context.Context, r remote.Runner, node string) (string, error) {
+	out, err := r.Run(ctx, node, HelperProbe())
+	if e, ok := errors.AsType[*remote.Error](err); ok && e.Outcome == remote.Failed && e.Status == 1 {
+		return "", fmt.Errorf("The file %s cannot be opened, check if the module is loaded ([Errno 2] No such file or directory: '%s')", helperFile, helperFile)
+	}
+	return strings.TrimSpace(string(out.Stdout)), err
+}
+
 // HelperProbe asks for the program that the module calls at events. It fails where the module is not loaded.
 func HelperProbe() remote.Cmd {
-	return remote.Command("cat", "/sys/module/drbd/parameters/usermode_helper")
+	return remote.Command("cat", helperFile)
 }
 
 // Statuses lists the minors that a node has set up.
