@@ -47,9 +47,9 @@ func TestListsAreRefusedWithTheirLine(t *testing.T) {
 
 func TestLaterIsACommandOrASubcommandOfIt(t *testing.T) {
 	for cmd, want := range map[string]bool{
-		"gnt-filter list": true, "gnt-instance move -f x": true, "gnt-instance modify x": false, "gnt-instance": false, "gnt-groups": false, "": false,
-		"F=$(gnt-filter list); echo $F": true, "true && gnt-filter list": true, "for x in a; do gnt-filter delete $x; done": true,
-		"echo gnt-filter list": false, "gnt-instance add-tags inst1 gnt-group": false,
+		"ganeti-noded list": true, "gnt-instance move -f x": true, "gnt-instance modify x": false, "gnt-instance": false, "gnt-groups": false, "": false,
+		"F=$(ganeti-noded list); echo $F": true, "true && ganeti-noded list": true, "for x in a; do ganeti-noded delete $x; done": true,
+		"echo ganeti-noded list": false, "gnt-instance add-tags inst1 gnt-group": false,
 	} {
 		if isLater("04-network", 3, cmd) != want {
 			t.Errorf("isLater(%q) = %v", cmd, !want)
@@ -58,7 +58,7 @@ func TestLaterIsACommandOrASubcommandOfIt(t *testing.T) {
 }
 
 func TestLaterMayBeAStepOfARecord(t *testing.T) {
-	for text, want := range map[string][3]int{"x 5": {5, 5, 1}, "x 5-12": {5, 12, 1}, "gnt-group": {}, "gnt-filter list": {}} {
+	for text, want := range map[string][3]int{"x 5": {5, 5, 1}, "x 5-12": {5, 12, 1}, "gnt-group": {}, "ganeti-noded list": {}} {
 		first, last, ok := stepRange(strings.Fields(text))
 		if ok != (want[2] == 1) || ok && (first != want[0] || last != want[1]) {
 			t.Errorf("%q: %d to %d, %v", text, first, last, ok)
