@@ -1,0 +1,56 @@
+package faults
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// In the place of the program that every command of a node runs under: what a node may say that has gone mad.
+var mad = map[string]string{
+	"garbage":           "head -c 300000 /dev/urandom",
+	"gigabytes":         "exec cat /dev/zero",
+	"one byte a second": "while :; do printf x; sleep 1; done",
+	"nothing":           "exec sleep 1000",
+}
+
+// A node whose answers make no sense is named, the others are looked after, and nobody needs more than some time and memory for it. A limit
+// of 2 GB on addresses leaves Go's programs, which reserve 1.2 GB, some 800 MB.
+func TestANodeThatHasGoneMad(t *testing.T) {
+	t.Parallel()
+	c := withInstances(t, 3)
+	for what, answer := range mad {
+		t.Run(what, func(t *testing.T) {
+			c.Must(t, "node3", "printf '#!/bin/sh\n"+answer+"\n' >/usr/local/sbin/timeout && chmod 755 /usr/local/sbin/timeout")
+			defer c.Must(t, "node3", "rm /usr/local/sbin/timeout; pkill -x sleep; pkill -x cat; true")
+			for command, want := range map[string]string{
+				"gnt-cluster add-tags " + what[:3]:           "node3",
+				"gnt-cluster verify":                         "node3",
+				"gnt-node list --no-headers -o name,mfree":   "node3.example.com",
+				"gnt-instance startup down.example.com":      "node3",
+				"gnt-instance failover -f up.example.com":    "node3",
+				"gnt-instance shutdown up.example.com":       "node3",
+				"gnt-cluster command -n node3 echo it works": "node3",
+			} {
+				began := time.Now()
+				r := c.Run("node1", "ulimit -v 2000000; timeout 400 "+command)
+				said := r.Stdout + r.Stderr
+				if !strings.Contains(said, want) || strings.Contains(said, "out of memory") || strings.Contains(said, "panic") {
+					t.Errorf("%s: status %d\n%.2000s", command, r.Status, said)
+				}
+				if took := time.Since(began); r.Status == 124 || took > 5*time.Minute {
+					t.Errorf("%s takes %v", command, took)
+				}
+			}
+		})
+	}
+	inv := c.inventory(t, "node1")
+	c.judge(t, inv)
+	if on := inv.on("up.example.com"); len(on) != 1 || on[0] != "node3" {
+		t.Errorf("up runs on %v", on)
+	}
+	c.Must(t, "node1", "ganeti-watcher")
+	if inv := c.inventory(t, "node1"); inv.digests["node3"] != inv.digests["node1"] {
+		t.Error("the node that is well again was not caught up")
+	}
+}
