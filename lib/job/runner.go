@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"gantry/lib/config/store"
 	"gantry/lib/fault"
@@ -60,9 +62,12 @@ func RunJob(ctx context.Context, q *Queue, id int, rt Runtime) error {
 		return err
 	}
 	defer w.close()
-	if err := enterScope(ctx, id); err != nil {
+	if err := intoScope(ctx, id, os.Getpid(), 10*time.Second); err != nil {
 		q.warn("job %d: %v", id, err)
 	}
+	// a signal that came before was meant for all that the unit had left which this process was started from
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	r := &runner{Runtime: rt, queue: q, id: id, w: w, serial: w.job.LastSerial(), intent: len(w.job.Intents)}
 	if r.bell, err = q.hang(id); err != nil {
 		return err

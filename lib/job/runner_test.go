@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -285,5 +286,19 @@ func TestHooksGoAroundTheWork(t *testing.T) {
 	j = ended(t, q, submit(t, q, &delay{Hooked: true, Commit: true}, Options{}), Error)
 	if want := `["HooksAbort",[[["u-1","test-delay-pre.d/hook","not today"]]]]`; string(j.Ops[0].Result) != want || text(j) != "" {
 		t.Errorf("result %s, log %q", j.Ops[0].Result, text(j))
+	}
+}
+
+// The unit that submitted a job ends while its process has not left it yet: the signal was not for the job.
+func TestASignalBeforeTheBeginningIsNotForTheJob(t *testing.T) {
+	q := newQueue(t)
+	q.Runner = nil
+	id := submit(t, q, &delay{}, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := RunJob(ctx, q, id, Runtime{Table: Table{"OP_TEST_DELAY": func() Operation { return new(delay) }}, Nodes: local{}, Store: jsonStore{q.Dir}})
+	j, loaded := q.Load(id)
+	if err != nil || loaded != nil || j.Status() != Success {
+		t.Errorf("%v, %v: %+v", err, loaded, j)
 	}
 }

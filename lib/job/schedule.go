@@ -2,6 +2,7 @@ package job
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -140,6 +141,9 @@ func (q *Queue) start(id int) error {
 	}
 	if err := cmd.Start(); err != nil {
 		return err
+	}
+	if err := intoScope(context.Background(), id, cmd.Process.Pid, 2*time.Second); err != nil {
+		q.warn("job %d: %v", id, err)
 	}
 	return cmd.Process.Release()
 }

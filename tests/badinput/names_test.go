@@ -30,7 +30,6 @@ var commands = []func(text string) []string{
 	},
 	func(s string) []string { return args("gnt-instance", "remove", "-f", "--", s) },
 	func(s string) []string { return args("gnt-instance", "startup", "--", s) },
-	func(s string) []string { return args("gnt-instance", "list", "-F", s) },
 	func(s string) []string { return args("gnt-cluster", "add-tags", "--", s+" ") },
 	func(s string) []string { return args("gnt-cluster", "modify", "-H", "kvm:kernel_path=relative/"+s) },
 	func(s string) []string { return args("gnt-cluster", "modify", "-H", "kvm:migration_port="+s) },

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,21 +22,18 @@ func TestANodeThatHasGoneMad(t *testing.T) {
 	c := withInstances(t, 3)
 	for what, answer := range mad {
 		t.Run(what, func(t *testing.T) {
-			c.Must(t, "node3", "printf '#!/bin/sh\n"+answer+"\n' >/usr/local/sbin/timeout && chmod 755 /usr/local/sbin/timeout")
+			c.Must(t, "node3", "mkdir -p /usr/local/sbin && printf '#!/bin/sh\n"+answer+"\n' >/usr/local/sbin/timeout && chmod 755 /usr/local/sbin/timeout")
 			defer c.Must(t, "node3", "rm /usr/local/sbin/timeout; pkill -x sleep; pkill -x cat; true")
-			for command, want := range map[string]string{
-				"gnt-cluster add-tags " + what[:3]:           "node3",
-				"gnt-cluster verify":                         "node3",
-				"gnt-node list --no-headers -o name,mfree":   "node3.example.com",
-				"gnt-instance startup down.example.com":      "node3",
-				"gnt-instance failover -f up.example.com":    "node3",
-				"gnt-instance shutdown up.example.com":       "node3",
-				"gnt-cluster command -n node3 echo it works": "node3",
-			} {
+			commands := []string{"gnt-cluster add-tags " + what[:3], "gnt-node list --no-headers -o name,mfree", "gnt-cluster verify"}
+			if fast := what == "garbage" || what == "gigabytes"; fast || os.Getenv(lengthName) != "" {
+				commands = append(commands, "gnt-instance startup down.example.com", "gnt-instance failover -f up.example.com",
+					"gnt-instance shutdown up.example.com", "gnt-cluster command -n node3 echo it works")
+			}
+			for _, command := range commands {
 				began := time.Now()
 				r := c.Run("node1", "ulimit -v 2000000; timeout 400 "+command)
 				said := r.Stdout + r.Stderr
-				if !strings.Contains(said, want) || strings.Contains(said, "out of memory") || strings.Contains(said, "panic") {
+				if !strings.Contains(said, "node3.example.com") || strings.Contains(said, "out of memory") || strings.Contains(said, "panic") {
 					t.Errorf("%s: status %d\n%.2000s", command, r.Status, said)
 				}
 				if took := time.Since(began); r.Status == 124 || took > 5*time.Minute {
