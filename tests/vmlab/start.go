@@ -49,6 +49,18 @@ func Need(t testing.TB) {
 	}
 }
 
+// NeedAll is Need for what takes too long for "make test": "make test-faults" has it.
+func NeedAll(t testing.TB) {
+	t.Helper()
+	if !All() {
+		t.Skipf("SKIPPED, NOT TESTED: takes long; run as root with %s=1 and GANTRY_FAULTS=all", lab.Switch)
+	}
+	Need(t)
+}
+
+// All tells whether tests are to do all that they can.
+func All() bool { return os.Getenv("GANTRY_FAULTS") == "all" }
+
 // RunLimit is how long Run lets a command run.
 const RunLimit = 10 * time.Minute
 

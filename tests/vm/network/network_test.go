@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -88,9 +87,9 @@ func (s stand) cannotReach(node, address string) {
 }
 
 func TestGuestsOnRealNetworks(t *testing.T) {
-	vmlab.Need(t)
+	vmlab.NeedAll(t)
 	bin := lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")
-	s := stand{vmlab.Start(t, vmlab.Options{Bin: bin, OVS: true}), t, os.Getenv("GANTRY_FAULTS") == "all"}
+	s := stand{vmlab.Start(t, vmlab.Options{Bin: bin, OVS: true}), t, vmlab.All()}
 	for _, node := range []string{"node1", "node2", "node3"} {
 		s.must(node, site)
 	}

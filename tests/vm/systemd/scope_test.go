@@ -12,7 +12,7 @@ import (
 )
 
 func TestJobsAndGuestsOutliveTheUnitTheyWereStartedFrom(t *testing.T) {
-	vmlab.Need(t)
+	vmlab.NeedAll(t)
 	bin := lab.Build(t, "gnt-cluster", "gnt-instance", "gnt-job", "gnt-debug")
 	l := vmlab.Start(t, vmlab.Options{Nodes: 1, Bin: bin, Systemd: true})
 	l.Init(t, 1)
