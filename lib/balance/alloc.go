@@ -122,12 +122,11 @@ func (o AllocOptions) search(nodes NodeList, instances InstanceList, i *Instance
 	} else {
 		o.collectPairs(best, nodes, instances, i, p.pairs)
 	}
-	best.Log = []string{best.Describe()}
 	return best
 }
 
 func (o AllocOptions) collectSingles(best *Search, nodes NodeList, instances InstanceList, i *Instance, candidates []*Node) {
-	scorer := newScorer(nodes)
+	var scorer *scorer // made when there is something to rate: most trials find no place
 	var found []*Allocated
 	for _, p := range candidates {
 		placed, why := o.single(p, i)
@@ -138,6 +137,9 @@ func (o AllocOptions) collectSingles(best *Search, nodes NodeList, instances Ins
 		if o.dedicated {
 			placed.metric = loss(p, placed.Nodes[0])
 		} else {
+			if scorer == nil {
+				scorer = newScorer(nodes)
+			}
 			placed.Score = scorer.with(placed.Nodes)
 		}
 		found = append(found, placed)
@@ -146,20 +148,26 @@ func (o AllocOptions) collectSingles(best *Search, nodes NodeList, instances Ins
 }
 
 func (o AllocOptions) single(p *Node, i *Instance) (*Allocated, Failure) {
-	placed := i.placed(p.Index, None)
-	if why := p.Policy.check(placed, p.Exclusive); why != OK {
+	if why := p.Policy.check(i, p.Exclusive); why != OK {
 		return nil, why
 	}
 	after, why := p.addPri(i, o.IgnoreSoftErrors)
 	if why != OK {
 		return nil, why
 	}
-	return &Allocated{Instance: placed, Nodes: []*Node{after}}, OK
+	return &Allocated{Instance: i.placed(p.Index, None), Nodes: []*Node{after}}, OK
 }
 
 func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances InstanceList, i *Instance, pairs []placePair) {
-	stats := newStatistics(nodes)
+	var stats *statistics
 	for _, pair := range pairs {
+		if why := o.refuses(pair.primary, i); why != OK { // whatever the secondary is
+			best.failures[why] += len(pair.secondaries)
+			continue
+		}
+		if stats == nil {
+			stats = newStatistics(nodes)
+		}
 		one := &Search{}
 		var found []*Allocated
 		for _, s := range pair.secondaries {
@@ -194,12 +202,21 @@ func (a *Allocated) less(b *Allocated) bool {
 	return a.Score < b.Score
 }
 
+// refuses says why an instance cannot have the node as its primary; OK if it can.
+func (o AllocOptions) refuses(p *Node, i *Instance) Failure {
+	if why := p.Policy.check(i, p.Exclusive); why != OK {
+		return why
+	}
+	return p.refusesPri(i, o.IgnoreSoftErrors)
+}
+
+// pair tries a secondary for a primary that has room.
 func (o AllocOptions) pair(stats *statistics, p, s *Node, i *Instance) (*Allocated, Failure) {
-	placed := i.placed(p.Index, s.Index)
-	placed.LocationScore = commonTags(p, s)
-	if why := p.Policy.check(placed, p.Exclusive); why != OK {
+	if why := s.refusesSec(i, p.Index); why != OK {
 		return nil, why
 	}
+	placed := i.placed(p.Index, s.Index)
+	placed.LocationScore = commonTags(p, s)
 	newP, why := p.addPri(placed, o.IgnoreSoftErrors)
 	if why != OK {
 		return nil, why

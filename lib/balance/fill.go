@@ -276,13 +276,13 @@ func (f failures) ascending() []Failure {
 
 // shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits.
 func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance {
+	p, err := f.current(s.Nodes)
+	if err != nil {
+		return nil
+	}
 	for smaller := i.shrink(why); smaller != nil; i, smaller = smaller, smaller.shrink(why) {
 		try := *i
 		try.Index = len(s.Instances)
-		p, err := f.current(s.Nodes)
-		if err != nil {
-			return nil
-		}
 		found := f.search(s.Nodes, s.Instances, &try, p)
 		if found.Best != nil {
 			return i

@@ -139,7 +139,9 @@ func (a *Allocator) searchGroup(g *Group, i *Instance, count int, dedicatedNodes
 func (a *Allocator) run(nodes NodeList, instances InstanceList, i *Instance, p places, dedicatedNodes bool) *Search {
 	o := a.AllocOptions
 	o.dedicated = dedicatedNodes
-	return o.search(nodes, instances, i, p)
+	found := o.search(nodes, instances, i, p)
+	found.Log = []string{found.Describe()}
+	return found
 }
 
 // Allocate finds nodes for a new instance, in the group of that name or, without, in the best one.

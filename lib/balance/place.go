@@ -33,13 +33,25 @@ func (n *Node) removePri(i *Instance) *Node {
 
 // addPri returns the node with one more instance running on it, or why that cannot be. force ignores the soft limits.
 func (n *Node) addPri(i *Instance, force bool) (*Node, Failure) {
-	m := *n
-	conflict := !force && n.tags.hasAny(i.ExclTags)
-	if why := m.state.addPrimary(n, i, force, conflict); why != OK {
+	after := n.state
+	if why := n.tryPri(&after, i, force); why != OK {
 		return nil, why
 	}
+	m := *n
+	m.state = after
 	m.listPrimary(n, i)
 	return &m, OK
+}
+
+// tryPri changes a state of the node to one with one more instance running on it, or says why that cannot be.
+func (n *Node) tryPri(s *state, i *Instance, force bool) Failure {
+	return s.addPrimary(n, i, force, !force && n.tags.hasAny(i.ExclTags))
+}
+
+// refusesPri says why an instance cannot run on the node; OK if it can.
+func (n *Node) refusesPri(i *Instance, force bool) Failure {
+	after := n.state
+	return n.tryPri(&after, i, force)
 }
 
 // listPrimary puts the instance on the lists of m, a changed copy of n.
@@ -50,6 +62,12 @@ func (m *Node) listPrimary(n *Node, i *Instance) {
 	}
 	m.priF = prepended(n.priF, i.Index)
 	m.tags = n.tags.with(i.ExclTags)
+}
+
+// refusesSec says why an instance that runs on another node cannot be mirrored on this one; OK if it can.
+func (n *Node) refusesSec(i *Instance, primary int) Failure {
+	after := n.state
+	return after.addSecondary(n, i, false, false, n.peers.find(primary))
 }
 
 // removeSec returns the node without an instance mirrored on it.
@@ -71,11 +89,12 @@ func (n *Node) removeSec(i *Instance) *Node {
 
 // addSec returns the node with one more instance mirrored on it, or why that cannot be. primary is the node it runs on.
 func (n *Node) addSec(i *Instance, primary int, ignoreDisks, force bool) (*Node, Failure) {
-	m := *n
-	old := n.peers.find(primary)
-	if why := m.state.addSecondary(n, i, ignoreDisks, force, old); why != OK {
+	after, old := n.state, n.peers.find(primary)
+	if why := after.addSecondary(n, i, ignoreDisks, force, old); why != OK {
 		return nil, why
 	}
+	m := *n
+	m.state = after
 	if !i.Forthcoming {
 		m.sec = prepended(n.sec, i.Index)
 		m.peers = n.peers.with(primary, old+i.secondaryMem())
