@@ -23,6 +23,7 @@ var commands = cli.Commands{
 	"migrate":          migrate,
 	"modify":           modify,
 	"reboot":           reboot,
+	"recreate-disks":   recreateDisks,
 	"reinstall":        reinstall,
 	"remove":           remove,
 	"remove-tags":      cli.RemoveTags("instance", cluster.Removing(cluster.TagsOfInstance)),

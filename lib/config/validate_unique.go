@@ -99,7 +99,9 @@ func (v *validation) ports() {
 		note(port, "cluster/port marked as free")
 	}
 	for _, r := range v.Reservations {
-		note(r.Port, fmt.Sprintf("job %d/reserved", r.Job))
+		if !slices.Contains(v.Cluster.TCPUDPPortPool, r.Port) { // it leaves the pool when it becomes an object's
+			note(r.Port, fmt.Sprintf("job %d/reserved", r.Job))
+		}
 	}
 	for port, list := range owners {
 		if len(list) > 1 {

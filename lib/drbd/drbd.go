@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +53,18 @@ func (d Device) minor() string { return strconv.Itoa(d.Minor) }
 
 // String is how intents name it: with its volumes, which nobody else may know any more by the time they are read.
 func (d Device) String() string { return fmt.Sprintf("drbd%d on %s %s", d.Minor, d.Data, d.Meta) }
+
+var deviceForm = regexp.MustCompile(`^drbd(\d+) on (/dev/\S+) (/dev/\S+)$`)
+
+// ParseDevice reads what String wrote; minor and volumes are all that is known of the device then.
+func ParseDevice(text string) (Device, bool) {
+	found := deviceForm.FindStringSubmatch(text)
+	if found == nil {
+		return Device{}, false
+	}
+	minor, err := strconv.Atoi(found[1])
+	return Device{Minor: minor, Data: found[2], Meta: found[3]}, err == nil
+}
 
 // address of one end, as drbdsetup takes it.
 func (d Device) address(ip string) string {

@@ -58,7 +58,36 @@ func (w *modify) checkDisks(ctx context.Context) error {
 	for i, d := range w.list {
 		names[i] = map[string]any{"name": d.Name}
 	}
-	return checkDeviceNames("disk", names)
+	if err := checkDeviceNames("disk", names); err != nil {
+		return err
+	}
+	return w.checkRoom(ctx)
+}
+
+// checkRoom makes sure that all nodes of the instance have room for its new disks.
+func (w *modify) checkRoom(ctx context.Context) (err error) {
+	var added []*config.Disk
+	for _, step := range w.disks {
+		if step.action == addDevice && disk.InVolumes(step.disk.DevType) {
+			added = append(added, step.disk)
+		}
+	}
+	if added == nil {
+		return nil
+	}
+	nodes := w.nodes()
+	for _, n := range nodes {
+		if err := checkOnline(n); err != nil {
+			return err
+		}
+		if err := spaceFor(added).check(ctx, w.env, n); err != nil {
+			return err
+		}
+	}
+	if added[0].DevType == config.DTDRBD {
+		w.minors, err = minorsInUse(ctx, w.env, nodes...)
+	}
+	return err
 }
 
 // checkTemplate refuses another kind of disks: for Ganeti's reasons where there are any.
@@ -156,6 +185,9 @@ func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error)
 	if driver == "" {
 		driver = "loop"
 	}
+	if asked.metaVG == "" {
+		asked.metaVG = disk.MetaVG(cfg, cfg.Group(w.primary().Group))
+	}
 	disks, err := layOut(template, w.inst.PrimaryNode, dir, driver, index, []diskRequest{asked})
 	if err != nil {
 		return nil, err
@@ -206,8 +238,11 @@ func (w *modify) changeDisks(ctx context.Context) error {
 }
 
 func (w *modify) addDisk(ctx context.Context, step *diskStep) error {
-	w.env.Say("* disk %d, size %s", step.index, unit.FormatSize(float64(step.disk.Size), "h"))
+	if step.disk.DevType != config.DTDRBD { // of which Ganeti does not tell
+		w.env.Say("* disk %d, size %s", step.index, unit.FormatSize(float64(step.disk.Size), "h"))
+	}
 	if err := job.Run(ctx, w.env.Say, []job.Step{
+		job.Do("", func(ctx context.Context) error { return w.reserveMirror(ctx, step.disk) }),
 		job.Do("", func(ctx context.Context) error { return w.makeDisk(ctx, step.disk) }).
 			Undo(func(ctx context.Context) error { return w.unmakeDisk(ctx, step.disk) }),
 		job.Do("", func(ctx context.Context) error { return w.enlist(ctx, step) }),
@@ -225,11 +260,30 @@ func (w *modify) addDisk(ctx context.Context, step *diskStep) error {
 			return err
 		}
 	}
-	if w.WaitForSync { // nothing here has to be synchronized
-		w.env.Info("Waiting for instance %s to sync disks", w.inst.Name)
+	whole, err := waitSynced(ctx, w.env, w.inst, w.primary().Name, []*config.Disk{step.disk}, !w.WaitForSync)
+	switch {
+	case err != nil:
+		return err
+	case !whole:
+		return fault.Exec("Failed to sync disks of %s", w.inst.Name)
+	case w.inst.DisksActive:
+		return nil
 	}
-	w.env.Info("Instance %s's disks are in sync", w.inst.Name)
-	return nil
+	return detachDisk(ctx, w.env.Nodes, w.env.Config, step.index, step.disk, w.primary().Name)
+}
+
+// reserveMirror finds minors, port and secret for a disk that is mirrored, where the others of the instance are.
+func (w *modify) reserveMirror(ctx context.Context, d *config.Disk) error {
+	if d.DevType != config.DTDRBD {
+		return nil
+	}
+	return w.env.Update(ctx, func(cfg *config.Config) error {
+		nodes := cfg.InstanceNodes(w.inst)
+		if len(nodes) != 2 {
+			return fault.Exec("The instance has a strange layout, expected one secondary but found %d", len(nodes)-1)
+		}
+		return mirrorUp(cfg, w.env, []*config.Disk{d}, nodes[0], nodes[1], w.minors)
+	})
 }
 
 // plugged adds what came of hotplugging to what is said of a disk.
@@ -246,11 +300,11 @@ func (w *modify) makeDisk(ctx context.Context, d *config.Disk) error {
 	if err := w.on(node.Name).MakeDir(ctx, d); err != nil {
 		return err
 	}
-	if err := w.on(node.Name).Create(ctx, w.inst.Name, d); err != nil {
+	err := makeDisk(ctx, w.env, w.inst.Name, node.Name, d)
+	if err != nil {
 		w.env.Warn("Device creation failed")
-		return fault.Exec("Can't create block device %s on node %s for instance %s: Can't create block device: %w", disk.Describe(d), node.Name, w.inst.Name, err)
 	}
-	return nil
+	return err
 }
 
 // unmakeDisk removes a disk that could not be recorded.
@@ -258,12 +312,16 @@ func (w *modify) unmakeDisk(ctx context.Context, d *config.Disk) error {
 	if w.env.Config.Disk(d.UUID) != nil {
 		return fault.Exec("Disk %s is in use", d.UUID)
 	}
-	return w.on(w.primary().Name).Remove(ctx, d)
+	var all error
+	err := removeDisk(ctx, w.env, w.primary().Name, d, func(_ string, err error) { all = errors.Join(all, err) })
+	return errors.Join(all, err)
 }
 
 // enlist records a new disk as the instance's.
 func (w *modify) enlist(ctx context.Context, step *diskStep) error {
 	return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
+		w.env.Convert(cfg, nil)
+		claimPorts(cfg, []*config.Disk{step.disk})
 		added := *step.disk
 		cfg.Disks = append(cfg.Disks, &added)
 		inst.Disks = slices.Insert(inst.Disks, min(step.index, len(inst.Disks)), added.UUID)
@@ -286,7 +344,14 @@ func (w *modify) removeDisk(ctx context.Context, step *diskStep) error {
 			return err
 		}
 	}
+	if err := detachDisk(ctx, w.env.Nodes, w.env.Config, step.index, step.disk, w.primary().Name); err != nil {
+		if isUnknown(err) {
+			return err
+		}
+		w.env.Warn("%v", err)
+	}
 	if err := w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
+		returnPorts(cfg, []*config.Disk{step.disk})
 		inst.Disks = slices.DeleteFunc(inst.Disks, func(uuid string) bool { return uuid == step.disk.UUID })
 		cfg.Disks = slices.DeleteFunc(cfg.Disks, func(d *config.Disk) bool { return d.UUID == step.disk.UUID })
 		renumber(cfg, inst)
@@ -294,17 +359,9 @@ func (w *modify) removeDisk(ctx context.Context, step *diskStep) error {
 	}); err != nil {
 		return err
 	}
-	node := w.primary()
-	if node.Offline {
-		w.env.Warn("Could not remove disk %d on node %s, continuing anyway: Node is marked offline", step.index, node.Name)
-		return nil
-	}
-	err := w.on(node.Name).Remove(ctx, step.disk)
-	if err == nil || isUnknown(err) {
-		return err
-	}
-	w.env.Warn("Could not remove disk %d on node %s, continuing anyway: %v", step.index, node.Name, err)
-	return nil
+	return removeDisk(ctx, w.env, w.primary().Name, step.disk, func(node string, err error) {
+		w.env.Warn("Could not remove disk %d on node %s, continuing anyway: %v", step.index, node, err)
+	})
 }
 
 // changedDisks applies new modes and names.

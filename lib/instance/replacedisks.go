@@ -257,6 +257,9 @@ func (w *replaceDisks) checkNodes(ctx context.Context) error {
 // checkGroup holds the instance against the policy of the new node's group.
 func (w *replaceDisks) checkGroup() error {
 	cfg := w.env.Config
+	if w.next.Group == w.primary().Group {
+		return nil
+	}
 	found := cfg.InstancePolicy(cfg.Group(w.next.Group)).Violations(cfg.Sizing(w.inst))
 	if len(found) == 0 {
 		return nil

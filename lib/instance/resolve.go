@@ -24,8 +24,10 @@ import (
 func Resolvers() map[string]job.Resolver {
 	all := map[string]job.Resolver{}
 	for _, kind := range []string{
-		"adds", "brings", "cancels", "changes", "cleans", "creates", "grows", "leaves", "links", "makes", "pauses", "pins", "records", "removes",
-		"renames", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "unlinks", "wipes", "work", "write", "writes",
+		"activates", "adds", "attaches", "brings", "cancels", "changes", "cleans", "connects", "continues", "copies", "creates", "demotes",
+		"detaches", "disconnects", "ends", "formats", "grows", "leaves", "links", "makes", "pauses", "pins", "promotes", "records", "removes",
+		"renames", "resizes", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "tunes", "unlinks", "untags", "wipes", "work",
+		"write", "writes",
 	} {
 		all[kind] = resolveOpen
 	}
@@ -49,7 +51,7 @@ func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
 		}
 	}
 	later := x.offline()
-	for _, step := range []func(context.Context) error{x.endWork, x.moveBack, x.removeStrays, x.guests} {
+	for _, step := range []func(context.Context) error{x.endWork, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.removeAbandoned, x.guests, x.mirrors} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
 		}
@@ -163,17 +165,11 @@ func (x *remains) removeEmpty(ctx context.Context, node, dir string) error {
 }
 
 func (x *remains) removeVolume(ctx context.Context, node, object string) error {
-	vg, name, _ := strings.Cut(object, "/")
-	v := lvm.Volume{VG: vg, Name: name}
-	if x.used(v.Device()) {
+	v := volumeAt(object)
+	if x.claimed(node, v) {
 		return nil
 	}
-	c := remote.Command("test", "-e", v.Device())
-	c.OK = []int{1}
-	if there, err := x.env.Nodes.Run(ctx, node, c); err != nil || there.Status != 0 {
-		return err
-	}
-	return lvm.Remove(ctx, x.env.Nodes, node, v)
+	return lvm.RemoveIfThere(ctx, x.env.Nodes, node, v)
 }
 
 // guests puts the guests of the instances in order.

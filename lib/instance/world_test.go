@@ -32,6 +32,7 @@ type world struct {
 	moving bool              // it is being migrated: two may know of it
 	silent string            // after this change no node answers
 	begun  []string          // what was about to be changed, in order
+	store  *volumes          // nil: there are none
 }
 
 // mishap is what happens to a command.
@@ -135,6 +136,15 @@ func (w *world) mishap(line string) (mishap, bool) {
 
 // execute runs the command below the node's own directory.
 func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.Result, error) {
+	if w.store != nil {
+		if out, status, handled := w.store.run(node, c); handled {
+			res := remote.Result{Stdout: []byte(out), Status: status}
+			if status == 0 || slices.Contains(c.OK, status) {
+				return res, nil
+			}
+			return res, &remote.Error{Node: node, Line: c.Line(), Outcome: remote.Failed, Status: status}
+		}
+	}
 	argv := slices.Clone(c.Argv)
 	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/etc/ganeti", filepath.Join(w.dir, node, "etc"),
 		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/var/lib/ganeti", filepath.Join(w.dir, node, "lib"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"))
@@ -169,7 +179,9 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 		Migrate{}.OpID():         func() job.Operation { return &Migrate{} }, Modify{}.OpID(): func() job.Operation { return &Modify{} },
 		Create{}.OpID(): func() job.Operation { return &Create{} }, Remove{}.OpID(): func() job.Operation { return &Remove{} },
 		Reinstall{}.OpID(): func() job.Operation { return &Reinstall{} }, TryAllocator{}.OpID(): func() job.Operation { return &TryAllocator{} },
-		Export{}.OpID(): func() job.Operation { return &Export{} }, RemoveExport{}.OpID(): func() job.Operation { return &RemoveExport{} },
+		GrowDisk{}.OpID(): func() job.Operation { return &GrowDisk{} }, ReplaceDisks{}.OpID(): func() job.Operation { return &ReplaceDisks{} },
+		RecreateDisks{}.OpID(): func() job.Operation { return &RecreateDisks{} },
+		Export{}.OpID():        func() job.Operation { return &Export{} }, RemoveExport{}.OpID(): func() job.Operation { return &RemoveExport{} },
 		TestOSParams{}.OpID(): func() job.Operation { return &TestOSParams{} },
 	}[op.OpID()]
 	w.begun = nil

@@ -46,6 +46,7 @@ func Table() job.Table {
 		func() job.Operation { return &instance.Modify{} },
 		func() job.Operation { return &instance.MultiAlloc{} },
 		func() job.Operation { return &instance.Reboot{} },
+		func() job.Operation { return &instance.RecreateDisks{} },
 		func() job.Operation { return &instance.Reinstall{} },
 		func() job.Operation { return &instance.Remove{} },
 		func() job.Operation { return &instance.RemoveExport{} },

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"gantry/lib/cli"
+	"gantry/lib/fault"
+	"gantry/lib/instance"
+	"gantry/lib/unit"
+)
+
+func recreateDisks(c *cli.Command) {
+	c.Usage("[--disk NUMBER[:size=SIZE]...] [-n <pnode>[:<snode>]] <instance-name>", "Makes lost disks of a stopped instance anew, empty")
+	var op instance.RecreateDisks
+	var disks []unit.Ident
+	var nodes string
+	c.Flag("disk", "Only this one, by its number, with what is to be another way: size, mode, spindles").Meta("DISKS").IdentsVar(&disks)
+	c.Flag("node", "Where all of them are to be").Short('n').Meta("<pnode>[:<snode>]").Complete("node").StringVar(&nodes)
+	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	cli.DryRun(c)
+	cli.Priority(c)
+	cli.Submit(c)
+	c.One("instance", &op.Name)
+
+	c.Run(func(ctx context.Context, env *cli.Env) error {
+		op.Disks, op.Nodes = []instance.RecreateDisk{}, []string{}
+		for _, d := range disks {
+			n, err := strconv.Atoi(d.Name)
+			if err != nil {
+				return fault.Refuse(fault.WrongInput, "Invalid disk index: invalid literal for int() with base 10: %s", unit.Repr(d.Name))
+			}
+			if size, given := d.Params["size"].(string); given {
+				mib, err := unit.ParseSize(size)
+				if err != nil {
+					return fault.Refuse(fault.WrongInput, "Invalid disk size for disk %d: %v", n, err)
+				}
+				d.Params["size"] = mib
+			}
+			op.Disks = append(op.Disks, instance.RecreateDisk{Index: n, Params: d.Params})
+		}
+		if nodes != "" {
+			for name := range strings.SplitSeq(nodes, ":") {
+				if name != "" {
+					op.Nodes = append(op.Nodes, name)
+				}
+			}
+		}
+		return env.Submit(ctx, op)
+	})
+}

@@ -1,0 +1,187 @@
+package instance
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gantry/lib/config"
+	"gantry/lib/job"
+)
+
+// mirrored is a world in which web has a mirrored disk of 64 MiB on node1 and node2, with data on it.
+func mirroredWorld(t *testing.T) *world {
+	greetLimit, syncedAgain, syncedAlone = 0, time.Millisecond, 2*time.Millisecond
+	w := newWorld(t)
+	w.withOS("exit 0").store = newVolumes()
+	w.cfg.Cluster.VolumeGroupName = "vg"
+	w.cfg.Cluster.EnabledDiskTemplates = []string{config.DTDRBD, config.DTPlain, config.DTDiskless}
+	w.cfg.Instances = nil
+	op := NewCreate()
+	op.Name, op.OSType, op.NoInstall, op.Start, op.NameCheck, op.IPCheck, op.IgnoreIPolicy = "web", "noop", true, false, false, false, true
+	op.PNode, op.SNode, op.DiskTemplate, op.Hypervisor = "node1", "node2", config.DTDRBD, config.HVFake
+	op.Disks = []map[string]any{{"size": 64}}
+	if e := w.run(op); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	d := w.disk()
+	w.store.lvs["node1"][volumeOf(d.Children[0]).String()].data = "precious"
+	w.store.lvs["node2"][volumeOf(d.Children[0]).String()].data = "precious"
+	return w
+}
+
+func (w *world) disk() *config.Disk { return w.cfg.InstanceDisks(w.web())[0] }
+
+// whole fails unless the disk's data is where the configuration says, nothing else is left, and at most one side is writable.
+func (w *world) whole(what string) {
+	w.t.Helper()
+	d := w.disk()
+	for _, n := range w.cfg.Nodes {
+		var want []string
+		parts := append([]*config.Disk{}, d.Children...)
+		if d.DevType == config.DTPlain {
+			parts = []*config.Disk{d}
+		}
+		if slices.Contains(d.Nodes, n.UUID) {
+			for _, p := range parts {
+				want = append(want, volumeOf(p).String())
+			}
+			slices.Sort(want)
+			if data := w.store.lvs[n.Name][volumeOf(parts[0]).String()]; data == nil || data.data != "precious" {
+				w.t.Errorf("%s: the data on %s is %+v", what, n.Name, data)
+			}
+		}
+		if got := w.store.names(n.Name); !slices.Equal(got, want) {
+			w.t.Errorf("%s: volumes of %s are %q, want %q", what, n.Name, got, want)
+		}
+		minors := w.cfg.Minors(n.UUID)
+		for m := range w.store.minors[n.Name] {
+			if _, known := minors[m]; !known {
+				w.t.Errorf("%s: minor %d of %s is nobody's", what, m, n.Name)
+			}
+		}
+	}
+	writers := 0
+	for _, n := range w.cfg.Nodes {
+		for _, m := range w.store.minors[n.Name] {
+			if m.primary {
+				writers++
+			}
+		}
+	}
+	if writers > 1 {
+		w.t.Errorf("%s: %d sides are writable", what, writers)
+	}
+	if len(w.cfg.Reservations) > 0 {
+		w.t.Errorf("%s: reserved %+v", what, w.cfg.Reservations[0])
+	}
+}
+
+// upAndRunning starts web.
+func (w *world) upAndRunning() *world {
+	w.t.Helper()
+	if e := w.run(Startup{Name: "web"}); e.Err != nil {
+		w.t.Fatal(e.Err)
+	}
+	return w
+}
+
+func TestMirroredInstance(t *testing.T) {
+	w := mirroredWorld(t).upAndRunning()
+	w.whole("created and started")
+	w.moving = true
+	w.expect(w.run(Migrate{Name: "web"}), "", []string{"node2"}, "node2 up disks=true")
+	w.whole("migrated")
+	w.moving = false
+	w.expect(w.run(Failover{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
+	w.whole("failed over")
+	for _, op := range []job.Operation{
+		GrowDisk{Name: "web", Amount: 32, WaitForSync: true, IgnoreIPolicy: true},
+		ReplaceDisks{Name: "web", Mode: ReplaceSecondary},
+		ReplaceDisks{Name: "web", Mode: ReplacePrimary},
+		ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"},
+		ReplaceDisks{Name: "web", Mode: ReplaceAuto},
+		Shutdown{Name: "web"},
+		Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true},
+		Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node2", WaitForSync: true, IgnoreIPolicy: true},
+		ActivateDisks{Name: "web"},
+		DeactivateDisks{Name: "web"},
+	} {
+		if e := w.run(op); e.Err != nil {
+			t.Fatalf("%s: %v", op.OpID(), e.Err)
+		}
+		w.whole(op.OpID())
+	}
+	if w.disk().Size != 96 || w.cfg.NodeName(w.cfg.SecondaryNodes(w.web())[0]) != "node2" {
+		t.Errorf("the disk is %+v", w.disk())
+	}
+	if e := w.run(Remove{Name: "web"}); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	for _, node := range []string{"node1", "node2", "node3"} {
+		if left := len(w.store.lvs[node]) + len(w.store.minors[node]); left > 0 {
+			t.Errorf("%d volumes and devices are left on %s", left, node)
+		}
+	}
+}
+
+func TestATargetWithoutTheVolumeGroupIsRefusedAtOnce(t *testing.T) {
+	w := mirroredWorld(t)
+	w.disk().Children[0].LogicalID[0] = "hdd"
+	e := w.run(ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"})
+	want := "Can't compute free disk space on node node3 for vg hdd, result was 'None'; required 64 MiB"
+	if e.Err == nil || !strings.Contains(e.Err.Error(), want) || len(w.begun) > 0 {
+		t.Errorf("%v after %q", e.Err, w.begun)
+	}
+}
+
+// A job that is cut off leaves something that the next job puts in order, whether its last command was done or not: the data is where the
+// configuration says, and nothing is left over.
+func TestMirrorsSurviveTheDeathOfAJob(t *testing.T) {
+	secondary, next := ReplaceDisks{Name: "web", Mode: ReplaceSecondary}, ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"}
+	plain := Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}
+	for name, tt := range map[string]struct {
+		op      job.Operation
+		running bool
+		at      string
+		by      mishap
+	}{
+		"new volumes made":          {secondary, true, "node2: creates volume vg/", unheard},
+		"detached":                  {secondary, true, "node2: detaches drbd0", unheard},
+		"old volume set aside":      {secondary, true, "node2: renames volume vg/", unheard},
+		"new volumes not formatted": {secondary, true, "node2: formats drbd0", vanished},
+		"new volumes not attached":  {secondary, true, "node2: attaches drbd0", vanished},
+		"new volumes attached":      {secondary, true, "node2: tunes drbd0", unheard},
+		"old volume not removed":    {secondary, true, "node2: removes volume", vanished},
+		"new node's volume made":    {next, true, "node3: creates volume", unheard},
+		"new node's side attached":  {next, true, "node3: tunes drbd0", unheard},
+		"old node's side ended":     {next, true, "node2: ends drbd0", unheard},
+		"old node's side not ended": {next, true, "node2: ends drbd0", vanished},
+		"old node's volume is left": {next, true, "node2: removes volume", vanished},
+		"plain: one side is down":   {plain, false, "node1: ends drbd0", unheard},
+		"plain: a volume is left":   {plain, false, "node2: removes volume", vanished},
+		"plain: metadata is left":   {plain, false, "node1: removes volume", vanished},
+		"grown on one node":         {GrowDisk{Name: "web", Amount: 32, WaitForSync: true, IgnoreIPolicy: true}, true, "node1: grows volume", unheard},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := mirroredWorld(t)
+			if tt.running {
+				w.upAndRunning()
+			}
+			w.mends[tt.at] = tt.by
+			if e := w.run(tt.op); e.Err == nil {
+				t.Fatalf("nothing happened at %q", tt.at)
+			}
+			begun := slices.Clone(w.begun)
+			if err := w.resolve(begun...); err != nil {
+				t.Fatalf("resolving: %v\n%q", err, begun)
+			}
+			w.cfg.Reservations = nil // they go when the resolution is recorded
+			w.whole("then")
+			if e := w.run(tt.op); tt.op.OpID() == secondary.OpID() && e.Err != nil && !strings.Contains(e.Err.Error(), "already the secondary") {
+				t.Errorf("once more: %v", e.Err)
+			}
+		})
+	}
+}

@@ -1,0 +1,244 @@
+package instance
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"gantry/lib/config"
+	"gantry/lib/drbd"
+	"gantry/lib/job"
+	"gantry/lib/lvm"
+)
+
+// claimed says whether the configuration has a volume on a node.
+func (x *remains) claimed(node string, v lvm.Volume) bool {
+	n := x.env.Config.NodeByName(node)
+	return n != nil && usedVolume(x.env.Config, n.UUID, v.VG, v.Name)
+}
+
+// volumeAt reads VG/LV, or a device file of one.
+func volumeAt(name string) lvm.Volume {
+	vg, lv, _ := strings.Cut(strings.TrimPrefix(name, "/dev/"), "/")
+	return lvm.Volume{VG: vg, Name: lv}
+}
+
+// renameBack gives volumes the names by which the configuration, or whoever let them be adopted, knows them; last first.
+func (x *remains) renameBack(ctx context.Context) error {
+	for _, in := range slices.Backward(x.done) {
+		rest, is := strings.CutPrefix(in.Changes, "renames volume ")
+		from, name, both := strings.Cut(rest, " to ")
+		if !is || !both || !x.on(in.Node) {
+			continue
+		}
+		was := volumeAt(from)
+		now := lvm.Volume{VG: was.VG, Name: name}
+		if x.claimed(in.Node, now) {
+			continue
+		}
+		there, err := x.bothExist(ctx, in.Node, was, now)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !there[1]:
+		case !there[0]:
+			err = lvm.Rename(ctx, x.env.Nodes, in.Node, now, was.Name)
+		case strings.Contains(name, replaced):
+			err = x.decideReplaced(ctx, in.Node, was, now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *remains) bothExist(ctx context.Context, node string, a, b lvm.Volume) (there [2]bool, err error) {
+	for i, v := range []lvm.Volume{a, b} {
+		if there[i], err = lvm.Exists(ctx, x.env.Nodes, node, v); err != nil {
+			return there, err
+		}
+	}
+	return there, nil
+}
+
+// decideReplaced deals with a volume that was set aside for a new one, which has got its name. If the new ones have all data the old
+// ones go; else the new ones do, which by now are nobody's.
+func (x *remains) decideReplaced(ctx context.Context, node string, name, old lvm.Volume) error {
+	d := x.diskOn(node, name)
+	if d == nil {
+		return nil
+	}
+	there := on(x.env, node)
+	states, err := there.Statuses(ctx, []*config.Disk{d})
+	if err != nil {
+		return err
+	}
+	if s := states[0]; s != nil && s.LocalStatus() == drbd.Okay && s.Connected() {
+		setup, err := there.Setup(ctx, d)
+		if err != nil {
+			return err
+		}
+		if setup.Data != "" {
+			return lvm.RemoveIfThere(ctx, x.env.Nodes, node, old)
+		}
+	}
+	if states[0] != nil {
+		if err := there.DetachVolumes(ctx, d); err != nil {
+			return err
+		}
+	}
+	fresh := x.freshName(node, name)
+	if fresh == "" {
+		return nil // verify names what is set aside
+	}
+	if err := lvm.Rename(ctx, x.env.Nodes, node, name, fresh); err != nil {
+		return err
+	}
+	return lvm.Rename(ctx, x.env.Nodes, node, old, name.Name)
+}
+
+// diskOn finds the mirrored disk that has a volume on a node.
+func (x *remains) diskOn(node string, v lvm.Volume) *config.Disk {
+	for _, d := range x.env.Config.Disks {
+		if slices.ContainsFunc(d.Children, func(child *config.Disk) bool { return volumeOf(child) == v }) && slices.Contains(places(x.env.Config, d, node), node) {
+			return d
+		}
+	}
+	return nil
+}
+
+// freshName is what a volume was called before the job gave it this name.
+func (x *remains) freshName(node string, v lvm.Volume) string {
+	for _, in := range x.done {
+		rest, is := strings.CutPrefix(in.Changes, "renames volume ")
+		from, name, _ := strings.Cut(rest, " to ")
+		if was := volumeAt(from); is && in.Node == node && was.VG == v.VG && name == v.Name {
+			return was.Name
+		}
+	}
+	return ""
+}
+
+// devices are the mirrored devices that the job has dealt with on nodes, each once, last first.
+func (x *remains) devices(each func(node string, dev drbd.Device) error) error {
+	seen := map[string]bool{}
+	for _, in := range slices.Backward(x.done) {
+		dev, ok := drbd.ParseDevice(in.Object())
+		key := in.Node + " " + dev.String()
+		if !ok || seen[key] || !x.on(in.Node) {
+			continue
+		}
+		seen[key] = true
+		if err := each(in.Node, dev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endStrayMirrors ends devices on volumes that the configuration does not have there.
+func (x *remains) endStrayMirrors(ctx context.Context) error {
+	return x.devices(func(node string, dev drbd.Device) error {
+		if x.claimed(node, volumeAt(dev.Data)) && x.claimed(node, volumeAt(dev.Meta)) {
+			return nil
+		}
+		setup, err := dev.Show(ctx, x.env.Nodes, node)
+		if err != nil {
+			return err
+		}
+		if setup.Data == dev.Data || setup.Data == "" && !x.knownMinor(node, dev.Minor) {
+			return dev.Down(ctx, x.env.Nodes, node)
+		}
+		return nil
+	})
+}
+
+// removeAbandoned removes the volumes of devices that the job has ended and that are nobody's now: it was about to remove them. Volumes
+// that it had given other names are somebody's data, whatever they are called.
+func (x *remains) removeAbandoned(ctx context.Context) error {
+	for _, in := range x.done {
+		dev, ok := drbd.ParseDevice(in.Object())
+		if !ok || in.Kind() != "ends" || !x.on(in.Node) {
+			continue
+		}
+		for _, v := range []lvm.Volume{volumeAt(dev.Data), volumeAt(dev.Meta)} {
+			if x.claimed(in.Node, v) || x.freshName(in.Node, v) != "" {
+				continue
+			}
+			if err := lvm.RemoveIfThere(ctx, x.env.Nodes, in.Node, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (x *remains) knownMinor(node string, minor int) bool {
+	n := x.env.Config.NodeByName(node)
+	_, known := x.env.Config.Minors(n.UUID)[minor]
+	return known
+}
+
+// mirrors brings the disks of the instances to where the configuration has them: attached and connected with one writable side, or
+// down. Where their guests are has been settled before.
+func (x *remains) mirrors(ctx context.Context) error {
+	for _, name := range x.open.Instances {
+		inst := x.env.Config.InstanceByName(name)
+		if inst == nil || x.env.Config.DiskTemplate(inst) != config.DTDRBD || !slices.ContainsFunc(x.done, isMirrorIntent) {
+			continue
+		}
+		primary := x.env.Config.Node(inst.PrimaryNode)
+		if primary.Offline {
+			continue
+		}
+		if !inst.DisksActive {
+			if err := detachDisks(ctx, x.env.Nodes, x.env.Config, inst, primary.Name); err != nil {
+				x.env.Warn("%v", err)
+			}
+			continue
+		}
+		if err := x.oneWriter(ctx, inst, primary); err != nil {
+			return err
+		}
+		if err := attachAlone(ctx, x.env, inst, primary.Name); err != nil {
+			if isUnknown(err) {
+				return err
+			}
+			x.env.Warn("%v", err)
+		}
+	}
+	return nil
+}
+
+func isMirrorIntent(in job.Intent) bool {
+	_, ok := drbd.ParseDevice(in.Object())
+	return ok
+}
+
+// oneWriter ends what a migration has begun, once the guest is on the primary node alone.
+func (x *remains) oneWriter(ctx context.Context, inst *config.Instance, primary *config.Node) error {
+	m := &migrate{}
+	m.relocation = relocation{onOne: onOne{env: x.env, name: inst.Name, inst: inst}, source: primary}
+	for _, uuid := range x.env.Config.SecondaryNodes(inst) {
+		m.target = x.env.Config.Node(uuid)
+	}
+	if m.target == nil || m.target.Offline {
+		return nil
+	}
+	shared := false
+	for _, d := range m.pair().disks {
+		for _, n := range []*config.Node{primary, m.target} {
+			setup, err := on(x.env, n.Name).Setup(ctx, d)
+			if err != nil {
+				return err
+			}
+			shared = shared || setup.TwoPrimaries
+		}
+	}
+	if !shared {
+		return nil
+	}
+	return m.revertMirrors(ctx)
+}
