@@ -94,7 +94,7 @@ func subcommands(t *testing.T, program string) []string {
 
 var (
 	helpOption = regexp.MustCompile(`(?:^|, )(--?[A-Za-z][A-Za-z0-9-]*)`)
-	pageOption = regexp.MustCompile("(?:^|[^A-Za-z0-9-])(--[a-z][a-z0-9-]*|-[A-Za-z])\\b")
+	pageOption = regexp.MustCompile(`(?:^|[^A-Za-z0-9-])(--[a-z][a-z0-9-]*|-[A-Za-z])\b`)
 )
 
 // everywhere are the options that all subcommands have; pages tell of them once.

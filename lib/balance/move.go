@@ -19,24 +19,6 @@ type Move struct {
 	Target int
 }
 
-// places returns the nodes of an instance after the move.
-func (m Move) places(i *Instance) (primary, secondary int) {
-	switch m.Kind {
-	case Failover:
-		return i.Secondary, i.Primary
-	case FailoverToAny:
-		return m.Target, i.Secondary
-	case ReplacePrimary:
-		return m.Target, i.Secondary
-	case ReplaceSecondary:
-		return i.Primary, m.Target
-	case ReplaceAndFailover:
-		return m.Target, i.Primary
-	default:
-		return i.Secondary, m.Target
-	}
-}
-
 // mover applies moves to a list of nodes.
 type mover struct {
 	nodes NodeList

@@ -104,7 +104,7 @@ func Of(err error) *Error {
 	if !ok {
 		return &Error{Class: Execution, msg: err}
 	}
-	if err == error(inner) {
+	if err == error(inner) { //nolint:errorlint // is it that one itself, with nothing around it?
 		return inner
 	}
 	return &Error{Class: inner.Class, Kind: inner.Kind, Hooks: inner.Hooks, msg: err}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -86,7 +87,7 @@ func parse(dir string, out []byte) ([]Result, error) {
 	in := bufio.NewReader(bytes.NewReader(out))
 	for {
 		line, err := in.ReadString('\n')
-		if err == io.EOF && line == "" {
+		if errors.Is(err, io.EOF) && line == "" {
 			return results, nil
 		}
 		var name string

@@ -2,7 +2,6 @@ package job
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -132,7 +131,7 @@ type worded struct {
 }
 
 func (worded) OpID() string   { return "OP_TEST_DUMMY" }
-func (worded) Work(*Env) Work { panic(fmt.Sprint("it is never run")) }
+func (worded) Work(*Env) Work { panic("it is never run") }
 
 func FuzzFilters(f *testing.F) {
 	f.Add(`[["jobid",[">","id","watermark"]]]`, `"PAUSE"`)

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"gantry/lib/config"
@@ -63,7 +64,7 @@ func (r *runner) sweep(cfg *config.Config) {
 		keep, known := kept[x.Job]
 		if !known {
 			j, err := r.queue.Load(x.Job)
-			keep = err != nil && err != ErrNoJob || err == nil && (!j.Status().Final() || j.hasOpen())
+			keep = err != nil && !errors.Is(err, ErrNoJob) || err == nil && (!j.Status().Final() || j.hasOpen())
 			kept[x.Job] = keep
 		}
 		return !keep

@@ -75,7 +75,7 @@ func undo(ctx context.Context, steps []Step) error {
 
 // unknown says whether anything in an error's chain has an unknown outcome.
 func unknown(err error) bool {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // this walks the whole chain itself
 	case nil:
 		return false
 	case *remote.Error:
@@ -88,5 +88,6 @@ func unknown(err error) bool {
 		}
 		return false
 	}
-	return err == ErrUnknown || unknown(errors.Unwrap(err))
+	return err == ErrUnknown || //nolint:errorlint // as above
+		unknown(errors.Unwrap(err))
 }

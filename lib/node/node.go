@@ -53,14 +53,3 @@ func owns(ctx context.Context, r remote.Runner, node, ip string) (bool, error) {
 
 // lock is the exclusive lock of one node.
 func lock(n *config.Node) job.Lock { return job.Lock{Level: job.LevelNode, Name: n.UUID} }
-
-// names gives the names of all nodes that are not offline.
-func online(cfg *config.Config) []string {
-	var names []string
-	for _, n := range cfg.Nodes {
-		if !n.Offline {
-			names = append(names, n.Name)
-		}
-	}
-	return names
-}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -427,7 +428,7 @@ func Select(args []string, force bool, nameField string, numeric bool) (*Filter,
 			return nil, fault.Refuse(fault.WrongInput, "Exactly one argument must be given as a filter")
 		}
 		f, err := Parse(args[0])
-		if broken, ok := err.(*ParseError); ok {
+		if broken, ok := errors.AsType[*ParseError](err); ok {
 			return nil, broken.Fault()
 		}
 		return f, err
