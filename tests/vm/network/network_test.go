@@ -120,7 +120,7 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 	})
 	t.Run("an interface on a bridge with VLANs is added while the guest runs", func(t *testing.T) {
 		s := s.with(t)
-		s.must("node1", "gnt-instance modify --hotplug --net add:mode=bridged,link=brv,vlan=5 inst1")
+		s.must("node1", "gnt-instance modify -f --hotplug --net add:mode=bridged,link=brv,vlan=5 inst1")
 		if got := s.must("node1", "p=$(ls /sys/class/net/brv/brif | grep tap); bridge vlan show dev $p | tail -n +2 | xargs; bridge vlan show dev eth1 | grep -wo 5"); !strings.HasSuffix(got, " 5 PVID Egress Untagged\n5\n") {
 			t.Errorf("the VLANs of the port and of the uplink are %q", got)
 		}
@@ -133,26 +133,26 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 			s.moves()
 			return
 		}
-		s.must("node1", "gnt-instance migrate -f inst1")
+		s.must("node1", "gnt-instance migrate -f -n node2 inst1")
 		s.movedTo("node2")
 	})
 	t.Run("the VLAN of an interface changes while the guest runs", func(t *testing.T) {
 		s := s.with(t)
-		s.must("node1", "gnt-instance modify --hotplug --net 0:vlan=4001 inst1")
+		s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan=4001 inst1")
 		s.cannotReach("node3", onSwitch)
-		s.must("node1", "gnt-instance modify --hotplug --net 0:vlan=.4000:10:20 inst1")
+		s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan=.4000:10:20 inst1")
 		if got := s.port("node2"); got != "4000 [10, 20] native-untagged" {
 			t.Errorf("tag, trunks and mode of the port are %s", got)
 		}
 		s.reaches("node3", onSwitch)
-		s.must("node1", "gnt-instance modify --hotplug --net 0:vlan=:10:20 inst1")
+		s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan=:10:20 inst1")
 		if got := s.port("node2"); got != "[] [10, 20] []" {
 			t.Errorf("tag, trunks and mode of the port are %s", got)
 		}
 	})
 	t.Run("an interface is removed while the guest runs", func(t *testing.T) {
 		s := s.with(t)
-		s.must("node1", "gnt-instance modify --hotplug --net 1:remove inst1")
+		s.must("node1", "gnt-instance modify -f --hotplug --net 1:remove inst1")
 		s.cannotReach("node3", onBridge)
 		if got := s.must("node2", "ls /sys/class/net/brv/brif"); got != "eth1\n" {
 			t.Errorf("the bridge still has %q", got)
@@ -202,7 +202,7 @@ func (s stand) moves() {
 	}
 	told := s.follow(downtime)
 	time.Sleep(2 * time.Second)
-	s.must("node1", "gnt-instance migrate -f inst1")
+	s.must("node1", "gnt-instance migrate -f -n node2 inst1")
 	time.Sleep(5 * time.Second)
 	s.movedTo("node2")
 	s.must("node3", "pkill -INT -x ping")
