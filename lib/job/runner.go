@@ -62,11 +62,11 @@ func RunJob(ctx context.Context, q *Queue, id int, rt Runtime) error {
 		return err
 	}
 	defer w.close()
+	ctx = context.WithoutCancel(ctx) // a signal that comes now is meant for all that is left of the unit which this process was started from
 	if err := intoScope(ctx, id, os.Getpid(), 10*time.Second); err != nil {
 		q.warn("job %d: %v", id, err)
 	}
-	// a signal that came before was meant for all that the unit had left which this process was started from
-	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	r := &runner{Runtime: rt, queue: q, id: id, w: w, serial: w.job.LastSerial(), intent: len(w.job.Intents)}
 	if r.bell, err = q.hang(id); err != nil {

@@ -18,7 +18,7 @@ printf '#!/bin/sh\ntouch /run/begun; sleep 20; touch /run/installed\n' >create &
 // inUnit runs a command as a service that ends with it: systemd then kills whatever is left of it. There is no D-Bus daemon on the node,
 // so systemd-run cannot wait itself.
 func inUnit(command string) string {
-	return "systemd-run --quiet --collect --unit=ends -p KillMode=control-group -p TimeoutStopSec=2 sh -c '" + command + "' && " +
+	return "systemd-run --quiet --collect --unit=ends -p KillMode=control-group -p TimeoutStopSec=30 sh -c '" + command + "' && " +
 		"while systemctl is-active ends | grep -Eq '^(active|activating|deactivating)$'; do sleep 0.2; done"
 }
 
