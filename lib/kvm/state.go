@@ -62,6 +62,9 @@ func ParseStates(out []byte) ([]State, error) {
 	}
 	for line := range strings.Lines(parts["down"]) {
 		name := strings.TrimSuffix(line, "\n")
+		if name == "" {
+			return nil, fmt.Errorf("listing instances: unexpected answer %q", line)
+		}
 		if !slices.ContainsFunc(list, func(s State) bool { return s.Name == name }) {
 			list = append(list, State{Name: name, Down: true})
 		}
@@ -69,7 +72,7 @@ func ParseStates(out []byte) ([]State, error) {
 	for line := range strings.Lines(parts["answers"]) {
 		name, answers, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		for i := range list {
-			if list[i].Name == name {
+			if list[i].Name == name && list[i].PID != 0 {
 				list[i].asked(strings.Split(answers, "\t"))
 			}
 		}
