@@ -191,6 +191,15 @@ func (on On) growVolume(ctx context.Context, d *config.Disk, more int64, dryRun 
 	if !ok {
 		return fault.New(fault.BlockDevice, "Can't find volume %s", volume(d))
 	}
+	sizes, err := lvm.Sizes(ctx, on, on.Node, lv.VG)
+	if err != nil {
+		return err
+	}
+	for _, s := range sizes { // one that a job before has grown, and not recorded, need not grow again
+		if s.Volume == lv.Volume && s.MiB >= float64(d.Size+more) {
+			return nil
+		}
+	}
 	return lvm.Grow(ctx, on, on.Node, lv, more, dryRun)
 }
 
