@@ -2,6 +2,7 @@
 set -eu
 cd "$1"
 mv config.toml config.toml.destroyed
-rm -f config.toml.[0-9]* .config.toml.* ssconf_* .ssconf.* known_hosts spice.pem spice-ca.pem watcher.pause
+rm -rf .ssconf.*
+rm -f config.toml.[0-9]* .config.toml.* ssconf_* known_hosts spice.pem spice-ca.pem watcher.pause
 mv queue queue.destroyed
 rm -rf queue.destroyed config.toml.destroyed
