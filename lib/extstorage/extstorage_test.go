@@ -1,0 +1,160 @@
+package extstorage
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gantry/lib/config"
+	"gantry/lib/remote"
+	"gantry/lib/remote/remotetest"
+)
+
+var volume = Volume{Provider: "filext", Name: "1.ext.disk0", UUID: "9f50", Params: config.Params{"provider": "filext", "access": "kernelspace", "replica": "2"}}
+
+// What scripts see was recorded from Ganeti.
+func TestEnvironment(t *testing.T) {
+	always := map[string]string{"EXTP_ACCESS": "kernelspace", "EXTP_PROVIDER": "filext", "EXTP_REPLICA": "2", "VOL_NAME": "1.ext.disk0", "VOL_UUID": "9f50"}
+	for name, tt := range map[string]struct {
+		do   func(r remote.Runner) error
+		more map[string]string
+	}{
+		"create":  {func(r remote.Runner) error { return volume.Create(t.Context(), r, "node1", 32) }, map[string]string{"VOL_SIZE": "32"}},
+		"attach":  {func(r remote.Runner) error { _, err := volume.Attach(t.Context(), r, "node1"); return err }, nil},
+		"detach":  {func(r remote.Runner) error { return volume.Detach(t.Context(), r, "node1") }, nil},
+		"remove":  {func(r remote.Runner) error { return volume.Remove(t.Context(), r, "node1") }, nil},
+		"grow":    {func(r remote.Runner) error { return volume.Grow(t.Context(), r, "node1", 32, 48) }, map[string]string{"VOL_SIZE": "32", "VOL_NEW_SIZE": "48"}},
+		"setinfo": {func(r remote.Runner) error { return volume.SetInfo(t.Context(), r, "node1", "originstname+web") }, map[string]string{"VOL_METADATA": "originstname+web"}},
+		"open":    {func(r remote.Runner) error { return volume.Open(t.Context(), r, "node1", true) }, map[string]string{"VOL_OPEN_EXCLUSIVE": "True"}},
+		"close":   {func(r remote.Runner) error { return volume.Close(t.Context(), r, "node1") }, nil},
+		"snapshot": {func(r remote.Runner) error { return volume.Snapshot(t.Context(), r, "node1", "s", 32) },
+			map[string]string{"VOL_SNAPSHOT_NAME": "s", "VOL_SNAPSHOT_SIZE": "32"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := remotetest.New(t).Answer("node1: action.sh "+name+" filext 1.ext.disk0", "/dev/loop0\n")
+			if err := tt.do(fake); err != nil {
+				t.Fatal(err)
+			}
+			want := maps.Clone(always)
+			maps.Copy(want, tt.more)
+			if got := fake.Sent()[0].Cmd; !maps.Equal(got.Env, want) || got.Changes == "" {
+				t.Errorf("environment %v, changes %q", got.Env, got.Changes)
+			}
+		})
+	}
+}
+
+func TestAttachment(t *testing.T) {
+	got := parseAttachment([]byte("/dev/loop3\nkvm:file:/srv/x\n"))
+	if got.Device != "/dev/loop3" || got.URIs["kvm"] != "file:/srv/x" {
+		t.Errorf("%+v", got)
+	}
+	if got = parseAttachment([]byte("\nkvm:rbd:x\n")); got.Device != "" || got.URIs["kvm"] != "rbd:x" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// provider makes one on this machine, and gives the script with its directories in place of a node's.
+func provider(t *testing.T, scripts map[string]string) func(args ...string) (string, int) {
+	t.Helper()
+	root := t.TempDir()
+	dir := filepath.Join(root, "ext", "filext")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	places := strings.NewReplacer("/usr/share/ganeti/extstorage", root+"/ext", "/var/log/ganeti/extstorage", root+"/log")
+	return func(args ...string) (string, int) {
+		cmd := exec.Command("sh", append([]string{"-c", places.Replace(actionScript), "sh"}, args...)...)
+		out, err := cmd.Output()
+		if err != nil && cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		logs, _ := filepath.Glob(root + "/log/*")
+		return strings.ReplaceAll(string(out), root, "") + strings.Repeat("+", len(logs)), cmd.ProcessState.ExitCode()
+	}
+}
+
+func TestActions(t *testing.T) {
+	run := provider(t, map[string]string{"create": "pwd; exit 0", "attach": "echo /dev/loop0", "remove": "echo no; echo never >&2; exit 3", "detach": "exit 0"})
+	for _, tt := range []struct {
+		args   []string
+		out    string
+		status int
+	}{
+		{[]string{"attach", "filext", "v"}, "/dev/loop0\n", 0},
+		{[]string{"create", "filext", "v/0"}, "+", 0},
+		{[]string{"remove", "filext", "v"}, "3\nno\nnever\n++", 12},
+		{[]string{"open", "filext", "v"}, "++", 11},
+		{[]string{"create", "nosuch", "v"}, "++", 10},
+	} {
+		if out, status := run(tt.args...); out != tt.out || status != tt.status {
+			t.Errorf("%q: %q, %d", tt.args, out, status)
+		}
+	}
+}
+
+func TestFailuresAreGanetis(t *testing.T) {
+	const create = "node1: action.sh create filext 1.ext.disk0"
+	for want, fake := range map[string]*remotetest.Fake{
+		"Directory for External Storage Provider filext not found in search path": remotetest.New(t).Fail(create, 10, ""),
+	} {
+		if err := volume.Create(t.Context(), fake, "node1", 32); err == nil || err.Error() != want {
+			t.Error(err)
+		}
+	}
+	if err := volume.Create(t.Context(), remotetest.New(t).Unknown(create), "node1", 32); remote.OutcomeOf(err) != remote.Unknown {
+		t.Error(err)
+	}
+}
+
+const diagnosed = `dir /usr/share/ganeti/extstorage/filext
+mode 81ed create
+mode 81ed remove
+mode 81ed grow
+mode 81ed attach
+mode 81ed detach
+mode 81ed setinfo
+mode 81ed verify
+mode 81ed snapshot
+mode 81a4 parameters.list
+line replica Number of replicas
+line fromsnap Create from this snapshot
+dir /usr/share/ganeti/extstorage/half
+mode 81a4 create
+`
+
+func TestProviders(t *testing.T) {
+	list, err := parseProviders([]byte(diagnosed))
+	if err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+	want := []Parameter{{"fromsnap", "Create from this snapshot"}, {"replica", "Number of replicas"}}
+	if p := list[0]; p.Name != "filext" || !p.Valid || !slices.Equal(p.Parameters, want) {
+		t.Errorf("%+v", p)
+	}
+	if p := list[1]; p.Valid || p.Reason != "File 'create' under path '/usr/share/ganeti/extstorage/half' is not executable" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func FuzzProviders(f *testing.F) {
+	f.Add([]byte(diagnosed))
+	f.Add([]byte("mode x"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		list, err := parseProviders(out)
+		for _, p := range list {
+			if err == nil && p.Valid == (p.Reason != "") {
+				t.Errorf("%+v", p)
+			}
+		}
+	})
+}
