@@ -8,6 +8,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/iallocator"
+	"gantry/lib/instance"
 	"gantry/lib/job"
 	"gantry/lib/unit"
 )
@@ -104,7 +105,8 @@ func (w *evacuate) Run(ctx context.Context) (any, error) {
 		return job.NewSubmitted(nil), nil
 	}
 	if w.remote != nil {
-		return nil, fault.Exec("Moving the mirrors of %s takes replace-disks, which is not there yet", strings.Join(w.instances, ", "))
+		ids, err := w.env.Submit(ctx, w.replacements())
+		return job.NewSubmitted(ids), err
 	}
 	jobs, err := iallocator.Depart(ctx, w.env, w.IAllocator, iallocator.Evacuate{Instances: w.instances, Mode: w.Mode, IgnoreSoftErrors: w.IgnoreSoftErrors})
 	if err != nil {
@@ -116,4 +118,14 @@ func (w *evacuate) Run(ctx context.Context) (any, error) {
 		}
 	}
 	return jobs.Submit(ctx, w.env)
+}
+
+// replacements give the mirrors that the node has to the named one.
+func (w *evacuate) replacements() [][]job.Operation {
+	var jobs [][]job.Operation
+	for _, name := range w.instances {
+		jobs = append(jobs, []job.Operation{instance.ReplaceDisks{Name: name, Mode: instance.ReplaceNode, Disks: []int{},
+			RemoteNode: w.remote.Name, EarlyRelease: w.EarlyRelease}})
+	}
+	return jobs
 }

@@ -122,3 +122,21 @@ func TestEvacuateRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestEvacuateGivesMirrorsToTheNamedNode(t *testing.T) {
+	cfg := lvmNodes()
+	op := Evacuate{Name: "node3", RemoteNode: "node4", Mode: iallocator.EvacuateSecondary, EarlyRelease: true}
+	end := jobtest.Run(t, remotetest.New(t), cfg, op, func() job.Operation { return &Evacuate{} })
+	if end.Err != nil || len(end.Jobs) != 1 {
+		t.Fatal(end.Err, len(end.Jobs))
+	}
+	want := `"instance_name":"web","mode":"replace_new_secondary","disks":[],"remote_node":"node4.example.com","early_release":true`
+	if got := string(end.Jobs[0].Ops[0].Input); !strings.Contains(got, want) {
+		t.Errorf("submitted %s", got)
+	}
+	op.RemoteNode = "node2"
+	end = jobtest.Run(t, remotetest.New(t), cfg, op, func() job.Operation { return &Evacuate{} })
+	if end.Err == nil || end.Err.Error() != "Node node2.example.com is the primary node of instance web, cannot use it as secondary" {
+		t.Error(end.Err)
+	}
+}
