@@ -146,6 +146,14 @@ func (c *Config) InstanceVolumes(inst *Instance) map[string][]string {
 	return volumes
 }
 
+// External returns the provider of an external disk, and its name there.
+func (d *Disk) External() (provider, name string, ok bool) {
+	if d.DevType != DTExt || len(d.LogicalID) != 2 {
+		return "", "", false
+	}
+	return d.LogicalID.text(0), d.LogicalID.text(1), true
+}
+
 // Path returns the file of a file disk, the device of a block device disk; "" for disks of other kinds.
 func (d *Disk) Path() string {
 	switch d.DevType {

@@ -23,6 +23,8 @@ func (on On) Attach(ctx context.Context, d *config.Disk) error {
 		return lvm.Activate(ctx, on, on.Node, volume(d))
 	case config.DTDRBD:
 		return on.assemble(ctx, d)
+	case config.DTExt:
+		return on.attachExternal(ctx, d)
 	}
 	return unsupported(d)
 }
@@ -34,6 +36,8 @@ func (on On) Detach(ctx context.Context, d *config.Disk) error {
 		return nil
 	case config.DTDRBD:
 		return on.down(ctx, d)
+	case config.DTExt:
+		return on.external(d).Detach(ctx, on, on.Node)
 	}
 	return unsupported(d)
 }

@@ -21,12 +21,13 @@ type On struct {
 	remote.Runner
 	Config *config.Config
 	Node   string
+	Shared bool // a disk that is opened may be in use on another node, too
 }
 
 // Supported refuses templates that nothing here can make yet.
 func Supported(template string) error {
 	switch template {
-	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD:
+	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD, config.DTExt:
 		return nil
 	}
 	return fault.Refuse(fault.Environment, "Disks of template '%s' cannot be handled by this version", template)
@@ -65,6 +66,9 @@ func Device(d *config.Disk, node string) string {
 	if id, ok := d.DRBD(); ok {
 		return drbd.Device{Minor: id.Minor(node)}.Path()
 	}
+	if _, _, ok := d.External(); ok {
+		return external(d).Link()
+	}
 	return d.Path()
 }
 
@@ -98,6 +102,8 @@ func (on On) Create(ctx context.Context, instance string, d *config.Disk) error 
 		return on.createVolume(ctx, instance, d, on.params(d).Int("stripes"))
 	case config.DTDRBD:
 		return on.createMirror(ctx, instance, d)
+	case config.DTExt:
+		return on.createExternal(ctx, instance, d)
 	}
 	return unsupported(d)
 }
@@ -164,6 +170,8 @@ func (on On) Remove(ctx context.Context, d *config.Disk) error {
 		return lvm.RemoveIfThere(ctx, on, on.Node, volume(d))
 	case config.DTDRBD:
 		return on.removeMirror(ctx, d)
+	case config.DTExt:
+		return on.removeExternal(ctx, d)
 	}
 	return unsupported(d)
 }
@@ -178,6 +186,8 @@ func (on On) Grow(ctx context.Context, d *config.Disk, more int64, dryRun bool) 
 		return on.growVolume(ctx, d, more, dryRun)
 	case config.DTDRBD:
 		return on.growVolume(ctx, d.Children[0], more, dryRun)
+	case config.DTExt:
+		return on.growExternal(ctx, d, more, dryRun)
 	}
 	return unsupported(d)
 }

@@ -22,7 +22,7 @@ var (
 func here(nodes remote.Runner) On {
 	cfg := &config.Config{NodeGroups: []*config.NodeGroup{{UUID: "g"}}, Nodes: []*config.Node{
 		{UUID: "n1", Name: "node1", Group: "g", SecondaryIP: "198.51.100.11"}, {UUID: "n2", Name: "node2", Group: "g", SecondaryIP: "198.51.100.12"}}}
-	return On{nodes, cfg, "node1"}
+	return On{Runner: nodes, Config: cfg, Node: "node1"}
 }
 
 func TestCommands(t *testing.T) {
@@ -86,11 +86,12 @@ func TestABlockDeviceIsOnlyLookedFor(t *testing.T) {
 
 func TestUnsupportedTemplatesAreRefused(t *testing.T) {
 	nodes := remotetest.New(t)
+	image := &config.Disk{DevType: config.DTRBD, LogicalID: config.LogicalID{"rbd", "a.rbd.disk0"}, Size: 32, Mode: "rw"}
 	for _, err := range []error{
-		Supported(config.DTExt), here(nodes).Create(t.Context(), "web", ext), here(nodes).Attach(t.Context(), ext),
-		here(nodes).Detach(t.Context(), ext), here(nodes).Remove(t.Context(), ext), here(nodes).Grow(t.Context(), ext, 1, false),
+		Supported(config.DTRBD), here(nodes).Create(t.Context(), "web", image), here(nodes).Attach(t.Context(), image),
+		here(nodes).Detach(t.Context(), image), here(nodes).Remove(t.Context(), image), here(nodes).Grow(t.Context(), image, 1, false),
 	} {
-		if err == nil || err.Error() != "Disks of template 'ext' cannot be handled by this version" {
+		if err == nil || err.Error() != "Disks of template 'rbd' cannot be handled by this version" {
 			t.Error(err)
 		}
 	}

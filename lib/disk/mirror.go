@@ -158,10 +158,16 @@ func (on On) down(ctx context.Context, d *config.Disk) error {
 
 // Open makes an attached disk writable here; Close is the opposite. Disks of templates without roles are always open.
 func (on On) Open(ctx context.Context, d *config.Disk) error {
+	if d.DevType == config.DTExt {
+		return on.external(d).Open(ctx, on, on.Node, !on.Shared)
+	}
 	return on.onMirror(ctx, d, drbd.Device.Primary)
 }
 
 func (on On) Close(ctx context.Context, d *config.Disk) error {
+	if d.DevType == config.DTExt {
+		return on.external(d).Close(ctx, on, on.Node)
+	}
 	return on.onMirror(ctx, d, drbd.Device.Secondary)
 }
 

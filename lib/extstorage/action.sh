@@ -17,20 +17,33 @@ if [ ! -f "$found/$action" ]; then
 	esac
 fi
 cd "$found" || exit
+link=/var/run/ganeti/extstorage/$(printf %s "$volume" | tr / _)
 if [ "$action" = attach ]; then
-	said=$("$found/$action" 2>&1)
+	errors=$(mktemp) || exit
+	trap 'rm -f "$errors"' EXIT
+	said=$("$found/$action" 2>"$errors")
 	status=$?
-	[ "$status" -ne 0 ] || { printf '%s\n' "$said" && exit; }
-	printf '%s\n' "$status"
-	printf '%s\n' "$said" | tail -n 20
-	exit 12
+	if [ "$status" -ne 0 ]; then
+		printf '%s\n' "$status"
+		printf '%s\n' "$said" | cat - "$errors" | tail -n 20
+		exit 12
+	fi
+	device=$(printf '%s\n' "$said" | head -n 1)
+	if [ -n "$device" ] && [ "$(readlink -- "$link")" != "$device" ]; then
+		mkdir -p "${link%/*}" && ln -s -- "$device" "$link.new" && mv -T -- "$link.new" "$link" || exit
+	fi
+	printf '%s\n' "$said"
+	exit
 fi
 logs=/var/log/ganeti/extstorage
 mkdir -p "$logs" || exit
 log=$logs/$action-$provider-$(printf %s "$volume" | tr / _)-$(date +%Y-%m-%d_%H_%M_%S).log
 "$found/$action" >"$log" 2>&1
 status=$?
-[ "$status" -ne 0 ] || exit 0
+if [ "$status" -eq 0 ]; then
+	[ "$action" != detach ] || rm -f -- "$link"
+	exit 0
+fi
 printf '%s\n' "$status"
 tail -n 20 "$log"
 exit 12

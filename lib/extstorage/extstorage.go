@@ -76,6 +76,11 @@ type Attachment struct {
 	URIs   map[string]string // by hypervisor
 }
 
+// Link is where an attached volume can be found on a node, whatever its device is.
+func (v Volume) Link() string {
+	return "/var/run/ganeti/extstorage/" + strings.ReplaceAll(v.Name, "/", "_")
+}
+
 // Attach makes a volume appear, or says where it is.
 func (v Volume) Attach(ctx context.Context, r remote.Runner, node string) (Attachment, error) {
 	out, err := v.run(ctx, r, node, "attach", nil)

@@ -71,7 +71,7 @@ func provider(t *testing.T, scripts map[string]string) func(args ...string) (str
 			t.Fatal(err)
 		}
 	}
-	places := strings.NewReplacer("/usr/share/ganeti/extstorage", root+"/ext", "/var/log/ganeti/extstorage", root+"/log")
+	places := strings.NewReplacer("/usr/share/ganeti/extstorage", root+"/ext", "/var/log/ganeti/extstorage", root+"/log", "/var/run/ganeti", root+"/run")
 	return func(args ...string) (string, int) {
 		cmd := exec.Command("sh", append([]string{"-c", places.Replace(actionScript), "sh"}, args...)...)
 		out, err := cmd.Output()

@@ -41,6 +41,7 @@ type assembly struct {
 	inst     *config.Instance
 	node     string // where it is to run
 	alone    bool   // mirrors that cannot be had are done without
+	shared   bool   // it may run elsewhere at this moment
 	failed   bool
 	attached map[string][]*config.Disk // by node
 }
@@ -184,6 +185,7 @@ func (a *assembly) open(ctx context.Context, i int, d *config.Disk) error {
 		return nil // the instance will not be started: nothing becomes writable
 	}
 	there := on(a.env, a.node)
+	there.Shared = a.shared
 	var err error
 	if !slices.Contains(a.attached[a.node], d) {
 		if err = there.Attach(ctx, d); err != nil {

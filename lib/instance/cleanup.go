@@ -45,7 +45,7 @@ func (w *migrate) cleanUp(ctx context.Context) error {
 		steps = append(steps, job.Do("", func(ctx context.Context) error {
 			node := w.primary().Name
 			w.env.Say("* opening instance disks on node %s in exclusive mode", node)
-			return w.opening(node)(ctx)
+			return w.opening(node, false)(ctx)
 		}))
 	}
 	if err = job.Run(ctx, w.env.Say, steps); err == nil {

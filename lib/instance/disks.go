@@ -30,6 +30,7 @@ type diskRequest struct {
 	metaVG   string // for the metadata of a mirror, "" for the usual one
 	adopt    string // a volume or device that is there already
 	spindles *int64
+	params   config.Params // for the provider of external storage
 }
 
 // newDisk checks what was asked of a disk.
@@ -56,6 +57,9 @@ func newDisk(cfg *config.Config, template string, asked map[string]any) (diskReq
 		d.vg = vg
 	}
 	d.metaVG = text(asked, "metavg")
+	if template == config.DTExt {
+		d.params = forProvider(asked)
+	}
 	if name := text(asked, "name"); !isNone(name) {
 		d.name = name
 	}
@@ -64,6 +68,17 @@ func newDisk(cfg *config.Config, template string, asked map[string]any) (diskReq
 		d.spindles = &n
 	}
 	return d, nil
+}
+
+// forProvider is what the provider of external storage is told of a disk.
+func forProvider(asked map[string]any) config.Params {
+	params := config.Params{}
+	for name, value := range asked {
+		if DiskInput.Get(name) == nil || name == "provider" || name == "access" {
+			params[name] = value
+		}
+	}
+	return params
 }
 
 // known leaves out what only a provider of external storage understands.
@@ -171,6 +186,8 @@ func layOut(template, node, dir, driver string, first int, asked []diskRequest) 
 			d.LogicalID = config.LogicalID{"manual", a.adopt}
 		case config.DTPlain:
 			d.LogicalID = config.LogicalID{a.vg, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i)}
+		case config.DTExt:
+			d.LogicalID, d.Params = config.LogicalID{a.params.String("provider"), file}, a.params
 		case config.DTDRBD: // nodes, minors, port and secret are found by mirrorUp
 			d.LogicalID, d.Nodes = nil, nil
 			d.Children = volumesBelow(a, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i), nil)

@@ -183,8 +183,8 @@ func (w *migrate) sharing() []job.Step {
 	source, target := w.source.Name, w.target.Name
 	closing := job.Do("closing instance disks on node "+target, w.closing(target))
 	opening := []job.Step{
-		job.Do("opening instance disks on node "+source+" in shared mode", w.opening(source)),
-		job.Do("opening instance disks on node "+target+" in shared mode", w.opening(target)),
+		job.Do("opening instance disks on node "+source+" in shared mode", w.opening(source, true)),
+		job.Do("opening instance disks on node "+target+" in shared mode", w.opening(target, true)),
 	}
 	if !w.mirrored() {
 		opening[1] = opening[1].Undo(w.revertDisks)
@@ -204,7 +204,7 @@ func (w *migrate) unsharing() []job.Step {
 	source, target := w.source.Name, w.target.Name
 	closing := job.Do("closing instance disks on node "+source, w.closing(source))
 	if !w.mirrored() {
-		return []job.Step{closing, job.Do("opening instance disks on node "+target+" in exclusive mode", w.opening(target))}
+		return []job.Step{closing, job.Do("opening instance disks on node "+target+" in exclusive mode", w.opening(target, false))}
 	}
 	p := w.pair()
 	return append([]job.Step{closing, job.Do("wait until resync is done", p.waitSynced)}, p.singleMaster()...)
@@ -278,12 +278,12 @@ func (w *migrate) closing(node string) func(context.Context) error {
 	return func(ctx context.Context) error { return w.closeDisks(ctx, node) }
 }
 
-// opening is the opposite. Shared or exclusive makes no difference for disks that several nodes can always reach.
-func (w *migrate) opening(node string) func(context.Context) error {
+// opening is the opposite. Shared or exclusive makes a difference for the providers of external storage only.
+func (w *migrate) opening(node string, shared bool) func(context.Context) error {
 	return func(ctx context.Context) error {
 		err := error(nil)
 		if !w.mirrored() {
-			err = attachDisks(ctx, w.env, w.inst, node)
+			err = (&assembly{env: w.env, inst: w.inst, node: node, shared: shared}).run(ctx)
 		} else {
 			disks := w.env.Config.InstanceDisks(w.inst)
 			for _, d := range disks {
@@ -308,7 +308,7 @@ func (w *migrate) revertDisks(ctx context.Context) error {
 		return err
 	}
 	w.env.Say("* opening instance disks on node %s in exclusive mode", w.source.Name)
-	return w.opening(w.source.Name)(ctx)
+	return w.opening(w.source.Name, false)(ctx)
 }
 
 // revertMirrors is the way back from all that was done to mirrored disks, however far that came.

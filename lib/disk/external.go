@@ -1,0 +1,69 @@
+package disk
+
+import (
+	"context"
+	"errors"
+
+	"gantry/lib/config"
+	"gantry/lib/extstorage"
+	"gantry/lib/fault"
+	"gantry/lib/lvm"
+	"gantry/lib/remote"
+)
+
+// external is the volume of a disk that a provider keeps.
+func external(d *config.Disk) extstorage.Volume {
+	provider, name, _ := d.External()
+	return extstorage.Volume{Provider: provider, Name: name, UUID: d.UUID, CName: d.Name}
+}
+
+// external has the parameters that are in force on this node, too.
+func (on On) external(d *config.Disk) extstorage.Volume {
+	v := external(d)
+	v.Params = on.params(d).Update(d.Params)
+	return v
+}
+
+// createExternal makes a volume and tells its provider whose it is.
+func (on On) createExternal(ctx context.Context, instance string, d *config.Disk) error {
+	v := on.external(d)
+	if err := v.Create(ctx, on, on.Node, d.Size); err != nil {
+		return err
+	}
+	err := on.attachExternal(ctx, d)
+	if err == nil {
+		err = v.Open(ctx, on, on.Node, true)
+	}
+	if err == nil {
+		err = v.SetInfo(ctx, on, on.Node, lvm.Tag(instance))
+	}
+	if err == nil || remote.OutcomeOf(err) == remote.Unknown {
+		return err
+	}
+	return errors.Join(err, on.removeExternal(context.WithoutCancel(ctx), d))
+}
+
+func (on On) removeExternal(ctx context.Context, d *config.Disk) error {
+	v := on.external(d)
+	if err := v.Detach(ctx, on, on.Node); err != nil {
+		return err
+	}
+	return v.Remove(ctx, on, on.Node)
+}
+
+func (on On) growExternal(ctx context.Context, d *config.Disk, more int64, dryRun bool) error {
+	if dryRun {
+		return nil // providers cannot be asked
+	}
+	return on.external(d).Grow(ctx, on, on.Node, d.Size, d.Size+more)
+}
+
+// attachExternal wants a device: hypervisors that open volumes by themselves are not served.
+func (on On) attachExternal(ctx context.Context, d *config.Disk) error {
+	v := on.external(d)
+	a, err := v.Attach(ctx, on, on.Node)
+	if err == nil && a.Device == "" {
+		return fault.New(fault.BlockDevice, "External storage's attach script of provider %s names no device", v.Provider)
+	}
+	return err
+}

@@ -1,0 +1,68 @@
+package disk
+
+import (
+	"slices"
+	"testing"
+
+	"gantry/lib/config"
+	"gantry/lib/remote/remotetest"
+)
+
+func kept() (*config.Config, *config.Disk) {
+	cfg := &config.Config{NodeGroups: []*config.NodeGroup{{UUID: "g"}}, Nodes: []*config.Node{{UUID: "n1", Name: "node1", Group: "g"}}}
+	return cfg, &config.Disk{UUID: "d", DevType: config.DTExt, Size: 32, LogicalID: config.LogicalID{"filext", "1.ext.disk0"},
+		Params: config.Params{"provider": "filext", "replica": "2"}}
+}
+
+// expecting answers these scripts in turn.
+func expecting(t *testing.T, actions ...string) *remotetest.Fake {
+	fake := remotetest.New(t).InOrder()
+	for _, a := range actions {
+		fake.Answer("node1: action.sh "+a+" filext 1.ext.disk0", "/dev/loop0\n")
+	}
+	return fake
+}
+
+func TestExternalDisk(t *testing.T) {
+	cfg, d := kept()
+	fake := expecting(t, "create", "attach", "open", "setinfo", "grow", "open", "close", "detach", "detach", "remove")
+	on := On{Runner: fake, Config: cfg, Node: "node1"}
+	err := on.Create(t.Context(), "web", d)
+	for _, do := range []func() error{func() error { return on.Grow(t.Context(), d, 16, false) }, func() error { return on.Grow(t.Context(), d, 16, true) },
+		func() error { on.Shared = true; return on.Open(t.Context(), d) }, func() error { return on.Close(t.Context(), d) },
+		func() error { return on.Detach(t.Context(), d) }, func() error { return on.Remove(t.Context(), d) }} {
+		if err == nil {
+			err = do()
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, s := range fake.Sent() {
+		for _, name := range []string{"VOL_OPEN_EXCLUSIVE", "VOL_METADATA", "VOL_NEW_SIZE", "EXTP_REPLICA"} {
+			if v := s.Cmd.Env[name]; v != "" && name != "EXTP_REPLICA" {
+				seen = append(seen, v)
+			}
+		}
+		if s.Cmd.Env["EXTP_REPLICA"] != "2" || s.Cmd.Env["EXTP_PROVIDER"] != "filext" || s.Cmd.Env["EXTP_ACCESS"] != "kernelspace" {
+			t.Errorf("%v", s.Cmd.Env)
+		}
+	}
+	if want := []string{"True", "originstname+web", "48", "False"}; !slices.Equal(seen, want) {
+		t.Errorf("scripts saw %q", seen)
+	}
+	if got := on.Device(d); got != "/var/run/ganeti/extstorage/1.ext.disk0" {
+		t.Error(got)
+	}
+}
+
+func TestAnExternalDiskThatCannotBeAttachedIsRemoved(t *testing.T) {
+	cfg, d := kept()
+	fake := remotetest.New(t).InOrder().Answer("node1: action.sh create filext 1.ext.disk0", "").Answer("node1: action.sh attach filext 1.ext.disk0", "\nkvm:file:/x\n").
+		Answer("node1: action.sh detach filext 1.ext.disk0", "").Answer("node1: action.sh remove filext 1.ext.disk0", "")
+	err := On{Runner: fake, Config: cfg, Node: "node1"}.Create(t.Context(), "web", d)
+	if err == nil || err.Error() != "External storage's attach script of provider filext names no device" {
+		t.Error(err)
+	}
+}
