@@ -22,6 +22,7 @@ var commands = cli.Commands{
 	"list-tags":        cli.ListTags("instance", cluster.TagsOf(cluster.TagsOfInstance)),
 	"migrate":          migrate,
 	"modify":           modify,
+	"move":             move,
 	"reboot":           reboot,
 	"recreate-disks":   recreateDisks,
 	"reinstall":        reinstall,

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,10 +25,11 @@ func TestCommands(t *testing.T) {
 	}{
 		"remove":       {remove("web.example.com"), []string{"timeout", "-k", "5", "600", "rm", "-rf", "--", "/var/lib/ganeti/export/web.example.com"}},
 		"not above":    {remove("../../etc"), []string{"timeout", "-k", "5", "600", "rm", "-rf", "--", "/var/lib/ganeti/export/etc"}},
-		"send":         {Send(s, None, nil, "/e/d"), []string{"export-x-web-disk0", "/os/x", "", "sh", "-c", storeScript, "sh", "/e/d", ""}},
-		"send over":    {Send(s, "gzip-fast", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "gzip -1", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d")}},
+		"send":         {Send(s, None, nil, "/e/d"), []string{"export-x-web-disk0", "/os/x", "", "sh", "-c", storeScript, "sh", "/e/d", "", "excl"}},
+		"send over":    {Send(s, "gzip-fast", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "gzip -1", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
 		"receive":      {Receive(s, "gzip", nil, "/e/d"), []string{"export-x-web-disk0", "/os/x", "", "sh", "-c", loadScript, "sh", "/e/d", ""}},
 		"receive over": {Receive(s, "lzop", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "lzop -d", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", loadScript, "sh", "/e/d", "lzop")}},
+		"transfer":     {Transfer("/dev/vg/a b", "gzip", hop, "/dev/vg/c"), []string{"/dev/vg/a b", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/dev/vg/c", "gzip -d", "nocreat,notrunc")}},
 		"reach":        {Reach(hop), []string{"timeout", "-k", "5", "60", "ssh", "root@198.51.100.12", "true"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -41,6 +43,9 @@ func TestCommands(t *testing.T) {
 		})
 	}
 	if c := Send(s, None, hop, "/e/d"); !c.LendKey || !c.Secret || c.Changes == "" || string(c.Stdin) != "export A='b'\n" {
+		t.Errorf("%+v", c)
+	}
+	if c := Transfer("/d", None, hop, "/d"); !c.LendKey || c.Changes != "copies device /d" {
 		t.Errorf("%+v", c)
 	}
 	if c := Send(s, None, nil, "/e/d"); c.LendKey {
@@ -269,6 +274,44 @@ func TestDumpsAreCopied(t *testing.T) {
 	}
 	if c := Judge("import", run(t, Receive(fails, None, here, disk))); c.Received != "exited with exit code 7" {
 		t.Errorf("%+v %q", c, c.Log)
+	}
+}
+
+func TestDevicesAreCopiedOverWhatIsThere(t *testing.T) {
+	transfer := func(from, tool, to string) Copied {
+		t.Helper()
+		c := Transfer(from, tool, []string{"sh", "-c"}, to) // a hop that stays
+		out, err := exec.CommandContext(t.Context(), c.Argv[0], c.Argv[1:]...).Output()
+		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != failed) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			return Judge("export", remote.Result{})
+		}
+		return Judge("export", remote.Result{Status: failed, Stdout: out})
+	}
+	dir := t.TempDir()
+	from, to, gone := filepath.Join(dir, "from"), filepath.Join(dir, "to"), filepath.Join(dir, "gone")
+	data := strings.Repeat("some data\x00\xff", 200_000)
+	if err := os.WriteFile(from, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range []string{None, "gzip-fast"} {
+		if err := os.WriteFile(to, make([]byte, len(data)+3), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c := transfer(from, tool, to); !c.OK() {
+			t.Errorf("%s: %+v", tool, c)
+		}
+		if got, _ := os.ReadFile(to); string(got) != data+"\x00\x00\x00" {
+			t.Errorf("%s: %d bytes", tool, len(got))
+		}
+	}
+	if c := transfer(from, None, gone); c.Received == "" || c.Sent != "" || len(c.Log) == 0 {
+		t.Errorf("onto nothing: %+v", c)
+	}
+	if c := transfer(gone, None, to); c.Sent != "exited with exit code 1" {
+		t.Errorf("from nothing: %+v", c)
 	}
 }
 

@@ -67,12 +67,14 @@ var (
 	storeScript string
 	//go:embed load.sh
 	loadScript string
+	//go:embed transfer.sh
+	transferScript string
 )
 
 // Send lets a script write the dump of a disk to a file on another node, over hop (remote.Pool's Hop), or on the same one if it is
 // nil. It is durable work; give its result to Judge.
 func Send(s Script, tool string, hop []string, file string) remote.Cmd {
-	store := over(hop, "sh", "-c", storeScript, "sh", file, unpacker(passing(hop, tool)))
+	store := over(hop, "sh", "-c", storeScript, "sh", file, unpacker(passing(hop, tool)), "excl")
 	c := remote.Script(sendScript, append([]string{s.Log, s.Dir, packer(passing(hop, tool))}, store...)...)
 	c.Changes = "writes dump " + path.Base(file)
 	return durable(c, s, hop)
@@ -84,6 +86,16 @@ func Receive(s Script, tool string, hop []string, file string) remote.Cmd {
 	c := remote.Script(receiveScript, append([]string{s.Log, s.Dir, unpacker(passing(hop, tool))}, load...)...)
 	c.Changes = "runs import of " + path.Base(file)
 	return durable(c, s, hop)
+}
+
+// Transfer copies all of a device, or file, to one on another node that is there and at least as large. It is durable work; give its
+// result to Judge, as one of an export.
+func Transfer(device, tool string, hop []string, to string) remote.Cmd {
+	store := over(hop, "sh", "-c", storeScript, "sh", to, unpacker(tool), "nocreat,notrunc")
+	c := remote.Script(transferScript, append([]string{device, packer(tool)}, store...)...)
+	c.Changes = "copies device " + device
+	c.Limit, c.OK, c.LendKey = dumpLimit, []int{failed}, true
+	return c
 }
 
 // Reach looks whether a node can be reached over hop from another one.

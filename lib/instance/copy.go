@@ -14,13 +14,13 @@ import (
 	"gantry/lib/remote"
 )
 
-// diskCopy copies dumps of disks between an OS's scripts on one node and files on another. All disks are copied at once; each is
-// durable work on the node of the scripts.
+// diskCopy copies dumps of disks between an OS's scripts on one node and files on another, or disks as they are to another node. All
+// disks are copied at once; each is durable work on the node of the scripts, or of the data.
 type diskCopy struct {
 	env    *job.Env
 	os     osChoice
 	inst   *config.Instance
-	script string // export or import
+	script string // export, import, or transfer: none
 	node   *config.Node
 	other  *config.Node // has the files
 	tool   string       // of compression
@@ -29,10 +29,15 @@ type diskCopy struct {
 	hop   []string // from node to other; nil where they are one
 }
 
+// transfer copies without an OS's scripts.
+const transfer = "transfer"
+
 // prepare looks whether the scripts are there, and for a way between the nodes: over the secondary network if there is one.
 func (c *diskCopy) prepare(ctx context.Context) (err error) {
-	if c.found, err = c.os.find(ctx, c.env.Nodes, c.node.Name); err != nil {
-		return err
+	if c.script != transfer {
+		if c.found, err = c.os.find(ctx, c.env.Nodes, c.node.Name); err != nil {
+			return err
+		}
 	}
 	if c.node.UUID == c.other.UUID {
 		return nil
@@ -52,7 +57,8 @@ func (c *diskCopy) prepare(ctx context.Context) (err error) {
 	return fault.Refuse(fault.Environment, "Node %s cannot reach node %s: %w", c.node.Name, c.other.Name, err)
 }
 
-// piece is one disk to be copied: its number, the device that the script gets, and the file of the dump.
+// piece is one disk to be copied: its number, the device that is read or that the script gets, and the file of the dump or the device
+// on the other node.
 type piece struct {
 	index        int
 	device, file string
@@ -133,6 +139,9 @@ func (c *diskCopy) id(p piece) string {
 }
 
 func (c *diskCopy) command(p piece) (remote.Cmd, error) {
+	if c.script == transfer {
+		return backup.Transfer(p.device, c.tool, c.hop, p.file), nil
+	}
 	uri := ""
 	extra := osdef.ExportOf(p.index, p.device, uri)
 	if c.script == "import" {

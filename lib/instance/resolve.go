@@ -51,7 +51,7 @@ func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
 		}
 	}
 	later := x.offline()
-	for _, step := range []func(context.Context) error{x.endWork, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.removeAbandoned, x.guests, x.mirrors} {
+	for _, step := range []func(context.Context) error{x.endWork, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.removeAbandoned, x.guests, x.removeMoved, x.mirrors} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
 		}
@@ -121,8 +121,26 @@ func (x *remains) usedBelow(dir string) bool {
 	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return strings.HasPrefix(d.Path(), dir+"/") })
 }
 
-func (x *remains) used(device string) bool {
-	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool { return disk.Device(d, "") == device })
+func (x *remains) used(node, device string) bool {
+	return x.usedOn(node, func(path string) bool { return path == device })
+}
+
+// usedOn says whether the configuration has such a disk on a node. One that is in files or on volumes may be of the same name on
+// another node, and somebody else's data here.
+func (x *remains) usedOn(node string, is func(device string) bool) bool {
+	n := x.env.Config.NodeByName(node)
+	return slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool {
+		return is(disk.Device(d, "")) && (n == nil || disk.Shared(d.DevType) || len(d.NodesOf()) == 0 || slices.Contains(d.NodesOf(), n.UUID) || x.primaryOf(d) == n.UUID)
+	})
+}
+
+func (x *remains) primaryOf(d *config.Disk) string {
+	for _, inst := range x.env.Config.Instances {
+		if slices.Contains(inst.Disks, d.UUID) {
+			return inst.PrimaryNode
+		}
+	}
+	return ""
 }
 
 // removeStrays removes what the job has made and the configuration does not name. Names of new files and volumes are made up of
@@ -136,11 +154,11 @@ func (x *remains) removeStrays(ctx context.Context) error {
 		what, object, _ := strings.Cut(in.Object(), " ")
 		switch in.Kind() + " " + what {
 		case "creates file":
-			if !x.used(object) {
+			if !x.used(in.Node, object) {
 				err = filedisk.Remove(ctx, x.env.Nodes, in.Node, object)
 			}
 		case "creates directory", "removes directory":
-			if !x.usedBelow(object) {
+			if !x.usedOn(in.Node, func(path string) bool { return strings.HasPrefix(path, object+"/") }) {
 				err = x.removeEmpty(ctx, in.Node, object)
 			}
 		case "creates volume", "makes snapshot":

@@ -182,6 +182,7 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 		GrowDisk{}.OpID(): func() job.Operation { return &GrowDisk{} }, ReplaceDisks{}.OpID(): func() job.Operation { return &ReplaceDisks{} },
 		RecreateDisks{}.OpID(): func() job.Operation { return &RecreateDisks{} },
 		Export{}.OpID():        func() job.Operation { return &Export{} }, RemoveExport{}.OpID(): func() job.Operation { return &RemoveExport{} },
+		Move{}.OpID():         func() job.Operation { return &Move{} },
 		TestOSParams{}.OpID(): func() job.Operation { return &TestOSParams{} },
 	}[op.OpID()]
 	w.begun = nil

@@ -44,6 +44,7 @@ func Table() job.Table {
 		func() job.Operation { return &instance.GrowDisk{} },
 		func() job.Operation { return &instance.Migrate{} },
 		func() job.Operation { return &instance.Modify{} },
+		func() job.Operation { return &instance.Move{} },
 		func() job.Operation { return &instance.MultiAlloc{} },
 		func() job.Operation { return &instance.Reboot{} },
 		func() job.Operation { return &instance.RecreateDisks{} },
