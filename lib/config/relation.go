@@ -154,6 +154,14 @@ func (d *Disk) External() (provider, name string, ok bool) {
 	return d.LogicalID.text(0), d.LogicalID.text(1), true
 }
 
+// Image returns the name of an RBD disk in its pool.
+func (d *Disk) Image() (name string, ok bool) {
+	if d.DevType != DTRBD || len(d.LogicalID) != 2 {
+		return "", false
+	}
+	return d.LogicalID.text(1), true
+}
+
 // Path returns the file of a file disk, the device of a block device disk; "" for disks of other kinds.
 func (d *Disk) Path() string {
 	switch d.DevType {

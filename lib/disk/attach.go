@@ -25,6 +25,8 @@ func (on On) Attach(ctx context.Context, d *config.Disk) error {
 		return on.assemble(ctx, d)
 	case config.DTExt:
 		return on.attachExternal(ctx, d)
+	case config.DTRBD:
+		return on.attachImage(ctx, d)
 	}
 	return unsupported(d)
 }
@@ -38,6 +40,8 @@ func (on On) Detach(ctx context.Context, d *config.Disk) error {
 		return on.down(ctx, d)
 	case config.DTExt:
 		return on.external(d).Detach(ctx, on, on.Node)
+	case config.DTRBD:
+		return on.image(d).Detach(ctx, on, on.Node)
 	}
 	return unsupported(d)
 }

@@ -12,6 +12,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/filedisk"
 	"gantry/lib/lvm"
+	"gantry/lib/rbd"
 	"gantry/lib/remote"
 )
 
@@ -27,7 +28,7 @@ type On struct {
 // Supported refuses templates that nothing here can make yet.
 func Supported(template string) error {
 	switch template {
-	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD, config.DTExt:
+	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD, config.DTExt, config.DTRBD:
 		return nil
 	}
 	return fault.Refuse(fault.Environment, "Disks of template '%s' cannot be handled by this version", template)
@@ -69,6 +70,9 @@ func Device(d *config.Disk, node string) string {
 	if _, _, ok := d.External(); ok {
 		return external(d).Link()
 	}
+	if name, ok := d.Image(); ok {
+		return rbd.Image{Name: name}.Link()
+	}
 	return d.Path()
 }
 
@@ -104,6 +108,8 @@ func (on On) Create(ctx context.Context, instance string, d *config.Disk) error 
 		return on.createMirror(ctx, instance, d)
 	case config.DTExt:
 		return on.createExternal(ctx, instance, d)
+	case config.DTRBD:
+		return on.createImage(ctx, d)
 	}
 	return unsupported(d)
 }
@@ -172,6 +178,8 @@ func (on On) Remove(ctx context.Context, d *config.Disk) error {
 		return on.removeMirror(ctx, d)
 	case config.DTExt:
 		return on.removeExternal(ctx, d)
+	case config.DTRBD:
+		return on.image(d).Remove(ctx, on, on.Node)
 	}
 	return unsupported(d)
 }
@@ -188,6 +196,11 @@ func (on On) Grow(ctx context.Context, d *config.Disk, more int64, dryRun bool) 
 		return on.growVolume(ctx, d.Children[0], more, dryRun)
 	case config.DTExt:
 		return on.growExternal(ctx, d, more, dryRun)
+	case config.DTRBD:
+		if dryRun {
+			return nil // a pool does not say beforehand
+		}
+		return on.image(d).Grow(ctx, on, on.Node, d.Size+more)
 	}
 	return unsupported(d)
 }

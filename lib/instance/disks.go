@@ -186,6 +186,8 @@ func layOut(template, node, dir, driver string, first int, asked []diskRequest) 
 			d.LogicalID = config.LogicalID{"manual", a.adopt}
 		case config.DTPlain:
 			d.LogicalID = config.LogicalID{a.vg, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i)}
+		case config.DTRBD:
+			d.LogicalID = config.LogicalID{"rbd", file}
 		case config.DTExt:
 			d.LogicalID, d.Params = config.LogicalID{a.params.String("provider"), file}, a.params
 		case config.DTDRBD: // nodes, minors, port and secret are found by mirrorUp

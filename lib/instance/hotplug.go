@@ -137,7 +137,7 @@ func (w *modify) plugDisk(ctx context.Context, step *diskStep) error {
 		return err
 	}
 	return w.changeRuntime(ctx, "disk", func(runtime *kvm.Runtime) error {
-		return kvm.AddDisk(ctx, r, node, name, runtime, kvm.Disk{Disk: *step.disk, Link: kvm.LinkPath(name, step.index)})
+		return kvm.AddDisk(ctx, r, node, name, runtime, kvm.Disk{Disk: *step.disk, Link: kvm.LinkPath(name, step.index), URI: w.on(node).URI(step.disk)})
 	})
 }
 

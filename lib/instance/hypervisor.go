@@ -8,6 +8,7 @@ import (
 
 	"gantry/lib/bridge"
 	"gantry/lib/config"
+	"gantry/lib/disk"
 	"gantry/lib/fake"
 	"gantry/lib/fault"
 	"gantry/lib/job"
@@ -95,8 +96,17 @@ func isUnknown(err error) bool {
 	return errors.Is(err, job.ErrUnknown) || errors.As(err, &e) && e.Outcome == remote.Unknown
 }
 
-func startKVM(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, paused bool) error {
+// guestOn is an instance as its configuration describes it, on a node.
+func guestOn(cfg *config.Config, inst *config.Instance, node string) kvm.Guest {
 	g := kvm.GuestOf(cfg, inst)
+	for i := range g.Disks {
+		g.Disks[i].URI = disk.On{Config: cfg, Node: node}.URI(&g.Disks[i].Disk)
+	}
+	return g
+}
+
+func startKVM(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, paused bool) error {
+	g := guestOn(cfg, inst, node)
 	g.Paused = paused
 	emulator, err := kvm.ProbeEmulator(ctx, r, node, g.HV.String("kvm_path"), kvm.ImageURLs(g.HV)...)
 	if err != nil {

@@ -85,7 +85,9 @@ func (c osChoice) find(ctx context.Context, r remote.Runner, node string) (osdef
 }
 
 func (c osChoice) environment(env *job.Env, os osdef.OS, inst *config.Instance, extra map[string]string) (map[string]string, error) {
-	target := osdef.TargetOf(env.Config, inst, func(d *config.Disk) (string, string) { return disk.Device(d, inst.PrimaryNode), "" })
+	target := osdef.TargetOf(env.Config, inst, func(d *config.Disk) (string, string) {
+		return disk.Device(d, inst.PrimaryNode), on(env, env.Config.NodeName(inst.PrimaryNode)).URI(d)
+	})
 	return os.Environment(target, c.values, extra, env.Debug)
 }
 

@@ -15,6 +15,7 @@ import (
 	"gantry/lib/job"
 	"gantry/lib/kvm"
 	"gantry/lib/lvm"
+	"gantry/lib/rbd"
 	"gantry/lib/remote"
 )
 
@@ -161,6 +162,8 @@ func (x *remains) removeStrays(ctx context.Context) error {
 			if !x.usedOn(in.Node, func(path string) bool { return strings.HasPrefix(path, object+"/") }) {
 				err = x.removeEmpty(ctx, in.Node, object)
 			}
+		case "creates image":
+			err = x.removeImage(ctx, in.Node, object)
 		case "creates volume", "makes snapshot":
 			err = x.removeVolume(ctx, in.Node, object)
 		}
@@ -180,6 +183,15 @@ func (x *remains) removeEmpty(ctx context.Context, node, dir string) error {
 		return err
 	}
 	return filedisk.RemoveDir(ctx, x.env.Nodes, node, dir)
+}
+
+func (x *remains) removeImage(ctx context.Context, node, object string) error {
+	pool, name, _ := strings.Cut(object, "/")
+	i := rbd.Image{Pool: pool, Name: name}
+	if x.used(node, i.Link()) {
+		return nil
+	}
+	return i.Remove(ctx, x.env.Nodes, node)
 }
 
 func (x *remains) removeVolume(ctx context.Context, node, object string) error {

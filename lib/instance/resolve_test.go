@@ -75,6 +75,25 @@ func TestWhatADeadCreationHasMadeIsRemovedUnlessItIsUsed(t *testing.T) {
 	}
 }
 
+func TestAnImageOfADeadCreationIsRemovedUnlessItIsUsed(t *testing.T) {
+	for _, used := range []bool{true, false} {
+		w := newWorld(t)
+		w.write("bin/rbd", "#!/bin/sh\ncase $1 in showmapped) echo [] ;; ls) echo '[\"a.rbd.disk0\"]' ;; *) echo \"$@\" >>"+w.dir+"/done ;; esac\n", 0o755)
+		t.Setenv("PATH", filepath.Join(w.dir, "bin")+":"+os.Getenv("PATH"))
+		want := "rm -p ssd a.rbd.disk0\n"
+		if used {
+			w.cfg.Disks = append(w.cfg.Disks, &config.Disk{UUID: "d1", DevType: config.DTRBD, LogicalID: config.LogicalID{"rbd", "a.rbd.disk0"}})
+			want = ""
+		}
+		if err := w.resolve("node1: creates image ssd/a.rbd.disk0", "node1: attaches image ssd/a.rbd.disk0"); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(filepath.Join(w.dir, "done")); string(got) != want {
+			t.Errorf("used %v: %q", used, got)
+		}
+	}
+}
+
 func TestAnEmptyDirectoryOfADeadCreationIsRemoved(t *testing.T) {
 	w := newWorld(t)
 	dir := filepath.Join(t.TempDir(), "web")
