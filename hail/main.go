@@ -31,16 +31,12 @@ func declare(c *cli.Command) {
 	h.MonDXen()
 	h.StaticKVMMemory()
 	c.Any("file", &h.files)
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h.env = env
-		return h.run(ctx)
-	})
+	h.Run(h.run)
 }
 
 // hail is one run of the command.
 type hail struct {
 	*htools.Options
-	env      *cli.Env
 	files    []string
 	restrict []string
 }
@@ -58,12 +54,13 @@ func (h *hail) run(ctx context.Context) error {
 	}
 	cluster := request.Cluster
 	if h.TextFile != "" || len(h.Simulate) > 0 {
-		if cluster, err = h.Load(ctx, h.env); err != nil {
+		if err := h.Load(ctx); err != nil {
 			return err
 		}
+		cluster = h.Cluster
 	}
 	if h.Level() > 1 {
-		h.env.Warn("Received request: %s", request.Kind)
+		h.Env.Warn("Received request: %s", request.Kind)
 	}
 	return h.answer(request, cluster)
 }
@@ -85,13 +82,13 @@ func (h *hail) readRequest(name string) (*iallocator.Resolved, error) {
 	if err != nil {
 		return nil, htools.Fail("%v", err)
 	}
-	htools.Warn(h.env, warnings)
+	h.Warn(warnings)
 	return resolved, nil
 }
 
 func (h *hail) read(name string) (string, error) {
 	if name == "-" {
-		return htools.ReadAll("<stdin>", h.env.In)
+		return htools.ReadAll("<stdin>", h.Env.In)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -102,8 +99,8 @@ func (h *hail) read(name string) (string, error) {
 }
 
 func (h *hail) answer(request *iallocator.Resolved, c *balance.Cluster) error {
-	h.TableNodes(h.env, "Initial cluster", c.Nodes)
-	if err := h.SaveState(h.env, "pre-ialloc", "before iallocator run", c, c.Whole()); err != nil {
+	h.TableNodes("Initial cluster", c.Nodes)
+	if err := h.SaveState("pre-ialloc", "before iallocator run", c, c.Whole()); err != nil {
 		return err
 	}
 	answer, err := request.Answer(c, balance.AllocOptions{
@@ -115,8 +112,8 @@ func (h *hail) answer(request *iallocator.Resolved, c *balance.Cluster) error {
 	if answer.Nodes == nil {
 		answer.Nodes, answer.Instances = c.Nodes, c.Instances
 	}
-	fmt.Fprintln(h.env.Out, answer.Text)
-	h.TableNodes(h.env, "Final cluster", answer.Nodes)
+	fmt.Fprintln(h.Env.Out, answer.Text)
+	h.TableNodes("Final cluster", answer.Nodes)
 	after := balance.Part{Nodes: answer.Nodes, Instances: answer.Instances}
-	return h.SaveState(h.env, "post-ialloc", "after iallocator run", c, after)
+	return h.SaveState("post-ialloc", "after iallocator run", c, after)
 }

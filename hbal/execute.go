@@ -33,14 +33,14 @@ func (h *hbal) execute(ctx context.Context, final *balance.Table, sets [][]balan
 		}
 		requests = append(requests, jobs)
 	}
-	if err := h.env.Alone(); err != nil {
+	if err := h.Env.Alone(); err != nil {
 		return err
 	}
-	queue, err := h.env.Queue()
+	queue, err := h.Env.Queue()
 	if err != nil {
 		return err
 	}
-	x := &execution{env: h.env, queue: queue, interrupts: make(chan os.Signal, 2)}
+	x := &execution{env: h.Env, queue: queue, interrupts: make(chan os.Signal, 2)}
 	signal.Notify(x.interrupts, os.Interrupt)
 	defer signal.Stop(x.interrupts)
 	return x.run(context.WithoutCancel(ctx), requests)
@@ -56,7 +56,7 @@ func (h *hbal) request(p balance.Placed, nodes balance.NodeList) (job.Request, e
 	default:
 		return job.Request{}, fmt.Errorf("moving instance %s takes replace-disks, which is not possible yet; nothing was submitted", p.Instance.Name)
 	}
-	reason := job.Reason{Source: h.env.Binary(), Text: h.Reason, Time: h.env.Now().UnixNano()}
+	reason := job.Reason{Source: h.Env.Binary(), Text: h.Reason, Time: h.Env.Now().UnixNano()}
 	return job.Request{Ops: []job.Operation{migrate}, Options: job.Options{Priority: priorities[h.Priority], Reason: []job.Reason{reason}}}, nil
 }
 

@@ -56,8 +56,8 @@ func declare(c *cli.Command) {
 	o.ExcludeInstances()
 	o.SaveCluster()
 	o.JobPriority()
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h := &hbal{Options: o, env: env, verbose: o.Level()}
+	o.Run(func(ctx context.Context) error {
+		h := &hbal{Options: o, verbose: o.Level()}
 		return h.run(ctx)
 	})
 }
@@ -65,69 +65,67 @@ func declare(c *cli.Command) {
 // hbal is one run of the command.
 type hbal struct {
 	*htools.Options
-	env     *cli.Env
 	verbose int
-	cluster *balance.Cluster
 	part    balance.Part // the group to balance
 }
 
 func (h *hbal) run(ctx context.Context) error {
-	c, err := h.Load(ctx, h.env)
-	if err != nil {
+	if err := h.Load(ctx); err != nil {
 		return err
 	}
-	h.cluster = c
+	c := h.Cluster
 	if h.verbose > 1 {
-		htools.ShowTags(h.env, c)
-		htools.ShowPolicy(h.env, c)
+		h.ShowTags()
+		h.ShowPolicy()
 	}
 	loaded := c.Clone() // what is saved first knows nothing of the command line
-	if err := h.SetNodes(c); err != nil {
+	if err := h.SetNodes(); err != nil {
 		return err
 	}
 	if len(c.Instances) == 0 {
-		h.env.Println("Cluster is empty, exiting.")
+		h.Env.Println("Cluster is empty, exiting.")
 		return nil
 	}
 	h.showLoaded()
-	if err := h.SaveState(h.env, "original", "before balancing", loaded, loaded.Whole()); err != nil {
+	if err := h.SaveState("original", "before balancing", loaded, loaded.Whole()); err != nil {
 		return err
 	}
+	var err error
 	if h.part, err = h.selectGroup(); err != nil {
 		return err
 	}
 	h.showGroup()
-	if err := h.TableInstances(h.env, "Initial", h.part.Nodes, h.part.Instances); err != nil {
+	if err := h.TableInstances("Initial", h.part.Nodes, h.part.Instances); err != nil {
 		return err
 	}
-	h.TableNodes(h.env, "Initial cluster", h.part.Nodes)
+	h.TableNodes("Initial cluster", h.part.Nodes)
 	return h.balance(ctx)
 }
 
 func (h *hbal) showLoaded() {
-	c := h.cluster
-	h.env.Println("Loaded %d nodes, %d instances", len(c.Nodes), len(c.Instances))
+	c := h.Cluster
+	h.Env.Println("Loaded %d nodes, %d instances", len(c.Nodes), len(c.Instances))
 	if split := c.SplitInstances(); len(split) > 0 && h.verbose > 1 {
-		h.env.Warn("Found instances belonging to multiple node groups:")
+		h.Env.Warn("Found instances belonging to multiple node groups:")
 		for _, i := range split {
-			h.env.Warn("  %s", i.Name)
+			h.Env.Warn("  %s", i.Name)
 		}
-		h.env.Warn("These instances will not be moved.")
+		h.Env.Warn("These instances will not be moved.")
 	}
 	if suffix := c.Suffix(); suffix != "" && h.verbose > 1 {
-		h.env.Println("Note: Stripping common suffix of '%s' from names", suffix)
+		h.Env.Println("Note: Stripping common suffix of '%s' from names", suffix)
 	}
 }
 
 // selectGroup returns the group to work on: the one asked for, or the only one.
 func (h *hbal) selectGroup() (balance.Part, error) {
-	parts := h.cluster.Parts()
+	parts := h.Cluster.Parts()
 	if h.Group != nil {
-		g, err := balance.FindGroup(h.cluster.Groups, *h.Group)
+		g, err := balance.FindGroup(h.Cluster.Groups, *h.Group)
 		if err != nil {
-			return balance.Part{}, h.abort(fmt.Sprintf("Node group %s not found. Node group list is:", *h.Group), h.cluster.Groups)
+			return balance.Part{}, h.abort(fmt.Sprintf("Node group %s not found. Node group list is:", *h.Group), h.Cluster.Groups)
 		}
-		return h.cluster.Part(g), nil
+		return h.Cluster.Part(g), nil
 	}
 	if len(parts) > 1 {
 		var groups []*balance.Group
@@ -140,9 +138,9 @@ func (h *hbal) selectGroup() (balance.Part, error) {
 }
 
 func (h *hbal) abort(why string, groups []*balance.Group) error {
-	h.env.Warn("%s", why)
+	h.Env.Warn("%s", why)
 	for _, g := range groups {
-		h.env.Warn("  %s", g.Name)
+		h.Env.Warn("  %s", g.Name)
 	}
 	return htools.Fail("Aborting.")
 }
@@ -150,17 +148,17 @@ func (h *hbal) abort(why string, groups []*balance.Group) error {
 // showGroup prints what the group is like before anything is done.
 func (h *hbal) showGroup() {
 	nodes, instances := h.part.Nodes, h.part.Instances
-	h.env.Println("Group size %d nodes, %d instances", len(nodes.Present()), len(instances.Present()))
-	h.env.Println("Selected node group: %s", h.part.Group.Name)
+	h.Env.Println("Group size %d nodes, %d instances", len(nodes.Present()), len(instances.Present()))
+	h.Env.Println("Selected node group: %s", h.part.Group.Name)
 	bad, affected := balance.BadNodes(nodes, instances)
 	if h.verbose > 0 {
-		h.env.Println("Initial check done: %d bad nodes, %d bad instances.", len(bad), len(affected))
+		h.Env.Println("Initial check done: %d bad nodes, %d bad instances.", len(bad), len(affected))
 	}
 	if h.verbose > 4 {
-		h.env.Println("%s", report.Health(nodes, bad))
+		h.Env.Println("%s", report.Health(nodes, bad))
 	}
 	if len(bad) > 0 {
-		h.env.Println("Cluster is not N+1 happy, continuing but no guarantee that the cluster will end N+1 happy.")
+		h.Env.Println("Cluster is not N+1 happy, continuing but no guarantee that the cluster will end N+1 happy.")
 	}
 	h.showViolations(bad)
 }
@@ -176,11 +174,11 @@ func (h *hbal) showViolations(bad []*balance.Node) {
 	if count == 0 {
 		return
 	}
-	h.env.Println("The cluster contains %d policy-violating nodes.", count)
+	h.Env.Println("The cluster contains %d policy-violating nodes.", count)
 	if h.Balance.IgnoreSoftErrors {
-		h.env.Println("Continuing, ignoring soft errors.")
+		h.Env.Println("Continuing, ignoring soft errors.")
 	} else {
-		h.env.Println("Continuing, but the set of moves might be too restricted; consider using the --ignore-soft-errors option.")
+		h.Env.Println("Continuing, but the set of moves might be too restricted; consider using the --ignore-soft-errors option.")
 	}
 }
 
@@ -188,17 +186,17 @@ func (h *hbal) balance(ctx context.Context) error {
 	start := balance.NewTable(h.part.Nodes, h.part.Instances)
 	optimum := balance.Optimum(h.part.Nodes)
 	if h.verbose > 2 {
-		h.env.Println("Initial coefficients: overall %s\n%s", number.Fixed(start.Score, 8), h.metrics(h.part.Nodes))
+		h.Env.Println("Initial coefficients: overall %s\n%s", number.Fixed(start.Score, 8), h.metrics(h.part.Nodes))
 	} else {
-		h.env.Println("Initial score: %s", number.Fixed(start.Score, 8))
+		h.Env.Println("Initial score: %s", number.Fixed(start.Score, 8))
 	}
 	if start.Score-optimum < h.Balance.MinScore {
-		h.env.Println("Cluster is already well balanced (initial score %s,\noptimum score due to N+1 reservations %s,\n"+
+		h.Env.Println("Cluster is already well balanced (initial score %s,\noptimum score due to N+1 reservations %s,\n"+
 			"minimum score %s).\nNothing to do, exiting",
 			number.General(start.Score), number.General(optimum), number.General(h.Balance.MinScore))
 		return nil
 	}
-	h.env.Println("Trying to minimize the CV...")
+	h.Env.Println("Trying to minimize the CV...")
 	final, moves, err := h.search(start)
 	if err != nil {
 		return htools.Fail("%v", err)
@@ -217,7 +215,7 @@ func (h *hbal) search(start *balance.Table) (*balance.Table, []balance.Commands,
 	line := report.NewSolution(h.part.Nodes, h.part.Instances)
 	var moves []balance.Commands
 	final, _, err := balance.Solve(start, h.Balance, func(p balance.Placed) {
-		h.env.Println("%s", line.Move(len(moves)+1, p))
+		h.Env.Println("%s", line.Move(len(moves)+1, p))
 		moves = append(moves, balance.Commands{Placed: p, Lines: p.Commands(h.part.Nodes, p.Instance.Alias)})
 	})
 	return final, moves, err
@@ -226,31 +224,31 @@ func (h *hbal) search(start *balance.Table) (*balance.Table, []balance.Commands,
 func (h *hbal) showSolution(start, final *balance.Table, moves []balance.Commands) {
 	switch {
 	case len(moves) == 0:
-		h.env.Println("No solution found")
+		h.Env.Println("No solution found")
 	case h.verbose > 2:
-		h.env.Println("Final coefficients:   overall %s\n%s", number.Fixed(final.Score, 8), h.metrics(final.Nodes))
+		h.Env.Println("Final coefficients:   overall %s\n%s", number.Fixed(final.Score, 8), h.metrics(final.Nodes))
 	default:
-		h.env.Println("Cluster score improved from %s to %s", number.Fixed(start.Score, 8), number.Fixed(final.Score, 8))
+		h.Env.Println("Cluster score improved from %s to %s", number.Fixed(start.Score, 8), number.Fixed(final.Score, 8))
 	}
 	if h.verbose > 0 {
-		h.env.Println("Solution length=%d", len(moves))
+		h.Env.Println("Solution length=%d", len(moves))
 	}
 }
 
 // finish prints or saves what the user wants of the result.
 func (h *hbal) finish(ctx context.Context, final *balance.Table, moves []balance.Commands) error {
 	sets := balance.JobSets(moves)
-	if err := h.ShowCommands(h.env, sets); err != nil {
+	if err := h.ShowCommands(sets); err != nil {
 		return err
 	}
 	after := balance.Part{Group: h.part.Group, Nodes: final.Nodes, Instances: final.Instances}
-	if err := h.SaveState(h.env, "balanced", "after balancing", h.cluster, after); err != nil {
+	if err := h.SaveState("balanced", "after balancing", h.Cluster, after); err != nil {
 		return err
 	}
-	if err := h.TableInstances(h.env, "Final", final.Nodes, final.Instances); err != nil {
+	if err := h.TableInstances("Final", final.Nodes, final.Instances); err != nil {
 		return err
 	}
-	h.TableNodes(h.env, "Final cluster", final.Nodes)
+	h.TableNodes("Final cluster", final.Nodes)
 	if h.verbose > 3 {
 		h.showTotals("Original:", h.part.Nodes)
 		h.showTotals("Final:   ", final.Nodes)
@@ -272,5 +270,5 @@ func (h *hbal) showTotals(title string, nodes balance.NodeList) {
 		mem += n.Unallocated()
 		disk += n.FreeDisk()
 	}
-	h.env.Println("%s mem=%d disk=%d", title, mem, disk)
+	h.Env.Println("%s mem=%d disk=%d", title, mem, disk)
 }

@@ -40,31 +40,22 @@ func declare(c *cli.Command) {
 	h.NoCapacityChecks()
 	h.Verbosity()
 	h.NoStorageKinds()
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h.env = env
-		return h.run(ctx)
-	})
+	h.Run(h.run)
 }
 
 // hcheck is one run of the command.
 type hcheck struct {
 	*htools.Options
-	env      *cli.Env
 	simulate bool
-	cluster  *balance.Cluster
 }
 
 func (h *hcheck) run(ctx context.Context) error {
-	c, err := h.Load(ctx, h.env)
-	if err != nil {
+	if err := h.Open(ctx); err != nil {
 		return err
 	}
-	if err := h.SetNodes(c); err != nil {
-		return err
-	}
-	h.cluster = c
+	c := h.Cluster
 	parts := c.Parts()
-	out := &output{env: h.env, machine: h.Machine, silent: h.Level() < 1, capacity: h.CapacityChecks}
+	out := &output{env: h.Env, machine: h.Machine, silent: h.Level() < 1, capacity: h.CapacityChecks}
 	before := h.check(parts)
 	sick, err := before.needsRebalance()
 	if err != nil && h.simulate && !h.Machine {

@@ -30,69 +30,63 @@ func declare(c *cli.Command) {
 	h.QueryMonD()
 	h.MonDData()
 	h.StaticKVMMemory()
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h.env = env
-		return h.run(ctx)
-	})
+	h.Run(h.run)
 }
 
 // hinfo is one run of the command.
 type hinfo struct {
 	*htools.Options
-	env     *cli.Env
-	cluster *balance.Cluster
 }
 
 func (h *hinfo) run(ctx context.Context) error {
-	c, err := h.Load(ctx, h.env)
-	if err != nil {
+	if err := h.Load(ctx); err != nil {
 		return err
 	}
-	h.cluster = c
-	htools.ShowTags(h.env, c)
+	c := h.Cluster
+	h.ShowTags()
 	if h.Level() > 2 {
-		htools.ShowPolicy(h.env, c)
+		h.ShowPolicy()
 	}
-	if err := h.SetNodes(c); err != nil {
+	if err := h.SetNodes(); err != nil {
 		return err
 	}
 	h.showLoaded()
 	h.showGroups()
-	if err := h.TableInstances(h.env, "Instances", c.Nodes, c.Instances); err != nil {
+	if err := h.TableInstances("Instances", c.Nodes, c.Instances); err != nil {
 		return err
 	}
-	h.TableNodes(h.env, "Cluster", c.Nodes)
-	fmt.Fprintf(h.env.Out, "Cluster coefficients:\n%s", report.Score(balance.Metrics(c.Nodes), "  "))
-	h.env.Println("Cluster score: %s", number.Fixed(balance.Score(c.Nodes), 8))
+	h.TableNodes("Cluster", c.Nodes)
+	fmt.Fprintf(h.Env.Out, "Cluster coefficients:\n%s", report.Score(balance.Metrics(c.Nodes), "  "))
+	h.Env.Println("Cluster score: %s", number.Fixed(balance.Score(c.Nodes), 8))
 	return nil
 }
 
 func (h *hinfo) showLoaded() {
-	c := h.cluster
+	c := h.Cluster
 	plural := "s"
 	if len(c.Groups) == 1 {
 		plural = ""
 	}
-	h.env.Println("Loaded %d nodes, %d instances, %d node group%s", len(c.Nodes), len(c.Instances), len(c.Groups), plural)
+	h.Env.Println("Loaded %d nodes, %d instances, %d node group%s", len(c.Nodes), len(c.Instances), len(c.Groups), plural)
 	if suffix := c.Suffix(); suffix != "" && h.Level() > 2 {
-		h.env.Println("Note: Stripping common suffix of '%s' from names", suffix)
+		h.Env.Println("Note: Stripping common suffix of '%s' from names", suffix)
 	}
 	split := c.SplitInstances()
 	switch {
 	case len(split) > 0:
-		h.env.Println("Found instances belonging to multiple node groups:")
+		h.Env.Println("Found instances belonging to multiple node groups:")
 		for _, i := range split {
-			h.env.Warn("  %s", i.Name)
+			h.Env.Warn("  %s", i.Name)
 		}
 	case h.Level() > 1:
-		h.env.Println("No split instances found")
+		h.Env.Println("No split instances found")
 	}
 }
 
 func (h *hinfo) showGroups() {
 	happy := true
 	var rows []report.GroupRow
-	for _, p := range h.cluster.Parts() {
+	for _, p := range h.Cluster.Parts() {
 		badNodes, badInstances := balance.BadNodes(p.Nodes, p.Instances)
 		happy = happy && len(badNodes) == 0
 		rows = append(rows, report.GroupRow{
@@ -101,11 +95,11 @@ func (h *hinfo) showGroups() {
 		})
 	}
 	if h.Level() > 1 {
-		fmt.Fprintf(h.env.Out, "Node group information:\n%s", report.Groups(rows, "  "))
+		fmt.Fprintf(h.Env.Out, "Node group information:\n%s", report.Groups(rows, "  "))
 	}
 	state := "happy"
 	if !happy {
 		state = "unhappy"
 	}
-	h.env.Println("Cluster is N+1 %s", state)
+	h.Env.Println("Cluster is N+1 %s", state)
 }

@@ -35,16 +35,12 @@ func declare(c *cli.Command) {
 	c.Flag("force", "force the execution of this program, even if warnings would otherwise prevent it").Short('f').BoolVar(&h.force)
 	c.Flag("one-step-only", "Only do the first step").BoolVar(&h.firstOnly)
 	h.StaticKVMMemory()
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h.env = env
-		return h.run(ctx)
-	})
+	h.Run(h.run)
 }
 
 // hroller is one run of the command.
 type hroller struct {
 	*htools.Options
-	env                *cli.Env
 	offlineMaintenance bool
 	tags               []string
 	printMoves         bool
@@ -53,23 +49,21 @@ type hroller struct {
 	ignoreNonRedundant bool
 	force              bool
 	firstOnly          bool
-	cluster            *balance.Cluster
 }
 
 func (h *hroller) run(ctx context.Context) error {
-	c, err := h.Load(ctx, h.env)
-	if err != nil {
+	if err := h.Load(ctx); err != nil {
 		return err
 	}
-	h.cluster = c
+	c := h.Cluster
 	if err := h.checkMaster(); err != nil {
 		return err
 	}
 	loaded := c.Clone() // what is saved knows nothing of the command line, but a wrong name in it comes first
-	if err := h.SetNodes(c); err != nil {
+	if err := h.SetNodes(); err != nil {
 		return err
 	}
-	if err := h.SaveState(h.env, "original", "before hroller run", loaded, loaded.Whole()); err != nil {
+	if err := h.SaveState("original", "before hroller run", loaded, loaded.Whole()); err != nil {
 		return err
 	}
 	selected, err := h.selectNodes()
@@ -81,7 +75,7 @@ func (h *hroller) run(ctx context.Context) error {
 		return htools.Fail("Cannot create node graph")
 	}
 	if h.Level() > 2 {
-		h.env.Println("Node Graph: %s", graph.Show(c.Nodes[0].FirstIndex))
+		h.Env.Println("Node Graph: %s", graph.Show(c.Nodes[0].FirstIndex))
 	}
 	colorings := graph.Colorings()
 	roller := balance.Roller{Nodes: c.Nodes, Instances: c.Instances}
@@ -90,7 +84,7 @@ func (h *hroller) run(ctx context.Context) error {
 		return htools.Fail("%v", err)
 	}
 	if h.Level() > 1 {
-		h.env.Println("%s", balance.Statistics(colorings))
+		h.Env.Println("%s", balance.Statistics(colorings))
 	}
 	h.show(roller, h.order(groups, selected))
 	return nil
@@ -98,7 +92,7 @@ func (h *hroller) run(ctx context.Context) error {
 
 func (h *hroller) checkMaster() error {
 	var masters []string
-	for _, n := range h.cluster.Nodes {
+	for _, n := range h.Cluster.Nodes {
 		if n.Master {
 			masters = append(masters, n.Name)
 		}
@@ -109,7 +103,7 @@ func (h *hroller) checkMaster() error {
 	case len(masters) == 1:
 		return nil
 	case h.force:
-		h.env.Warn("Warning: No master node found (maybe not supported by backend).")
+		h.Env.Warn("Warning: No master node found (maybe not supported by backend).")
 		return nil
 	}
 	return htools.Fail("No master node found (maybe not supported by backend).")
@@ -120,12 +114,12 @@ func (h *hroller) selectNodes() (balance.NodeList, error) {
 	var group *balance.Group
 	if h.Group != nil {
 		var err error
-		if group, err = balance.FindGroup(h.cluster.Groups, *h.Group); err != nil {
+		if group, err = balance.FindGroup(h.Cluster.Groups, *h.Group); err != nil {
 			return nil, htools.Fail("Cannot find target group.")
 		}
 	}
-	selected := make(balance.NodeList, len(h.cluster.Nodes))
-	for k, n := range h.cluster.Nodes {
+	selected := make(balance.NodeList, len(h.Cluster.Nodes))
+	for k, n := range h.Cluster.Nodes {
 		if !n.Offline && h.hasTag(n) && (group == nil || n.Group == group.Index) && !(h.skipNonRedundant && h.nonRedundant(n)) {
 			selected[k] = n
 		}
@@ -138,7 +132,7 @@ func (h *hroller) hasTag(n *balance.Node) bool {
 }
 
 func (h *hroller) nonRedundant(n *balance.Node) bool {
-	return slices.ContainsFunc(n.Primaries(), func(k int) bool { return !h.cluster.Instances[k].Mirrored() })
+	return slices.ContainsFunc(n.Primaries(), func(k int) bool { return !h.Cluster.Instances[k].Mirrored() })
 }
 
 func (h *hroller) rebootGroups(r balance.Roller, classes [][]int) ([]balance.RebootGroup, error) {
@@ -157,7 +151,7 @@ func (h *hroller) rebootGroups(r balance.Roller, classes [][]int) ([]balance.Reb
 
 // order keeps the selected nodes and sorts groups by size; the group with the master comes last and the master last in it.
 func (h *hroller) order(groups []balance.RebootGroup, selected balance.NodeList) []balance.RebootGroup {
-	isMaster := func(n int) bool { return h.cluster.Nodes[n].Master }
+	isMaster := func(n int) bool { return h.Cluster.Nodes[n].Master }
 	for k := range groups {
 		g := &groups[k]
 		g.Nodes = slices.DeleteFunc(slices.Clone(g.Nodes), func(n int) bool { return selected[n] == nil })
@@ -189,7 +183,7 @@ func (h *hroller) show(r balance.Roller, groups []balance.RebootGroup) {
 		groups = groups[:min(1, len(groups))]
 	}
 	if !h.NoHeaders {
-		h.env.Println("%s", title)
+		h.Env.Println("%s", title)
 	}
 	for _, g := range groups {
 		h.showGroup(r, g)
@@ -199,13 +193,13 @@ func (h *hroller) show(r balance.Roller, groups []balance.RebootGroup) {
 func (h *hroller) showGroup(r balance.Roller, g balance.RebootGroup) {
 	var names []string
 	for _, n := range g.Nodes {
-		names = append(names, h.cluster.Nodes[n].Name)
+		names = append(names, h.Cluster.Nodes[n].Name)
 	}
 	separator := ","
 	if h.firstOnly {
 		separator = "\n"
 	}
-	h.env.Println("%s", strings.Join(names, separator))
+	h.Env.Println("%s", strings.Join(names, separator))
 	if !h.printMoves {
 		return
 	}
@@ -214,6 +208,6 @@ func (h *hroller) showGroup(r balance.Roller, g balance.RebootGroup) {
 		if m.Secondary != nil {
 			line += " " + m.Secondary.Name
 		}
-		h.env.Println("%s", line)
+		h.Env.Println("%s", line)
 	}
 }

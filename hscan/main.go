@@ -28,16 +28,12 @@ func declare(c *cli.Command) {
 	h.HeaderLine()
 	h.StaticKVMMemory()
 	c.Any("cluster", &h.clusters)
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h.env = env
-		return h.run(ctx)
-	})
+	h.Run(h.run)
 }
 
 // hscan is one run of the command.
 type hscan struct {
 	*htools.Options
-	env      *cli.Env
 	dir      string
 	clusters []string // addresses of other clusters; none means this one
 }
@@ -54,11 +50,11 @@ func (h *hscan) run(ctx context.Context) error {
 		width = len(here)
 	}
 	if !h.NoHeaders {
-		h.env.Println("%-*s %5s %5s %5s %5s %6s %6s %6s %6s %10s", width,
+		h.Env.Println("%-*s %5s %5s %5s %5s %6s %6s %6s %6s %10s", width,
 			"Name", "Nodes", "Inst", "BNode", "BInst", "t_mem", "f_mem", "t_disk", "f_disk", "Score")
 	}
 	if len(h.clusters) == 0 {
-		c, err := htools.ReadLive(ctx, h.env)
+		c, err := htools.ReadLive(ctx, h.Env)
 		return h.save(here, width, c, err)
 	}
 	var failed error
@@ -85,12 +81,12 @@ func (h *hscan) save(name string, width int, c *balance.Cluster, err error) erro
 		err = os.WriteFile(filepath.Join(h.dir, file), []byte(data), 0o666)
 	}
 	if err != nil {
-		h.env.Println("\nError for %s: failed to load data. Details:\n%v", name, err)
+		h.Env.Println("\nError for %s: failed to load data. Details:\n%v", name, err)
 		return cli.DeclinedWith(2)
 	}
-	h.env.Println("%-*s %s", width, name, summary(c))
+	h.Env.Println("%-*s %s", width, name, summary(c))
 	if h.ShowNodes {
-		fmt.Fprint(h.env.Out, report.Nodes(c.Nodes, h.NodeFields))
+		fmt.Fprint(h.Env.Out, report.Nodes(c.Nodes, h.NodeFields))
 	}
 	return nil
 }

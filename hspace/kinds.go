@@ -8,10 +8,10 @@ import (
 
 // runKinds fills the cluster anew for each kind of storage, with standard instances that have their disks there.
 func (h *hspace) runKinds(template balance.Template) error {
-	if len(h.cluster.Kinds) == 0 || !template.Local() {
+	if len(h.Cluster.Kinds) == 0 || !template.Local() {
 		return nil
 	}
-	counts := make([]int, len(h.cluster.Kinds))
+	counts := make([]int, len(h.Cluster.Kinds))
 	for k := range counts {
 		i := h.standardSpec().Instance(template, h.spindles())
 		i.On(k)
@@ -21,7 +21,7 @@ func (h *hspace) runKinds(template balance.Template) error {
 		}
 		counts[k] = len(f.Placed)
 	}
-	h.out.kinds(h.cluster.Kinds, counts)
+	h.out.kinds(h.Cluster.Kinds, counts)
 	return nil
 }
 

@@ -43,24 +43,18 @@ func declare(c *cli.Command) {
 	h.declareSpec(c, "tiered-alloc", "TSPEC", "tiered", &h.tiered)
 	h.SaveCluster()
 	h.StaticKVMMemory()
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h.out = output{env: env, machine: h.Machine}
-		h.env = env
-		return h.run(ctx)
-	})
+	h.Run(h.run)
 }
 
 // hspace is one run of the command.
 type hspace struct {
 	*htools.Options
-	env                         *cli.Env
 	out                         output
 	template                    *balance.Template
 	spindleUse                  *int
 	independent, acceptExisting bool
 	standard, tiered            *balance.Spec // nil: as the cluster's policy says
 
-	cluster *balance.Cluster
 	before  balance.Totals
 	filler  *balance.Filler
 	stopped bool // nothing may be allocated at all
@@ -124,14 +118,10 @@ func parseSpec(kind, s string) (*balance.Spec, error) {
 }
 
 func (h *hspace) run(ctx context.Context) error {
-	c, err := h.Load(ctx, h.env)
-	if err != nil {
+	if err := h.Open(ctx); err != nil {
 		return err
 	}
-	if err := h.SetNodes(c); err != nil {
-		return err
-	}
-	h.cluster = c
+	c := h.Cluster
 	if len(c.Policy.Templates) == 0 {
 		return htools.Fail("null list of disk templates received from cluster")
 	}
@@ -139,6 +129,7 @@ func (h *hspace) run(ctx context.Context) error {
 	if h.template != nil {
 		template = *h.template
 	}
+	h.out = output{env: h.Env, machine: h.Machine}
 	h.showInitial()
 	if err := h.prepare(template); err != nil {
 		return err
@@ -157,13 +148,13 @@ func (h *hspace) run(ctx context.Context) error {
 }
 
 func (h *hspace) showInitial() {
-	c := h.cluster
+	c := h.Cluster
 	if suffix := c.Suffix(); suffix != "" && h.Level() > 1 {
-		h.env.Warn("Note: Stripping common suffix of '%s' from names", suffix)
+		h.Env.Warn("Note: Stripping common suffix of '%s' from names", suffix)
 	}
-	h.TableNodes(h.env, "Initial cluster", c.Nodes)
+	h.TableNodes("Initial cluster", c.Nodes)
 	if h.Level() > 2 {
-		fmt.Fprintf(h.env.Err, "Initial coefficients: overall %s\n%s", number.Fixed(balance.Score(c.Nodes), 8),
+		fmt.Fprintf(h.Env.Err, "Initial coefficients: overall %s\n%s", number.Fixed(balance.Score(c.Nodes), 8),
 			report.Score(balance.Metrics(c.Nodes), "  "))
 	}
 	h.before = balance.SumUp(c.Nodes)
@@ -173,7 +164,7 @@ func (h *hspace) showInitial() {
 
 // prepare finds out which groups may take instances and on which nodes.
 func (h *hspace) prepare(template balance.Template) error {
-	c := h.cluster
+	c := h.Cluster
 	h.filler = &balance.Filler{
 		AllocOptions: balance.AllocOptions{Capacity: h.CapacityChecks, AcceptExisting: h.acceptExisting},
 		Groups:       c.Groups, Limit: h.Balance.MaxMoves, Nodes: c.Nodes, Initial: c.Instances,
@@ -197,7 +188,7 @@ func (h *hspace) prepare(template balance.Template) error {
 	h.stopped = len(badNodes) > 0 && !h.acceptExisting && !(h.independent && slices.ContainsFunc(c.Groups, allocable))
 	err = h.filler.Restrict(allocable, template.NodeCount())
 	if h.Level() > 3 {
-		h.env.Warn("Allocatable nodes: %s", showPlaces(h.filler.Places(), c))
+		h.Env.Warn("Allocatable nodes: %s", showPlaces(h.filler.Places(), c))
 	}
 	if err != nil && !h.stopped {
 		return htools.Fail("failure during allocation: %v", err)
@@ -214,20 +205,20 @@ func (h *hspace) warnBad(nodes []*balance.Node, groups []*balance.Group) {
 		for _, n := range nodes {
 			names = append(names, n.Name)
 		}
-		h.env.Warn("Bad nodes: %s", number.QuoteList(names))
+		h.Env.Warn("Bad nodes: %s", number.QuoteList(names))
 	}
 	if len(groups) > 0 {
 		var names []string
 		for _, g := range groups {
 			names = append(names, g.Name)
 		}
-		h.env.Warn("Bad groups: %s", number.QuoteList(names))
+		h.Env.Warn("Bad groups: %s", number.QuoteList(names))
 	}
 }
 
 func (h *hspace) runTiered(template balance.Template) error {
 	var specs []balance.Spec
-	for _, pair := range h.cluster.Policy.MinMax {
+	for _, pair := range h.Cluster.Policy.MinMax {
 		specs = append(specs, pair.Max)
 	}
 	if h.tiered != nil {
@@ -261,7 +252,7 @@ func (h *hspace) runStandard(template balance.Template) error {
 	if err := h.show(f, "Standard", "standard"); err != nil {
 		return err
 	}
-	before, after := len(h.cluster.Instances), balance.SumUp(f.Nodes)
+	before, after := len(h.Cluster.Instances), balance.SumUp(f.Nodes)
 	if before+len(f.Placed) != after.Instances && h.Machine {
 		return htools.Fail("internal inconsistency, allocated (%d) != counted (%d)\n", before+len(f.Placed), after.Instances)
 	}
@@ -273,21 +264,21 @@ func (h *hspace) standardSpec() balance.Spec {
 	if h.standard != nil {
 		return *h.standard
 	}
-	return h.cluster.Policy.Std
+	return h.Cluster.Policy.Std
 }
 
 func (h *hspace) spindles() int {
 	if h.spindleUse != nil {
 		return *h.spindleUse
 	}
-	return h.cluster.Policy.Std.SpindleUse
+	return h.Cluster.Policy.Std.SpindleUse
 }
 
 // fill runs an allocation, unless the state of the cluster forbids it.
 func (h *hspace) fill(run func() (*balance.Filling, error)) (*balance.Filling, error) {
 	if h.stopped {
 		return &balance.Filling{
-			Nodes: h.cluster.Nodes, Instances: h.cluster.Instances,
+			Nodes: h.Cluster.Nodes, Instances: h.Cluster.Instances,
 			Reasons: []balance.Reason{{Why: balance.FailN1, Count: 1}},
 		}, nil
 	}
@@ -304,10 +295,10 @@ func (h *hspace) fill(run func() (*balance.Filling, error)) (*balance.Filling, e
 // show prints and saves where the instances went.
 func (h *hspace) show(f *balance.Filling, title, name string) error {
 	if h.Level() > 1 {
-		fmt.Fprintf(h.env.Err, "%s allocation map\n%s", title, report.Placed(f.Nodes, f.Placed, h.out.exclusive))
+		fmt.Fprintf(h.Env.Err, "%s allocation map\n%s", title, report.Placed(f.Nodes, f.Placed, h.out.exclusive))
 	}
-	h.TableNodes(h.env, title+" allocation", f.Nodes)
-	return h.SaveState(h.env, name, "after "+name+" allocation", h.cluster,
+	h.TableNodes(title+" allocation", f.Nodes)
+	return h.SaveState(name, "after "+name+" allocation", h.Cluster,
 		balance.Part{Nodes: f.Nodes, Instances: f.Instances})
 }
 

@@ -27,27 +27,21 @@ func declare(c *cli.Command) {
 	h.Verbosity()
 	h.HeaderLine()
 	h.StaticKVMMemory()
-	c.Run(func(ctx context.Context, env *cli.Env) error {
-		h.env = env
-		return h.run(ctx)
-	})
+	h.Run(h.run)
 }
 
 // hsqueeze is one run of the command.
 type hsqueeze struct {
 	*htools.Options
-	env             *cli.Env
 	minimal, target float64
-	cluster         *balance.Cluster
 }
 
 func (h *hsqueeze) run(ctx context.Context) error {
-	c, err := h.Load(ctx, h.env)
-	if err != nil {
+	if err := h.Load(ctx); err != nil {
 		return err
 	}
-	h.cluster = c
-	if err := h.SaveState(h.env, "original", "before hsqueeze run", c, c.Whole()); err != nil {
+	c := h.Cluster
+	if err := h.SaveState("original", "before hsqueeze run", c, c.Whole()); err != nil {
 		return err
 	}
 	s := balance.Squeezer{
@@ -55,8 +49,8 @@ func (h *hsqueeze) run(ctx context.Context) error {
 		Minimal: c.Policy.Std.Scaled(h.minimal), Target: c.Policy.Std.Scaled(h.target),
 	}
 	if h.Level() > 1 {
-		h.env.Println("Offline candidates: %s", strings.Join(names(s.OfflineCandidates()), ","))
-		h.env.Println("Online candidates: %s", strings.Join(names(s.StandbyNodes()), ","))
+		h.Env.Println("Offline candidates: %s", strings.Join(names(s.OfflineCandidates()), ","))
+		h.Env.Println("Online candidates: %s", strings.Join(names(s.StandbyNodes()), ","))
 	}
 	if err := h.decide(s); err != nil {
 		return err
@@ -96,10 +90,10 @@ func names(nodes []*balance.Node) []string {
 // list prints a title and the nodes.
 func (h *hsqueeze) list(title string, nodes []*balance.Node) {
 	if !h.NoHeaders {
-		h.env.Println("'%s'", title)
+		h.Env.Println("'%s'", title)
 	}
 	for _, name := range names(nodes) {
-		h.env.Println("%s", name)
+		h.Env.Println("%s", name)
 	}
 }
 
@@ -111,7 +105,7 @@ func (h *hsqueeze) nothing(r *balance.Squeezed) error {
 func (h *hsqueeze) expand(r *balance.Squeezed) error {
 	h.list("Nodes to online", r.Changed)
 	if !r.Enough && h.Level() > 1 {
-		h.env.Println("Onlining all nodes will not yield enough capacity")
+		h.Env.Println("Onlining all nodes will not yield enough capacity")
 	}
 	script := "echo Power Commands\n"
 	for _, n := range r.Changed {
@@ -137,7 +131,7 @@ func (h *hsqueeze) shrink(r *balance.Squeezed) error {
 func (h *hsqueeze) moves(r *balance.Squeezed) string {
 	var jobs []balance.Commands
 	for _, m := range r.Moves {
-		jobs = append(jobs, balance.Commands{Placed: m, Lines: m.Commands(h.cluster.Nodes, m.Instance.Name)})
+		jobs = append(jobs, balance.Commands{Placed: m, Lines: m.Commands(h.Cluster.Nodes, m.Instance.Name)})
 	}
 	var b strings.Builder
 	for _, line := range balance.Script(balance.JobSets(jobs)) {
@@ -148,8 +142,8 @@ func (h *hsqueeze) moves(r *balance.Squeezed) string {
 
 func (h *hsqueeze) finish(r *balance.Squeezed, when, script string) error {
 	part := balance.Part{Nodes: r.Nodes, Instances: r.Instances}
-	if err := h.SaveState(h.env, "squeezed", when, h.cluster, part); err != nil {
+	if err := h.SaveState("squeezed", when, h.Cluster, part); err != nil {
 		return err
 	}
-	return h.ShowScript(h.env, "Commands to run:", script)
+	return h.ShowScript("Commands to run:", script)
 }

@@ -45,9 +45,16 @@ func merge(all []Aliases) Aliases {
 func exit(program func(*Env, []string) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends a command that does not heed the first
+	end(ctx, func(env *Env, words []string) int {
+		defer stop()
+		return program(env, words)
+	})
+}
+
+// end runs a program and ends the process with its status.
+func end(ctx context.Context, program func(*Env, []string) int) {
 	env := newEnv(ctx)
 	status := program(env, os.Args)
-	stop()
 	env.close()
 	os.Exit(status)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,8 +15,11 @@ import (
 // Tool runs a program of htools: no subcommands, options and arguments in any
 // order, and GetOpt's words for mistakes. A tool that takes arguments declares
 // them with Any and refuses a wrong number in its own words, as each of them does.
+//
+// Signals end a tool at once, for it may compute for long and changes nothing.
+// One that submits jobs sees to them itself meanwhile.
 func Tool(declare func(*Command)) {
-	exit(func(env *Env, words []string) int { return env.tool(declare, words) })
+	end(context.Background(), func(env *Env, words []string) int { return env.tool(declare, words) })
 }
 
 // toolFlags are the options of every tool.

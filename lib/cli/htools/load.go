@@ -15,7 +15,6 @@ import (
 	"gantry/lib/balance/rapi"
 	"gantry/lib/balance/simulate"
 	"gantry/lib/balance/text"
-	"gantry/lib/cli"
 	"gantry/lib/fault"
 )
 
@@ -28,31 +27,38 @@ func fail(format string, args ...any) error {
 func Fail(format string, args ...any) error { return fail(format, args...) }
 
 // Load reads the cluster from wherever the options say and prints a warning about data that does not add up.
-func (o *Options) Load(ctx context.Context, env *cli.Env) (*balance.Cluster, error) {
+func (o *Options) Load(ctx context.Context) error {
 	if countSet(o.Master != "", o.Live, o.TextFile != "") > 1 {
-		return nil, fail("Only one of the rapi, luxi, and data files options should be given.")
+		return fail("Only one of the rapi, luxi, and data files options should be given.")
 	}
 	util, err := o.readUtil()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c, err := o.readCluster(ctx, env)
-	if err != nil {
-		return nil, fail("failed to load data, aborting: %v", err)
+	if o.Cluster, err = o.readCluster(ctx); err != nil {
+		return fail("failed to load data, aborting: %v", err)
 	}
-	warnings, err := o.merge(util).Apply(c)
+	warnings, err := o.merge(util).Apply(o.Cluster)
 	if err != nil {
-		return nil, fail("failed to load data, aborting: %v", err)
+		return fail("failed to load data, aborting: %v", err)
 	}
 	if o.MonD {
 		if err := o.readMonitoring(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if o.Level() != 0 {
-		Warn(env, warnings)
+		o.Warn(warnings)
 	}
-	return c, nil
+	return nil
+}
+
+// Open loads the cluster and applies what the command line says of its nodes.
+func (o *Options) Open(ctx context.Context) error {
+	if err := o.Load(ctx); err != nil {
+		return err
+	}
+	return o.SetNodes()
 }
 
 // readMonitoring refuses what --mond asks for: Gantry has no monitoring daemons, so nothing makes such data.
@@ -73,15 +79,15 @@ func (o *Options) merge(util []balance.InstanceUtil) balance.Merge {
 }
 
 // Warn prints what does not add up in the data.
-func Warn(env *cli.Env, warnings []string) {
+func (o *Options) Warn(warnings []string) {
 	if len(warnings) == 0 {
 		return
 	}
-	env.Warn("Warning: cluster has inconsistent data:")
+	o.Env.Warn("Warning: cluster has inconsistent data:")
 	for _, w := range warnings {
-		env.Warn("  - %s", w)
+		o.Env.Warn("  - %s", w)
 	}
-	env.Warn("")
+	o.Env.Warn("")
 }
 
 func countSet(given ...bool) int {
@@ -94,12 +100,12 @@ func countSet(given ...bool) int {
 	return n
 }
 
-func (o *Options) readCluster(ctx context.Context, env *cli.Env) (*balance.Cluster, error) {
+func (o *Options) readCluster(ctx context.Context) (*balance.Cluster, error) {
 	switch {
 	case o.Master != "":
 		return rapi.Read(o.Master)
 	case o.Live:
-		return ReadLive(ctx, env)
+		return ReadLive(ctx, o.Env)
 	case len(o.Simulate) > 0:
 		groups := slices.Clone(o.Simulate)
 		slices.Reverse(groups) // the last one given is the first group
@@ -107,7 +113,7 @@ func (o *Options) readCluster(ctx context.Context, env *cli.Env) (*balance.Clust
 	case o.TextFile != "":
 		return ReadText(o.TextFile)
 	case o.IAllocFile != "":
-		return readIAlloc(env, o.IAllocFile)
+		return o.readIAlloc()
 	}
 	return nil, fmt.Errorf("No backend selected! Exiting.")
 }
@@ -121,8 +127,8 @@ func ReadText(name string) (*balance.Cluster, error) {
 	return text.Read(data)
 }
 
-func readIAlloc(env *cli.Env, name string) (*balance.Cluster, error) {
-	data, err := ReadFile(name)
+func (o *Options) readIAlloc() (*balance.Cluster, error) {
+	data, err := ReadFile(o.IAllocFile)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +138,7 @@ func readIAlloc(env *cli.Env, name string) (*balance.Cluster, error) {
 	}
 	// The reference merges this source here and once more in Load, which counts all instances twice.
 	warnings, err := balance.Merge{}.Apply(request.Cluster)
-	Warn(env, warnings)
+	o.Warn(warnings)
 	return request.Cluster, err
 }
 
@@ -207,7 +213,8 @@ func parseUtil(line string) (u balance.InstanceUtil, err error) {
 }
 
 // SetNodes marks nodes offline and applies the limits of the command line.
-func (o *Options) SetNodes(c *balance.Cluster) error {
+func (o *Options) SetNodes() error {
+	c := o.Cluster
 	var unknown []string
 	for _, name := range o.Offline {
 		if full, ok := balance.LookupName(c.NodeNames(), name); ok {

@@ -2,6 +2,7 @@
 package htools
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -13,6 +14,9 @@ import (
 // Options are the values of all options any of the tools has. A tool declares those it knows, in the order of its help
 // page, with the methods below.
 type Options struct {
+	Env     *cli.Env         // around the tool that runs
+	Cluster *balance.Cluster // once it is loaded
+
 	cmd *cli.Command
 
 	Balance        balance.Options
@@ -59,6 +63,14 @@ func New(c *cli.Command) *Options {
 		CapacityChecks: true,
 		KVMNodeMem:     4096,
 	}
+}
+
+// Run says what the tool does once its words are read.
+func (o *Options) Run(run func(context.Context) error) {
+	o.cmd.Run(func(ctx context.Context, env *cli.Env) error {
+		o.Env = env
+		return run(ctx)
+	})
 }
 
 // Real declares an option with a real value; what names the value in errors.

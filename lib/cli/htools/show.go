@@ -9,20 +9,19 @@ import (
 	"gantry/lib/balance"
 	"gantry/lib/balance/report"
 	"gantry/lib/balance/text"
-	"gantry/lib/cli"
 	"gantry/lib/fault"
 )
 
 // TableNodes prints a table of nodes on standard error, if one was asked for.
-func (o *Options) TableNodes(env *cli.Env, title string, nodes balance.NodeList) {
+func (o *Options) TableNodes(title string, nodes balance.NodeList) {
 	if !o.ShowNodes {
 		return
 	}
-	fmt.Fprintf(env.Err, "\n%s status:\n%s\n", title, report.Nodes(nodes, o.NodeFields))
+	fmt.Fprintf(o.Env.Err, "\n%s status:\n%s\n", title, report.Nodes(nodes, o.NodeFields))
 }
 
 // TableInstances prints a table of instances on standard error, if one was asked for.
-func (o *Options) TableInstances(env *cli.Env, title string, nodes balance.NodeList, instances balance.InstanceList) error {
+func (o *Options) TableInstances(title string, nodes balance.NodeList, instances balance.InstanceList) error {
 	if !o.ShowInstances {
 		return nil
 	}
@@ -30,13 +29,13 @@ func (o *Options) TableInstances(env *cli.Env, title string, nodes balance.NodeL
 	if err != nil {
 		return fail("%v", err)
 	}
-	fmt.Fprintf(env.Err, "\n%s instance map:\n%s", title, table)
+	fmt.Fprintf(o.Env.Err, "\n%s instance map:\n%s", title, table)
 	return nil
 }
 
 // SaveState writes a cluster to the file the user wants, with an extension, and says so on standard error. when names the
 // moment.
-func (o *Options) SaveState(env *cli.Env, extension, when string, c *balance.Cluster, part balance.Part) error {
+func (o *Options) SaveState(extension, when string, c *balance.Cluster, part balance.Part) error {
 	if o.Save == "" {
 		return nil
 	}
@@ -48,7 +47,7 @@ func (o *Options) SaveState(env *cli.Env, extension, when string, c *balance.Clu
 	if broken != nil {
 		return fail("%v", broken) // the file stays, empty, as the reference leaves it
 	}
-	env.Warn("The cluster state %s has been written to file '%s'", when, name)
+	o.Env.Warn("The cluster state %s has been written to file '%s'", when, name)
 	return nil
 }
 
@@ -80,7 +79,7 @@ check() {
 `
 
 // ShowCommands prints the commands that lead to a solution, or writes them to a file.
-func (o *Options) ShowCommands(env *cli.Env, sets [][]balance.Commands) error {
+func (o *Options) ShowCommands(sets [][]balance.Commands) error {
 	title := "Commands to run to reach the above solution:"
 	if o.FirstJobGroup {
 		title = "First set of jobs:"
@@ -90,20 +89,20 @@ func (o *Options) ShowCommands(env *cli.Env, sets [][]balance.Commands) error {
 	for _, line := range balance.Script(sets) {
 		script.WriteString(line + "\n")
 	}
-	return o.ShowScript(env, title, script.String())
+	return o.ShowScript(title, script.String())
 }
 
 // ShowScript prints a shell script, or writes it to a file, if one was asked for. On the screen the calls of the script's own
 // check are left out.
-func (o *Options) ShowScript(env *cli.Env, title, script string) error {
+func (o *Options) ShowScript(title, script string) error {
 	if !o.Commands {
 		return nil
 	}
 	if o.CommandFile == "" {
-		env.Println("\n%s", title)
+		o.Env.Println("\n%s", title)
 		for line := range strings.Lines(script) {
 			if line = strings.TrimSuffix(line, "\n"); line != "  check" {
-				env.Println("  %s", line)
+				o.Env.Println("  %s", line)
 			}
 		}
 		return nil
@@ -111,16 +110,16 @@ func (o *Options) ShowScript(env *cli.Env, title, script string) error {
 	if err := os.WriteFile(o.CommandFile, []byte(scriptHead+script), 0o666); err != nil {
 		return fault.Say(err.Error())
 	}
-	env.Println("The commands have been written to file '%s'", o.CommandFile)
+	o.Env.Println("The commands have been written to file '%s'", o.CommandFile)
 	return nil
 }
 
-// ShowTags prints the tags of a cluster.
-func ShowTags(env *cli.Env, c *balance.Cluster) {
-	env.Println("Loaded cluster tags: %s", strings.Join(c.Tags, ","))
+// ShowTags prints the tags of the cluster.
+func (o *Options) ShowTags() {
+	o.Env.Println("Loaded cluster tags: %s", strings.Join(o.Cluster.Tags, ","))
 }
 
-// ShowPolicy prints the policy of a cluster.
-func ShowPolicy(env *cli.Env, c *balance.Cluster) {
-	env.Println("Loaded cluster ipolicy: %s", c.Policy.Show())
+// ShowPolicy prints the policy of the cluster.
+func (o *Options) ShowPolicy() {
+	o.Env.Println("Loaded cluster ipolicy: %s", o.Cluster.Policy.Show())
 }
