@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
-	"time"
 
 	"gantry/lib/balance"
 	"gantry/lib/cli"
@@ -18,18 +17,13 @@ import (
 	"gantry/lib/job"
 )
 
-// execute makes the moves: set after set of jobs, each when all of the set before have succeeded. If one move cannot be
-// made at all, none is.
+// execute makes the moves: set after set of jobs, each when all of the set before have succeeded.
 func (h *hbal) execute(ctx context.Context, final *balance.Table, sets [][]balance.Commands) error {
 	var requests [][]job.Request
 	for _, set := range sets {
 		var jobs []job.Request
 		for _, move := range set {
-			request, err := h.request(move.Placed, final.Nodes)
-			if err != nil {
-				return htools.Fail("%v", err)
-			}
-			jobs = append(jobs, request)
+			jobs = append(jobs, h.request(move.Placed, final.Nodes))
 		}
 		requests = append(requests, jobs)
 	}
@@ -47,21 +41,32 @@ func (h *hbal) execute(ctx context.Context, final *balance.Table, sets [][]balan
 }
 
 // request is the job that makes a move.
-func (h *hbal) request(p balance.Placed, nodes balance.NodeList) (job.Request, error) {
-	migrate := instance.Migrate{Name: p.Instance.Name, AllowFailover: true, IgnoreHVVersions: true}
+func (h *hbal) request(p balance.Placed, nodes balance.NodeList) job.Request {
+	name := p.Instance.Name
+	target := ""
+	if p.Move.Kind != balance.Failover {
+		target = nodes[p.Move.Target].Name
+	}
+	migrate := instance.Migrate{Name: name, AllowFailover: true, IgnoreHVVersions: true}
+	replace := instance.ReplaceDisks{Name: name, Mode: instance.ReplaceNode, Disks: []int{}, RemoteNode: target}
+	var ops []job.Operation
 	switch p.Move.Kind {
 	case balance.Failover:
+		ops = []job.Operation{migrate}
 	case balance.FailoverToAny:
-		migrate.TargetNode = nodes[p.Move.Target].Name
+		migrate.TargetNode = target
+		ops = []job.Operation{migrate}
+	case balance.ReplacePrimary:
+		ops = []job.Operation{migrate, replace, migrate}
+	case balance.ReplaceSecondary:
+		ops = []job.Operation{replace}
+	case balance.ReplaceAndFailover:
+		ops = []job.Operation{replace, migrate}
 	default:
-		return job.Request{}, fmt.Errorf("moving instance %s takes replace-disks, which is not possible yet; nothing was submitted", p.Instance.Name)
+		ops = []job.Operation{migrate, replace}
 	}
-	reason := job.Reason{Source: h.Env.Binary(), Text: h.Reason, Time: h.Env.Now().UnixNano()}
-	return job.Request{Ops: []job.Operation{migrate}, Options: job.Options{Priority: priorities[h.Priority], Reason: []job.Reason{reason}}}, nil
+	return h.Request("rebalancing via", ops...)
 }
-
-// priorities are those of the queue for the words of the option; without it a job is normal.
-var priorities = map[string]int{"low": job.PriorityLow, "normal": job.PriorityNormal, "high": job.PriorityHigh}
 
 // execution is jobs on their way. A first ^C lets the set that runs come to its end, a second one leaves it alone; neither
 // stops a job.
@@ -104,7 +109,7 @@ func (x *execution) runSet(ctx context.Context, set []job.Request) (failed []str
 	}
 	x.env.Println("Got job IDs %s", strings.Join(shown, ", "))
 	for _, id := range ids {
-		status, err := x.wait(ctx, id)
+		status, err := htools.Await(ctx, x.queue, id, x.heed)
 		if err != nil {
 			return nil, err
 		}
@@ -113,26 +118,6 @@ func (x *execution) runSet(ctx context.Context, set []job.Request) (failed []str
 		}
 	}
 	return failed, nil
-}
-
-// wait waits for the end of one job.
-func (x *execution) wait(ctx context.Context, id int) (job.Status, error) {
-	f, err := x.queue.Follow(id)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	for {
-		if status := f.State().Status(); status.Final() {
-			return status, nil
-		}
-		if _, err := f.Next(ctx, time.Second); err != nil {
-			return "", err
-		}
-		if err := x.heed(); err != nil {
-			return "", err
-		}
-	}
 }
 
 // heed looks whether the user pressed ^C.
