@@ -1,6 +1,9 @@
 package instance
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +126,59 @@ func TestMirroredInstance(t *testing.T) {
 		if left := len(w.store.lvs[node]) + len(w.store.minors[node]); left > 0 {
 			t.Errorf("%d volumes and devices are left on %s", left, node)
 		}
+	}
+}
+
+// allocator makes one that answers every request so, and keeps the request.
+func (w *world) allocator(name, answer string) (asked func() string) {
+	w.t.Helper()
+	dir := filepath.Join(w.dir, "iallocators")
+	script := "#!/bin/sh\ncp \"$1\" " + dir + "/asked\ncat <<'END'\n" + answer + "\nEND\n"
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755)); err != nil {
+		w.t.Fatal(err)
+	}
+	return func() string {
+		data, err := os.ReadFile(filepath.Join(dir, "asked"))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return string(data)
+	}
+}
+
+func TestAnAllocatorChoosesWhereTheMirrorGoes(t *testing.T) {
+	toPlain := Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}
+	for name, tt := range map[string]struct{ named, standard, answer, failure string }{
+		"by name":      {"wise", "", `{"success":true,"info":"","result":"node3"}`, ""},
+		"the default":  {".", "wise", `{"success":true,"info":"","result":"node3"}`, ""},
+		"none named":   {"", "wise", `{"success":true,"info":"","result":"node3"}`, ""},
+		"no default":   {".", "", "", "No iallocator or node given and no cluster-wide default iallocator found"},
+		"no room":      {"wise", "", `{"success":false,"info":"no room","result":""}`, "Can't compute nodes using iallocator 'wise': no room"},
+		"unknown node": {"wise", "", `{"success":true,"info":"","result":"nosuch"}`, "Can't parse iallocator results"},
+		"the same":     {"wise", "", `{"success":true,"info":"","result":"node1"}`, "Given new secondary node node1 is the same as the primary node of the instance"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := mirroredWorld(t)
+			if e := w.run(toPlain); e.Err != nil {
+				t.Fatal(e.Err)
+			}
+			w.cfg.Cluster.DefaultIAllocator = tt.standard
+			asked := w.allocator("wise", tt.answer)
+			e := w.run(Modify{Name: "web", DiskTemplate: config.DTDRBD, IAllocator: tt.named, WaitForSync: true, IgnoreIPolicy: true})
+			w.whole("afterwards")
+			if tt.failure != "" {
+				if e.Err == nil || !strings.Contains(e.Err.Error(), tt.failure) || len(w.begun) > 0 || w.disk().DevType != config.DTPlain {
+					t.Errorf("%v after %q", e.Err, w.begun)
+				}
+				return
+			}
+			if e.Err != nil || w.disk().DevType != config.DTDRBD || w.cfg.NodeName(w.cfg.SecondaryNodes(w.web())[0]) != "node3" {
+				t.Errorf("%v, the disk is %+v", e.Err, w.disk())
+			}
+			if input := asked(); !strings.Contains(input, `"type":"allocate-secondary"`) {
+				t.Errorf("asked %s", input)
+			}
+		})
 	}
 }
 

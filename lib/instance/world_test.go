@@ -147,7 +147,8 @@ func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.
 	}
 	argv := slices.Clone(c.Argv)
 	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/etc/ganeti", filepath.Join(w.dir, node, "etc"),
-		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/var/lib/ganeti", filepath.Join(w.dir, node, "lib"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"))
+		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/var/lib/ganeti", filepath.Join(w.dir, node, "lib"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"),
+		"/usr/local/lib/ganeti/iallocators", filepath.Join(w.dir, "iallocators"))
 	for i := range argv {
 		argv[i] = places.Replace(argv[i])
 	}

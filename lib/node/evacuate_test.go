@@ -83,6 +83,23 @@ func TestEvacuateDoesWhatTheAllocatorSays(t *testing.T) {
 	}
 }
 
+func TestEvacuateAsksTheAllocatorOfTheCluster(t *testing.T) {
+	for _, named := range []string{"", "."} {
+		cfg := withInstances()
+		cfg.Cluster.DefaultIAllocator = "wise"
+		wise := jobtest.NewAllocator(t, "wise", `{"success":true,"info":"","result":[[["web","default",["node3.example.com"]]],[],
+			[[{"OP_ID":"OP_INSTANCE_REPLACE_DISKS","instance_name":"web","mode":"replace_new_secondary","disks":[],"remote_node":"node3.example.com","early_release":false}]]]}`)
+		end := jobtest.Run(t, remotetest.New(t), cfg, Evacuate{Name: "node2", IAllocator: named, Mode: iallocator.EvacuateAll, EarlyRelease: true},
+			func() job.Operation { return &Evacuate{} }, jobtest.Through(wise), jobtest.Knowing(func() job.Operation { return &instance.ReplaceDisks{} }))
+		if got := what(t, end.Jobs); end.Err != nil || !slices.Equal(got, []string{"INSTANCE_REPLACE_DISKS(web)"}) {
+			t.Fatalf("-I %q: %q, %v", named, got, end.Err)
+		}
+		if input := string(end.Jobs[0].Ops[0].Input); !strings.Contains(input, `"early_release":true`) || !strings.Contains(input, `"remote_node":"node3.example.com"`) {
+			t.Errorf("-I %q: %s", named, input)
+		}
+	}
+}
+
 func TestEvacuateMovesNothingIfOneInstanceCannotBeMoved(t *testing.T) {
 	op := Evacuate{Name: "node2", IAllocator: "wise", Mode: iallocator.EvacuateAll}
 	end, _ := evacuated(t, op, `{"success":true,"info":"","result":[[["web","default",["node3.example.com"]]],[["db","no room"]],[[{"OP_ID":"OP_INSTANCE_MIGRATE","instance_name":"web"}]]]}`)
