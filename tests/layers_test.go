@@ -14,7 +14,7 @@ import (
 var layers = []string{
 	"fault unit table",
 	"config remote remote/remotetest",
-	"lvm drbd kvm fake bridge filedisk extstorage rbd osdef backup hooks nodefacts resolve config/store balance",
+	"lvm drbd kvm fake bridge filedisk extstorage rbd gluster osdef backup hooks nodefacts resolve config/store balance",
 	"ancillary disk iallocator job query",
 	"instance node cluster network group",
 	"ops cli watcher",

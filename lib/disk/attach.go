@@ -27,6 +27,8 @@ func (on On) Attach(ctx context.Context, d *config.Disk) error {
 		return on.attachExternal(ctx, d)
 	case config.DTRBD:
 		return on.attachImage(ctx, d)
+	case config.DTGluster:
+		return on.inGluster(ctx, d, func(file string) error { return filedisk.Attach(ctx, on, on.Node, file) })
 	}
 	return unsupported(d)
 }
@@ -34,7 +36,7 @@ func (on On) Attach(ctx context.Context, d *config.Disk) error {
 // Detach is the opposite of Attach. What stays attached in Ganeti stays here too.
 func (on On) Detach(ctx context.Context, d *config.Disk) error {
 	switch d.DevType {
-	case config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain:
+	case config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTGluster:
 		return nil
 	case config.DTDRBD:
 		return on.down(ctx, d)

@@ -11,6 +11,7 @@ import (
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/filedisk"
+	"gantry/lib/gluster"
 	"gantry/lib/lvm"
 	"gantry/lib/rbd"
 	"gantry/lib/remote"
@@ -28,7 +29,7 @@ type On struct {
 // Supported refuses templates that nothing here can make yet.
 func Supported(template string) error {
 	switch template {
-	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD, config.DTExt, config.DTRBD:
+	case config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD, config.DTExt, config.DTRBD, config.DTGluster:
 		return nil
 	}
 	return fault.Refuse(fault.Environment, "Disks of template '%s' cannot be handled by this version", template)
@@ -53,7 +54,7 @@ func Shared(template string) bool {
 
 // InFiles says that disks of a template are files below a directory of their instance.
 func InFiles(template string) bool {
-	return template == config.DTFile || template == config.DTSharedFile || template == config.DTGluster
+	return template == config.DTFile || template == config.DTSharedFile
 }
 
 // InVolumes says that disks of a template are, or stand on, logical volumes.
@@ -72,6 +73,9 @@ func Device(d *config.Disk, node string) string {
 	}
 	if name, ok := d.Image(); ok {
 		return rbd.Image{Name: name}.Link()
+	}
+	if d.DevType == config.DTGluster {
+		return gluster.File(d.Path())
 	}
 	return d.Path()
 }
@@ -110,6 +114,13 @@ func (on On) Create(ctx context.Context, instance string, d *config.Disk) error 
 		return on.createExternal(ctx, instance, d)
 	case config.DTRBD:
 		return on.createImage(ctx, d)
+	case config.DTGluster:
+		return on.inGluster(ctx, d, func(file string) error {
+			if err := filedisk.MakeDir(ctx, on, on.Node, path.Dir(file)); err != nil {
+				return err
+			}
+			return filedisk.Create(ctx, on, on.Node, file, d.Size)
+		})
 	}
 	return unsupported(d)
 }
@@ -180,6 +191,8 @@ func (on On) Remove(ctx context.Context, d *config.Disk) error {
 		return on.removeExternal(ctx, d)
 	case config.DTRBD:
 		return on.image(d).Remove(ctx, on, on.Node)
+	case config.DTGluster:
+		return on.inGluster(ctx, d, func(file string) error { return filedisk.Remove(ctx, on, on.Node, file) })
 	}
 	return unsupported(d)
 }
@@ -201,6 +214,8 @@ func (on On) Grow(ctx context.Context, d *config.Disk, more int64, dryRun bool) 
 			return nil // a pool does not say beforehand
 		}
 		return on.image(d).Grow(ctx, on, on.Node, d.Size+more)
+	case config.DTGluster:
+		return on.inGluster(ctx, d, func(file string) error { return filedisk.Grow(ctx, on, on.Node, file, d.Size+more, dryRun) })
 	}
 	return unsupported(d)
 }

@@ -86,16 +86,16 @@ func TestABlockDeviceIsOnlyLookedFor(t *testing.T) {
 
 func TestUnsupportedTemplatesAreRefused(t *testing.T) {
 	nodes := remotetest.New(t)
-	image := &config.Disk{DevType: config.DTGluster, LogicalID: config.LogicalID{"loop", "ganeti/a.0"}, Size: 32, Mode: "rw"}
+	image := &config.Disk{DevType: "tape", LogicalID: config.LogicalID{"loop", "a"}, Size: 32, Mode: "rw"}
 	for _, err := range []error{
-		Supported(config.DTGluster), here(nodes).Create(t.Context(), "web", image), here(nodes).Attach(t.Context(), image),
+		Supported("tape"), here(nodes).Create(t.Context(), "web", image), here(nodes).Attach(t.Context(), image),
 		here(nodes).Detach(t.Context(), image), here(nodes).Remove(t.Context(), image), here(nodes).Grow(t.Context(), image, 1, false),
 	} {
-		if err == nil || err.Error() != "Disks of template 'gluster' cannot be handled by this version" {
+		if err == nil || err.Error() != "Disks of template 'tape' cannot be handled by this version" {
 			t.Error(err)
 		}
 	}
-	for _, template := range []string{config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD, config.DTExt, config.DTRBD} {
+	for _, template := range []string{config.DTDiskless, config.DTFile, config.DTSharedFile, config.DTBlock, config.DTPlain, config.DTDRBD, config.DTExt, config.DTRBD, config.DTGluster} {
 		if err := Supported(template); err != nil {
 			t.Error(template, err)
 		}

@@ -42,11 +42,3 @@ func (on On) createImage(ctx context.Context, d *config.Disk) error {
 	}
 	return errors.Join(err, on.image(d).Remove(context.WithoutCancel(ctx), on, on.Node))
 }
-
-// URI is how the hypervisor opens a disk by itself, "" for disks that it opens as a device or file of the node.
-func (on On) URI(d *config.Disk) string {
-	if _, ok := d.Image(); ok && on.params(d).String("access") == "userspace" {
-		return on.image(d).URI()
-	}
-	return ""
-}

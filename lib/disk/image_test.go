@@ -72,6 +72,11 @@ func TestOnlyUserspaceDisksHaveAURI(t *testing.T) {
 		if got := onPool(nil, access).URI(imageDisk()); got != want {
 			t.Errorf("%s: %q", access, got)
 		}
+		inGluster := here(nil)
+		inGluster.Config.NodeGroups[0].DiskParams = map[string]config.Params{config.DTGluster: {"access": access, "host": "192.0.2.9"}}
+		if got := inGluster.URI(glusterDisk()); want == "" && got != "" || want != "" && got != "gluster://192.0.2.9:24007/gv0/ganeti/u.0" {
+			t.Errorf("%s: %q", access, got)
+		}
 		if got := onPool(nil, access).URI(file); got != "" {
 			t.Errorf("%s: a file has %q", access, got)
 		}

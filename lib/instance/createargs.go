@@ -107,7 +107,7 @@ func (w *create) diskArguments(cfg *config.Config) (err error) {
 	if w.adopt, err = checkAdoption(w.DiskTemplate, w.IAllocator, w.Disks); err != nil {
 		return err
 	}
-	if w.FileDriver == "" && disk.InFiles(w.DiskTemplate) {
+	if w.FileDriver == "" && (disk.InFiles(w.DiskTemplate) || w.DiskTemplate == config.DTGluster) {
 		w.FileDriver = "loop"
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
+	"gantry/lib/gluster"
 	"gantry/lib/lvm"
 	"gantry/lib/unit"
 )
@@ -33,7 +34,11 @@ func (w *create) layOut() (err error) {
 }
 
 func (w *create) laidOut() ([]*config.Disk, error) {
-	disks, err := layOut(w.DiskTemplate, w.pnode.UUID, w.dir, w.FileDriver, 0, w.asked)
+	dir := w.dir
+	if w.DiskTemplate == config.DTGluster {
+		dir = gluster.Prefix(w.inst.UUID)
+	}
+	disks, err := layOut(w.DiskTemplate, w.pnode.UUID, dir, w.FileDriver, 0, w.asked)
 	for _, d := range disks {
 		d.Forthcoming = w.Forthcoming
 	}

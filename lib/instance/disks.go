@@ -168,7 +168,7 @@ func fileDir(cfg *config.Config, template, instance, sub string) (string, error)
 	return dir, nil
 }
 
-// layOut makes the disks of an instance out of what was asked for; dir is where files go, driver what opens them. first is the number
+// layOut makes the disks of an instance out of what was asked for; dir is where files go, or for gluster how their names begin, driver what opens them. first is the number
 // of the first one.
 func layOut(template, node, dir, driver string, first int, asked []diskRequest) ([]*config.Disk, error) {
 	disks := make([]*config.Disk, len(asked))
@@ -186,6 +186,8 @@ func layOut(template, node, dir, driver string, first int, asked []diskRequest) 
 			d.LogicalID = config.LogicalID{"manual", a.adopt}
 		case config.DTPlain:
 			d.LogicalID = config.LogicalID{a.vg, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i)}
+		case config.DTGluster:
+			d.LogicalID = config.LogicalID{driver, dir + "." + strconv.Itoa(first+i)}
 		case config.DTRBD:
 			d.LogicalID = config.LogicalID{"rbd", file}
 		case config.DTExt:

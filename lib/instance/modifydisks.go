@@ -11,6 +11,7 @@ import (
 	"gantry/lib/config"
 	"gantry/lib/disk"
 	"gantry/lib/fault"
+	"gantry/lib/gluster"
 	"gantry/lib/job"
 	"gantry/lib/unit"
 )
@@ -180,6 +181,9 @@ func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error)
 	dir, err := fileDir(cfg, template, w.inst.Name, w.FileStorageDir)
 	if err != nil {
 		return nil, err
+	}
+	if template == config.DTGluster {
+		dir = gluster.Prefix(w.inst.UUID)
 	}
 	driver := w.FileDriver
 	if driver == "" {

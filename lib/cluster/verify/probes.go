@@ -145,7 +145,7 @@ func (g *group) looks(n *config.Node) []wanted {
 // place is where a disk can be seen on its nodes; not all kinds of disks can be looked for this way.
 func place(d *config.Disk) (wanted, bool) {
 	switch {
-	case d == nil || d.Path() == "":
+	case d == nil || d.Path() == "" || d.DevType == config.DTGluster:
 		return wanted{}, false
 	case d.DevType == config.DTBlock:
 		return wanted{"b", d.Path()}, true
