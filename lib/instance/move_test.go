@@ -120,21 +120,23 @@ func TestMoveRefuses(t *testing.T) {
 	w := movable(t)
 	before := w.cfg
 	for want, change := range map[string]func(w *world, op *Move){
-		"Instance 'nosuch' not known":                  func(_ *world, op *Move) { op.Name = "nosuch" },
-		"Node 'nosuch' not known":                      func(_ *world, op *Move) { op.TargetNode = "nosuch" },
-		"Instance web is already on the node node1":    func(_ *world, op *Move) { op.TargetNode = "node1" },
-		"Can't use offline node: node2":                func(w *world, _ *Move) { w.cfg.Nodes[1].Offline = true },
-		"Can't use drained node node2":                 func(w *world, _ *Move) { w.cfg.Nodes[1].Drained = true },
-		"Can't use non-vm_capable node node2":          func(w *world, _ *Move) { w.cfg.Nodes[1].VMCapable = false },
-		"Can't use offline node: node1":                func(w *world, _ *Move) { w.cfg.Nodes[0].Offline = true },
-		"Compression tool not allowed":                 func(_ *world, op *Move) { op.Compress = "rm" },
-		"Node node1 cannot reach node node2":           func(w *world, _ *Move) { w.write("bin/ssh", "#!/bin/sh\nexit 255\n", 0o755) },
-		"already, where disk 1 would be":               func(w *world, _ *Move) { w.write(strings.TrimPrefix(w.file("node2", 1), w.dir), "kept", 0o600) },
-		"has disk type sharedfile and is not suitable": func(w *world, _ *Move) { w.cfg.InstanceDisks(w.web())[1].DevType = config.DTSharedFile },
-		"Can't get data from node node2":               func(w *world, _ *Move) { w.off["node2"] = true },
+		"Instance 'nosuch' not known":                            func(_ *world, op *Move) { op.Name = "nosuch" },
+		"Node 'nosuch' not known":                                func(_ *world, op *Move) { op.TargetNode = "nosuch" },
+		"Instance web is already on the node node1":              func(_ *world, op *Move) { op.TargetNode = "node1" },
+		"Can't use offline node: node2":                          func(w *world, _ *Move) { w.cfg.Nodes[1].Offline = true },
+		"Can't use drained node node2":                           func(w *world, _ *Move) { w.cfg.Nodes[1].Drained = true },
+		"Can't use non-vm_capable node node2":                    func(w *world, _ *Move) { w.cfg.Nodes[1].VMCapable = false },
+		"Can't use offline node: node1":                          func(w *world, _ *Move) { w.cfg.Nodes[0].Offline = true },
+		"Compression tool not allowed":                           func(_ *world, op *Move) { op.Compress = "rm" },
+		"Node node1 cannot reach node node2":                     func(w *world, _ *Move) { w.write("bin/ssh", "#!/bin/sh\nexit 255\n", 0o755) },
+		"already, where disk 1 would be":                         func(w *world, _ *Move) { w.write(strings.TrimPrefix(w.file("node2", 1), w.dir), "kept", 0o600) },
+		"has disk type sharedfile and is not suitable":           func(w *world, _ *Move) { w.cfg.InstanceDisks(w.web())[1].DevType = config.DTSharedFile },
+		"An instance of the name web runs on node node2 already": func(w *world, _ *Move) { w.put("node2") },
+		"Can't get data from node node2":                         func(w *world, _ *Move) { w.off["node2"] = true },
 	} {
 		w.cfg = before.Clone()
 		w.off = map[string]bool{}
+		os.Remove(w.guest("node2"))
 		w.copying()
 		op := moveTo("node2", nil)
 		change(w, &op)

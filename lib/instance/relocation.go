@@ -164,6 +164,9 @@ func (o *relocation) checkTarget(ctx context.Context) error {
 	if err != nil {
 		return fault.Refuse(fault.Environment, "Can't get data from node %s: %v", o.target.Name, err)
 	}
+	if s.Running && boundDisks(o.env.Config, o.inst) != "" {
+		return fault.Refuse(fault.WrongState, "An instance of the name %s runs on node %s already; end it there first", o.inst.Name, o.target.Name)
+	}
 	if s.Running {
 		return fault.Refuse(fault.WrongState, "Instance %s runs on node %s already; run 'gnt-instance migrate --cleanup -n %s %s' first",
 			o.inst.Name, o.target.Name, o.target.Name, o.inst.Name)
