@@ -18,8 +18,9 @@ import (
 	"gantry/lib/remote"
 )
 
-// askLimit is what a node gets for its whole answer: a frozen one must not hold up the others for longer.
-const askLimit = 15 * time.Second
+// askLimit is what a node gets for its whole answer: a frozen one must not hold up the others for longer, and one whose disks are slow to
+// list is not to be called silent.
+const askLimit = 45 * time.Second
 
 // answer is what a node says.
 type answer struct {
