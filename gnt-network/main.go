@@ -17,7 +17,6 @@ var commands = cli.Commands{
 	"list-tags":   cli.ListTags("network", cluster.TagsOf(cluster.TagsOfNetwork)),
 	"modify":      modify,
 	"remove":      remove,
-	"rename":      rename,
 	"remove-tags": cli.RemoveTags("network", cluster.Removing(cluster.TagsOfNetwork)),
 }
 

@@ -3,6 +3,7 @@ package disk
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/extstorage"
@@ -66,4 +67,13 @@ func (on On) attachExternal(ctx context.Context, d *config.Disk) error {
 		return fault.New(fault.BlockDevice, "External storage's attach script of provider %s names no device", v.Provider)
 	}
 	return err
+}
+
+// Path is the device file of an attached disk itself, which its provider chose where there is one.
+func (on On) Path(ctx context.Context, d *config.Disk) (string, error) {
+	if d.DevType != config.DTExt {
+		return on.Device(d), nil
+	}
+	out, err := on.Run(ctx, on.Node, remote.Command("readlink", "--", on.Device(d)))
+	return strings.TrimSuffix(string(out.Stdout), "\n"), err
 }

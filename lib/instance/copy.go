@@ -74,7 +74,7 @@ func (c *diskCopy) run(ctx context.Context, pieces []piece) (failed []int, err e
 		c.env.Say("Exporting disk/%d from %s to %s", p.index, from.Name, to.Name)
 	}
 	for _, p := range pieces {
-		cmd, err := c.command(p)
+		cmd, err := c.command(ctx, p)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +138,7 @@ func (c *diskCopy) id(p piece) string {
 	return fmt.Sprintf("os-%s-%d-%d-%s", c.script, c.env.Job, p.index, c.inst.UUID)
 }
 
-func (c *diskCopy) command(p piece) (remote.Cmd, error) {
+func (c *diskCopy) command(ctx context.Context, p piece) (remote.Cmd, error) {
 	if c.script == transfer {
 		return backup.Transfer(p.device, c.tool, c.hop, p.file), nil
 	}
@@ -147,7 +147,7 @@ func (c *diskCopy) command(p piece) (remote.Cmd, error) {
 	if c.script == "import" {
 		extra = osdef.ImportOf(p.index, p.device, uri)
 	}
-	vars, err := c.os.environment(c.env, c.found, c.inst, extra)
+	vars, err := c.os.environment(ctx, c.env, c.found, c.inst, extra)
 	if err != nil {
 		return remote.Cmd{}, err
 	}

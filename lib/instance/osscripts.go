@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"gantry/lib/config"
-	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/job"
 	"gantry/lib/osdef"
@@ -55,7 +54,7 @@ func (c osChoice) install(ctx context.Context, env *job.Env, inst *config.Instan
 	if reinstall {
 		extra = map[string]string{"INSTANCE_REINSTALL": "1"}
 	}
-	vars, err := c.environment(env, os, inst, extra)
+	vars, err := c.environment(ctx, env, os, inst, extra)
 	if err != nil {
 		return err
 	}
@@ -68,7 +67,7 @@ func (c osChoice) rename(ctx context.Context, env *job.Env, inst *config.Instanc
 	if err != nil {
 		return err
 	}
-	vars, err := c.environment(env, os, inst, nil)
+	vars, err := c.environment(ctx, env, os, inst, nil)
 	if err != nil {
 		return err
 	}
@@ -84,10 +83,17 @@ func (c osChoice) find(ctx context.Context, r remote.Runner, node string) (osdef
 	return os, err
 }
 
-func (c osChoice) environment(env *job.Env, os osdef.OS, inst *config.Instance, extra map[string]string) (map[string]string, error) {
+func (c osChoice) environment(ctx context.Context, env *job.Env, os osdef.OS, inst *config.Instance, extra map[string]string) (map[string]string, error) {
+	primary := on(env, env.Config.NodeName(inst.PrimaryNode))
+	var failed error
 	target := osdef.TargetOf(env.Config, inst, func(d *config.Disk) (string, string) {
-		return disk.Device(d, inst.PrimaryNode), on(env, env.Config.NodeName(inst.PrimaryNode)).URI(d)
+		path, err := primary.Path(ctx, d)
+		failed = errors.Join(failed, err)
+		return path, primary.URI(d)
 	})
+	if failed != nil {
+		return nil, failed
+	}
 	return os.Environment(target, c.values, extra, env.Debug)
 }
 

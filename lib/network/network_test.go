@@ -35,7 +35,7 @@ func run(t *testing.T, cfg *config.Config, op job.Operation, options ...jobtest.
 	create := map[string]func() job.Operation{
 		"OP_NETWORK_ADD": func() job.Operation { return &Add{} }, "OP_NETWORK_REMOVE": func() job.Operation { return &Remove{} },
 		"OP_NETWORK_SET_PARAMS": func() job.Operation { return &Modify{} }, "OP_NETWORK_CONNECT": func() job.Operation { return &Connect{} },
-		"OP_NETWORK_DISCONNECT": func() job.Operation { return &Disconnect{} }, "OP_NETWORK_RENAME": func() job.Operation { return &Rename{} },
+		"OP_NETWORK_DISCONNECT": func() job.Operation { return &Disconnect{} },
 	}[op.OpID()]
 	return jobtest.Run(t, remotetest.New(t), cfg, op, create, options...)
 }

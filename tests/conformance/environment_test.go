@@ -29,9 +29,9 @@ func (r scriptRun) key() string {
 	return strings.Join(parts, " ")
 }
 
-var chance = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(:[0-9a-f]{2}){3}$|^[0-9]+\.[0-9]+$`)
+var chance = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(:[0-9a-f]{2}){3}$|^[0-9]+\.[0-9]+$|^/dev/loop[0-9]+$`)
 
-// variables are name=value, without what each cluster has others of: UUIDs, times, MAC addresses.
+// variables are name=value, without what each cluster has others of: UUIDs, times, MAC addresses, numbers of loops.
 func (r scriptRun) variables() []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(r.Env)) {
