@@ -29,10 +29,10 @@ check:
 	CGO_ENABLED=1 $(GOTEST) --packages "$(RACE)" -- -race -timeout 40m
 	$(GOTEST) --packages "$$(go list ./... | grep -vxF "$(RACE)")" -- -timeout 40m
 
-# Everything: the quick checks and what runs in the lab, one package after the other, as the machine is small.
+# Everything: the quick checks and what runs in the lab, two packages at a time: they wait more than they compute.
 LABTESTS = ./debootstrap/... ./lib/backup ./lib/bridge ./lib/kvm ./lib/osdef $$(go list ./tests/... | grep -v -e /htools -e /tests/vm)
 test: check all needs
-	GANTRY_LAB=1 $(GOTEST) --packages "$(LABTESTS)" -- -p 1 -count=1 -timeout 60m
+	GANTRY_LAB=1 $(GOTEST) --packages "$(LABTESTS)" -- -p 2 -count=1 -timeout 60m
 	$(MAKE) test-vm
 
 # What needs virtual machines: LVM, DRBD, VLANs, Open vSwitch. Builds their image if there is none yet.
