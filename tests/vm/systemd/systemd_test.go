@@ -23,6 +23,7 @@ func inUnit(command string) string {
 }
 
 func TestWhatOutlivesTheUnitThatStartedIt(t *testing.T) {
+	vmlab.NeedAll(t)
 	l := vmlab.Start(t, vmlab.Options{Nodes: 1, Systemd: true, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "gnt-debug")})
 	l.Init(t, 1)
 	l.Must(t, "node1", osDefinition)
