@@ -40,8 +40,11 @@ func TestWhatOutlivesTheUnitThatStartedIt(t *testing.T) {
 		waitFor(t, l, "[ $(gnt-job list --no-headers -o status | tail -n 1) = success ]", 4*time.Minute)
 	})
 	t.Run("an installation", func(t *testing.T) {
-		l.Must(t, "node1", inUnit("gnt-instance add --submit --no-start -t diskless -n node1 -o slow+default --no-ip-check --no-name-check web.example.com; "+
-			"until [ -e /run/begun ]; do sleep 0.2; done"))
+		l.Must(t, "node1", inUnit("gnt-instance add --submit --no-start -t plain -s 1g -n node1 -o slow+default --no-ip-check --no-name-check web.example.com; "+
+			`timeout 60 sh -c "until [ -e /run/begun ]; do sleep 0.2; done"`))
+		if r := l.Run("node1", "test -e /run/begun"); r.Status != 0 {
+			t.Fatalf("the installation has not begun\n%s", l.Run("node1", "gnt-job list; gnt-job info $(gnt-job list --no-headers -o id | tail -n 1)").Stdout)
+		}
 		if got := l.Must(t, "node1", "cat /proc/$(pgrep -f '[o]s/slow/create|^/bin/sh ./create' | head -n 1)/cgroup"); !strings.Contains(got, "/ganeti.slice/gantry-work-") {
 			t.Errorf("the script is in %s", got)
 		}
