@@ -44,6 +44,7 @@ type answer struct {
 	volumes    map[string]bool // VG/LV; nil when they were not asked for or cannot be listed
 	noVolumes  bool            // they cannot be listed
 	physical   []lvm.PV
+	noPhysical bool // they cannot be listed
 	segments   []lvm.Segment
 	mirrors    mirrorAnswer
 }

@@ -16,7 +16,7 @@ func (g *group) physicalProbes(n *config.Node) []probe {
 	probes := []probe{{cmd: lvm.PVProbe(), read: func(a *answer, out []byte) (err error) {
 		a.physical, err = lvm.ParsePVs(out)
 		return err
-	}, failed: func(*answer) {}}} // the volume group is missed by its own check
+	}, failed: func(a *answer) { a.noPhysical = true }}}
 	if !g.exclusive(n) {
 		return probes
 	}
@@ -33,6 +33,8 @@ func (g *group) physicalVolumes(n *config.Node, a *answer) {
 	if g.cfg.Cluster.VolumeGroupName == "" {
 		return
 	}
+	// a node that cannot list its volume groups either is told of for those
+	g.errorIf(a.noPhysical && len(a.groups) > 0, "ENODELVM", n.Name, "Can't get PV list from node")
 	for _, pv := range g.physicalOf(a) {
 		g.errorIf(strings.Contains(pv.Name, ":"), "ENODELVM", n.Name, "Invalid character ':' in PV '%s' of VG '%s'", pv.Name, pv.VG)
 	}
