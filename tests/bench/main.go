@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -36,8 +35,8 @@ func run() (err error) {
 		return err
 	}
 	defer os.RemoveAll(work)
-	if out, err := exec.Command("make", "-s", "install", "DESTDIR="+work).CombinedOutput(); err != nil {
-		return fmt.Errorf("make install: %w\n%s", err, out)
+	if err := lab.Install(work); err != nil {
+		return err
 	}
 	for _, name := range []string{fillName, transactName} {
 		if err := inside.CopySelf(filepath.Join(work, "usr/sbin"), name); err != nil {

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"os/exec"
 	"testing"
 
 	"gantry/tests/lab"
@@ -12,10 +11,8 @@ import (
 func TestRecordsReplay(t *testing.T) {
 	lab.Need(t)
 	tree := t.TempDir()
-	install := exec.Command("make", "-s", "install", "DESTDIR="+tree)
-	install.Dir = inSource("../..")
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("make install: %v\n%s", err, out)
+	if err := lab.Install(tree); err != nil {
+		t.Fatal(err)
 	}
 	red, err := ReadRed()
 	if err != nil {

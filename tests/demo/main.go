@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -36,8 +35,8 @@ func run(ctx context.Context) (status int, err error) {
 	}
 	defer os.RemoveAll(work)
 	tree, site := filepath.Join(work, "tree"), filepath.Join(work, "site")
-	if out, err := exec.CommandContext(ctx, "make", "-s", "install", "DESTDIR="+tree).CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("make install: %w\n%s", err, out)
+	if err := lab.Install(tree); err != nil {
+		return 1, err
 	}
 	guest, err := prepareSite(site)
 	if err != nil {

@@ -166,10 +166,8 @@ func find(t *testing.T, text, pattern string) string {
 func start(t *testing.T, settings string, hooks []string, debs string) *lab.Lab {
 	t.Helper()
 	tree, site := t.TempDir(), t.TempDir()
-	install := exec.Command("make", "-s", "install", "DESTDIR="+tree)
-	install.Dir = "../.."
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("make install: %v\n%s", err, out)
+	if err := lab.Install(tree); err != nil {
+		t.Fatal(err)
 	}
 	put(t, filepath.Join(site, "etc/default/ganeti-instance-debootstrap"), settings, 0o644)
 	for _, hook := range hooks {

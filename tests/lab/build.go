@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +23,18 @@ func Build(t testing.TB, programs ...string) string {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return dir
+}
+
+// Install lays what make install does below tree. The working directory is one of this repository.
+func Install(tree string) error {
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return fmt.Errorf("go list: %w", err)
+	}
+	if out, err := exec.Command("make", "-s", "-C", strings.TrimSpace(string(root)), "install", "DESTDIR="+tree).CombinedOutput(); err != nil {
+		return fmt.Errorf("make install: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // Init makes a cluster of the first n nodes of the lab, node1 being its master.

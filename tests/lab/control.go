@@ -1,22 +1,98 @@
 package lab
 
 import (
-	_ "embed" // for the scripts
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
+// ErrNotUp is what a command gets that needs a lab where there is none.
+var ErrNotUp = errors.New("the lab is not up")
+
+// Controls are what labs of all kinds, of namespaces or of virtual machines, have done to them in one way.
+type Controls struct {
+	dir   string
+	world int // process id, for the lab's own network
+	kind  Kind
+	limit time.Duration // of a command that Run runs
+}
+
+// Kind is what a kind of lab does in its own way.
+type Kind interface {
+	Number(node string) (int, error) // of a node's port on either wire, from its name, short or full
+	Command(node string, argv ...string) (*exec.Cmd, error)
+	Do(ctx context.Context, node, text string) (Result, error)
+}
+
+// NewControls are those of the lab that keeps itself in dir.
+func NewControls(dir string, kind Kind, limit time.Duration) (Controls, error) {
+	s, err := ReadState(dir)
+	if err != nil {
+		return Controls{}, ErrNotUp
+	}
+	return Controls{dir: dir, world: s.World, kind: kind, limit: limit}, nil
+}
+
+// Dir is where the lab keeps itself. It is gone after Down.
+func (c *Controls) Dir() string { return c.dir }
+
+// Outside is argv outside all nodes, at the lab's own end of the networks.
+func (c *Controls) Outside(argv ...string) *exec.Cmd {
+	return exec.Command("nsenter", append([]string{"--net=/proc/" + strconv.Itoa(c.world) + "/ns/net"}, argv...)...)
+}
+
+// Pid is a node's process on this machine: process 1 of namespaces, or what plays a virtual machine.
+func (c *Controls) Pid(node string) (int, error) {
+	if _, err := c.kind.Number(node); err != nil {
+		return 0, err
+	}
+	s, err := ReadState(c.dir)
+	if err != nil {
+		return 0, ErrNotUp
+	}
+	short, _, _ := strings.Cut(node, ".")
+	pid, exists := s.Nodes[short]
+	if !exists {
+		return 0, fmt.Errorf("no such node: %q", node)
+	}
+	if pid == 0 {
+		return 0, fmt.Errorf("%s has no power", short)
+	}
+	return pid, nil
+}
+
 // Kill takes a node's power away: its processes end at once, /run and /tmp are lost, the disk is kept.
-func (l *Lab) Kill(node string) error { return l.ask("kill", node) }
+func (c *Controls) Kill(node string) error { return c.ask("kill", node) }
 
 // Power gives a node its power back and returns when its sshd answers.
-func (l *Lab) Power(node string) error { return l.ask("start", node) }
+func (c *Controls) Power(node string) error { return c.ask("start", node) }
+
+// ask has the process that started the nodes do something.
+func (c *Controls) ask(verb, node string) error {
+	conn, err := net.Dial("unix", filepath.Join(c.dir, "control"))
+	if err != nil {
+		return ErrNotUp
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "%s %s\n", verb, node)
+	answer, err := io.ReadAll(conn)
+	if err == nil && string(answer) != Ready {
+		err = fmt.Errorf("%s %s: %s", verb, node, answer)
+	}
+	return err
+}
 
 // Link pulls ("down") or plugs in ("up") a cable of a node: lan, san or both.
-func (l *Lab) Link(node, net, way string) error {
-	n, err := number(node)
+func (c *Controls) Link(node, net, way string) error {
+	n, err := c.kind.Number(node)
 	if err != nil {
 		return err
 	}
@@ -34,53 +110,61 @@ func (l *Lab) Link(node, net, way string) error {
 		}
 		lines += fmt.Sprintf("link set %s%d %s\n", net, n, way)
 	}
-	return IP(strconv.Itoa(l.world), lines)
+	return IP(strconv.Itoa(c.world), lines)
 }
 
-// Cut isolates a node from everybody.
-func (l *Lab) Cut(node string) error { return l.Link(node, "both", "down") }
+// Cut isolates a node from everybody but the lab itself.
+func (c *Controls) Cut(node string) error { return c.Link(node, "both", "down") }
 
 // Heal undoes Cut.
-func (l *Lab) Heal(node string) error { return l.Link(node, "both", "up") }
+func (c *Controls) Heal(node string) error { return c.Link(node, "both", "up") }
 
 // nowhere is a hardware address that nobody has: what is sent there is lost without a word.
 const nowhere = "02:00:de:ad:00:00"
 
 // CutBetween keeps two nodes from hearing each other, as a broken switch would; all others hear both. It concerns the
 // addresses they have at this moment, the cluster's among them.
-func (l *Lab) CutBetween(a, b string) error {
-	return l.between(a, b, "neigh replace %[1]s lladdr "+nowhere+" dev %[2]s nud permanent\n")
+func (c *Controls) CutBetween(a, b string) error {
+	return c.between(a, b, "ip neigh replace %[1]s lladdr "+nowhere+" dev %[2]s nud permanent\n")
 }
 
 // HealBetween undoes CutBetween, as far as they still have the addresses they had then.
-func (l *Lab) HealBetween(a, b string) error {
-	return l.between(a, b, "neigh del %[1]s dev %[2]s\n")
+func (c *Controls) HealBetween(a, b string) error {
+	return c.between(a, b, "ip neigh del %[1]s dev %[2]s\n")
 }
 
-func (l *Lab) between(a, b, line string) error {
+func (c *Controls) between(a, b, line string) error {
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
-		pid, err := l.pid(pair[0])
+		addresses, err := c.addresses(pair[1])
 		if err != nil {
 			return err
 		}
-		addresses, err := l.addresses(pair[1])
-		if err != nil {
-			return err
-		}
-		lines := ""
+		text := ""
 		for address, dev := range addresses {
-			lines += fmt.Sprintf(line, address, dev)
+			text += fmt.Sprintf(line, address, dev)
 		}
-		if err := IP(pid, lines); err != nil {
+		if err := c.script(pair[0], text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// script runs a shell text in a node, with arguments; what it says is worth a word only when it fails.
+func (c *Controls) script(node, text string, args ...string) error {
+	cmd, err := c.kind.Command(node, append([]string{"sh", "-ec", text, "lab"}, args...)...)
+	if err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", node, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
 // addresses lists what a node answers to, each with the interface on which others reach it.
-func (l *Lab) addresses(node string) (map[string]string, error) {
-	cmd, err := l.Command(node, "ip", "-o", "-4", "addr", "show", "scope", "global")
+func (c *Controls) addresses(node string) (map[string]string, error) {
+	cmd, err := c.kind.Command(node, "ip", "-o", "-4", "addr", "show", "scope", "global")
 	if err != nil {
 		return nil, err
 	}
@@ -103,92 +187,4 @@ func (l *Lab) addresses(node string) (map[string]string, error) {
 		}
 	}
 	return list, nil
-}
-
-// fillScript makes a file system of its own for a directory, with its content and no byte more.
-//
-//go:embed fill.sh
-var fillScript string
-
-// drainScript gives the directory its place on the disk back, with the content it has by then.
-//
-//go:embed drain.sh
-var drainScript string
-
-// Fill makes the file system of a directory full. The node should be quiet: files that are open stay those of the disk.
-func (l *Lab) Fill(node, dir string) error { return l.script(node, fillScript, dir) }
-
-// Drain undoes Fill.
-func (l *Lab) Drain(node, dir string) error { return l.script(node, drainScript, dir) }
-
-func (l *Lab) script(node, script, arg string) error {
-	cmd, err := l.Command(node, "sh", "-c", script, "lab", arg)
-	if err != nil {
-		return err
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", node, err, strings.TrimSpace(string(out)))
-	}
-	return nil
-}
-
-// NodeStatus is how a node stands at the moment.
-type NodeStatus struct {
-	Name string
-	Pid  int      // process 1, as the machine numbers it; 0 without power
-	Word string   // running, frozen or off
-	Cut  []string // the networks whose cable is pulled
-}
-
-func (n NodeStatus) String() string {
-	line := n.Name + " " + n.Word
-	if n.Pid != 0 {
-		line += " " + strconv.Itoa(n.Pid)
-	}
-	if len(n.Cut) > 0 {
-		line += " cut:" + strings.Join(n.Cut, ",")
-	}
-	return line
-}
-
-// Status lists the nodes in order.
-func (l *Lab) Status() ([]NodeStatus, error) {
-	s, err := ReadState(l.dir)
-	if err != nil {
-		return nil, ErrNotUp
-	}
-	links, err := l.Outside("ip", "-o", "link").Output()
-	if err != nil {
-		return nil, fmt.Errorf("reading the lab's links: %w", err)
-	}
-	var list []NodeStatus
-	for name, pid := range s.Nodes {
-		n := NodeStatus{Name: name, Pid: pid, Word: "running"}
-		switch {
-		case pid == 0:
-			n.Word = "off"
-		case ProcessState(pid) == 'T':
-			n.Word = "frozen"
-		}
-		n.Cut = pulled(string(links), strings.TrimPrefix(name, "node"))
-		list = append(list, n)
-	}
-	slices.SortFunc(list, func(a, b NodeStatus) int {
-		na, _ := number(a.Name)
-		nb, _ := number(b.Name)
-		return na - nb
-	})
-	return list, nil
-}
-
-// pulled reads from "ip -o link" which of a node's ports are down.
-func pulled(links, n string) (list []string) {
-	for line := range strings.Lines(links) {
-		for _, net := range nets {
-			if strings.Contains(line, ": "+net+n+"@") && !strings.Contains(line, ",UP") && !strings.Contains(line, "<UP") {
-				list = append(list, net)
-			}
-		}
-	}
-	return list
 }

@@ -12,7 +12,7 @@ import (
 // Freeze stops every process of a node, as if the machine hung: connections to it are still accepted by its kernel, and
 // nobody answers.
 func (l *Lab) Freeze(node string) error {
-	pid, err := l.pid(node)
+	pid, err := l.Pid(node)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (l *Lab) Freeze(node string) error {
 
 // Thaw lets a frozen node go on.
 func (l *Lab) Thaw(node string) error {
-	pid, err := l.pid(node)
+	pid, err := l.Pid(node)
 	if err != nil {
 		return err
 	}
@@ -44,8 +44,8 @@ func (l *Lab) Thaw(node string) error {
 }
 
 // inNamespaceOf lists the processes that share a process's table.
-func inNamespaceOf(pid string) (list []int) {
-	own, err := os.Readlink("/proc/" + pid + "/ns/pid")
+func inNamespaceOf(pid int) (list []int) {
+	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
 	if err != nil {
 		return nil
 	}

@@ -14,7 +14,6 @@ package lab
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,10 +42,7 @@ type Options struct {
 }
 
 // Lab is a running lab.
-type Lab struct {
-	dir   string
-	world int // process id, for the lab's own network
-}
+type Lab struct{ Controls }
 
 func (o Options) complete() (Options, error) {
 	if o.Nodes == 0 {
@@ -128,9 +124,6 @@ func isLab(dir string) bool {
 	return err == nil
 }
 
-// ErrNotUp is what a command gets that needs a lab where there is none.
-var ErrNotUp = errors.New("the lab is not up")
-
 // Attach finds a lab that runs already.
 func Attach(id, dir string) (*Lab, error) {
 	dir, err := directory(id, dir)
@@ -145,12 +138,7 @@ func Attach(id, dir string) (*Lab, error) {
 		lock.Close()
 		return nil, ErrNotUp // left behind: nobody holds it
 	}
-	s, err := ReadState(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, ErrNotUp
-	}
-	return &Lab{dir: dir, world: s.World}, err
+	l := &Lab{}
+	l.Controls, err = NewControls(dir, l, RunLimit)
+	return l, err
 }
-
-// Dir is where the lab keeps itself. It is gone after Down.
-func (l *Lab) Dir() string { return l.dir }

@@ -31,6 +31,9 @@ func Primary(n int) string { return primaryNet + strconv.Itoa(10+n) }
 // Secondary is the address of node n on the secondary network.
 func Secondary(n int) string { return secondaryNet + strconv.Itoa(10+n) }
 
+// Number implements Kind.
+func (l *Lab) Number(node string) (int, error) { return number(node) }
+
 // number reads a node's name, short or full.
 func number(node string) (int, error) {
 	short := strings.TrimSuffix(node, "."+Domain)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,39 +21,15 @@ type Result struct {
 
 // Command is argv inside a node, as root logs in there but without a terminal.
 func (l *Lab) Command(node string, argv ...string) (*exec.Cmd, error) {
-	pid, err := l.pid(node)
+	number, err := l.Pid(node)
 	if err != nil {
 		return nil, err
 	}
+	pid := strconv.Itoa(number)
 	enter := []string{"nsenter", "-t", pid, "-m", "-u", "-i", "-n", "-p", "--root=/proc/" + pid + "/root", "--wd=/proc/" + pid + "/root/root",
 		"/usr/bin/env", "-i", "PATH=" + nodePath, "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash", "TERM=dumb", "LANG=C.UTF-8"}
 	cmd := exec.Command(enter[0], append(enter[1:], argv...)...)
 	return cmd, nil
-}
-
-// pid is process 1 of a node.
-func (l *Lab) pid(node string) (string, error) {
-	n, err := number(node)
-	if err != nil {
-		return "", err
-	}
-	s, err := ReadState(l.dir)
-	if err != nil {
-		return "", ErrNotUp
-	}
-	pid, exists := s.Nodes[Name(n)]
-	if !exists {
-		return "", fmt.Errorf("no such node: %q", node)
-	}
-	if pid == 0 {
-		return "", fmt.Errorf("%s has no power", Name(n))
-	}
-	return strconv.Itoa(pid), nil
-}
-
-// Outside is argv outside all nodes, at the lab's own end of both networks.
-func (l *Lab) Outside(argv ...string) *exec.Cmd {
-	return exec.Command("nsenter", append([]string{"--net=/proc/" + strconv.Itoa(l.world) + "/ns/net"}, argv...)...)
 }
 
 // Do runs a shell text in a node until it ends or ctx does; then everything it started in its process group ends with it.

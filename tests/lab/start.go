@@ -17,25 +17,36 @@ func Start(t testing.TB, o Options) *Lab {
 	t.Helper()
 	Need(t)
 	if o.Dir == "" {
-		dir, err := os.MkdirTemp("", dirPrefix+"-test-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Dir = dir
+		o.Dir = OwnDir(t, dirPrefix)
 	}
 	l, err := Up(o, true)
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.EndWith(t, Down)
+	return l
+}
+
+// OwnDir makes a directory for the lab of one test; the lab removes it.
+func OwnDir(t testing.TB, prefix string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", prefix+"-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// EndWith ends the lab after a test, and shows its logs if that failed.
+func (c *Controls) EndWith(t testing.TB, down func(id, dir string) error) {
 	t.Cleanup(func() {
 		if t.Failed() {
-			l.showLogs(t)
+			c.showLogs(t)
 		}
-		if err := Down("", o.Dir); err != nil {
+		if err := down("", c.dir); err != nil {
 			t.Error(err)
 		}
 	})
-	return l
 }
 
 // Need skips a test that needs a lab unless GANTRY_LAB=1 is set. With it set, a machine that cannot run one fails the test.
@@ -49,14 +60,14 @@ func Need(t testing.TB) {
 	}
 }
 
-// RunLimit is how long Run lets a command run.
+// RunLimit is how long Run lets a command run in namespaces.
 const RunLimit = 4 * time.Minute
 
 // Run runs a shell text in a node. It panics if there is no such node or it has no power: a test that may meet that uses Do.
-func (l *Lab) Run(node, text string) Result {
-	ctx, cancel := context.WithTimeout(context.Background(), RunLimit)
+func (c *Controls) Run(node, text string) Result {
+	ctx, cancel := context.WithTimeout(context.Background(), c.limit)
 	defer cancel()
-	r, err := l.Do(ctx, node, text)
+	r, err := c.kind.Do(ctx, node, text)
 	if err != nil {
 		panic(err)
 	}
@@ -64,21 +75,24 @@ func (l *Lab) Run(node, text string) Result {
 }
 
 // Must is Run for commands whose failure ends the test. It returns what they printed on standard output.
-func (l *Lab) Must(t testing.TB, node, text string) string {
+func (c *Controls) Must(t testing.TB, node, text string) string {
 	t.Helper()
-	r := l.Run(node, text)
+	r := c.Run(node, text)
 	if r.Status != 0 {
 		t.Fatalf("%s: %s\nstatus %d\n%s%s", node, text, r.Status, r.Stdout, r.Stderr)
 	}
 	return r.Stdout
 }
 
+// logEnd is how many bytes of a log are shown: a machine's kernel says much before what matters.
+const logEnd = 6000
+
 // showLogs prints what a reader of a failed test asks for first.
-func (l *Lab) showLogs(t testing.TB) {
-	list, _ := filepath.Glob(filepath.Join(l.dir, "nodes/*/console.log"))
-	for _, path := range append(list, filepath.Join(l.dir, "world.log")) {
+func (c *Controls) showLogs(t testing.TB) {
+	list, _ := filepath.Glob(filepath.Join(c.dir, "nodes/*/console.log"))
+	for _, path := range append(list, filepath.Join(c.dir, "world.log")) {
 		if text, _ := os.ReadFile(path); len(text) > 0 {
-			t.Logf("%s:\n%s", strings.TrimPrefix(path, l.dir), text)
+			t.Logf("%s:\n%s", strings.TrimPrefix(path, c.dir), text[max(0, len(text)-logEnd):])
 		}
 	}
 }

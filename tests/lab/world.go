@@ -1,10 +1,8 @@
 package lab
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -61,13 +59,7 @@ func (w *theWorld) serve() {
 		return
 	}
 	Report(Ready)
-	for {
-		conn, err := control.Accept()
-		if err != nil {
-			return
-		}
-		go w.answer(conn)
-	}
+	Serve(control, w.number, Verbs{"start": w.start, "kill": w.kill}, w.publish)
 }
 
 // network makes the two wires: lan for the primary addresses, san for the secondary ones.
@@ -115,46 +107,13 @@ func (w *theWorld) publish() error {
 	return s.Write(w.Dir)
 }
 
-// answer carries out one line: "start NODE" or "kill NODE".
-func (w *theWorld) answer(conn net.Conn) {
-	defer conn.Close()
-	line, _ := bufio.NewReader(conn).ReadString('\n')
-	verb, node, _ := strings.Cut(strings.TrimSpace(line), " ")
+// number is that of a node which the lab has.
+func (w *theWorld) number(node string) (int, error) {
 	n, err := number(node)
-	switch {
-	case err != nil:
-	case n > w.Nodes:
+	if err == nil && n > w.Nodes {
 		err = fmt.Errorf("no such node: %q", node)
-	case verb == "start":
-		err = w.start(n)
-	case verb == "kill":
-		err = w.kill(n)
-	default:
-		err = fmt.Errorf("unknown request %q", verb)
 	}
-	if err == nil {
-		err = w.publish()
-	}
-	if err != nil {
-		io.WriteString(conn, err.Error())
-		return
-	}
-	io.WriteString(conn, Ready)
-}
-
-// ask has the world do something.
-func (l *Lab) ask(verb, node string) error {
-	conn, err := net.Dial("unix", l.dir+"/control")
-	if err != nil {
-		return ErrNotUp
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "%s %s\n", verb, node)
-	answer, err := io.ReadAll(conn)
-	if err == nil && string(answer) != Ready {
-		err = fmt.Errorf("%s %s: %s", verb, node, answer)
-	}
-	return err
+	return n, err
 }
 
 // end stops every node, and removes what the keeper would have if that is gone.

@@ -1,11 +1,9 @@
 package vmlab
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -224,13 +222,7 @@ func (k *keeper) serve(failed chan<- error) {
 		return
 	}
 	lab.Report(lab.Ready)
-	for {
-		conn, err := control.Accept()
-		if err != nil {
-			return
-		}
-		go k.answer(conn)
-	}
+	lab.Serve(control, k.number, lab.Verbs{"start": k.start, "kill": k.kill}, k.publish)
 }
 
 // publish tells the lab's commands who runs.
@@ -245,31 +237,6 @@ func (k *keeper) publish() error {
 		}
 	}
 	return s.Write(k.Dir)
-}
-
-// answer carries out one line: "start NODE" or "kill NODE".
-func (k *keeper) answer(conn net.Conn) {
-	defer conn.Close()
-	line, _ := bufio.NewReader(conn).ReadString('\n')
-	verb, node, _ := strings.Cut(strings.TrimSpace(line), " ")
-	n, err := k.number(node)
-	switch {
-	case err != nil:
-	case verb == "start":
-		err = k.start(n)
-	case verb == "kill":
-		err = k.kill(n)
-	default:
-		err = fmt.Errorf("unknown request %q", verb)
-	}
-	if err == nil {
-		err = k.publish()
-	}
-	if err != nil {
-		io.WriteString(conn, err.Error())
-		return
-	}
-	io.WriteString(conn, lab.Ready)
 }
 
 // bootLimit is how long a node may take to be ready, on a machine that has much else to do.
@@ -430,7 +397,7 @@ func Down(id, dir string) error {
 	}
 	var c config
 	if c.read(dir) != nil {
-		return ErrNotUp
+		return lab.ErrNotUp
 	}
 	if lock, err := lab.LockDir(dir); err == nil {
 		defer lock.Close()

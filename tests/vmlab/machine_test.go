@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"gantry/tests/lab"
 )
@@ -82,24 +83,28 @@ func TestOnlyDebiansSourcesGoIntoTheImage(t *testing.T) {
 }
 
 func TestLabRefusesWhatItCannotBe(t *testing.T) {
-	if _, err := Attach("", t.TempDir()); err != ErrNotUp {
+	if _, err := Attach("", t.TempDir()); err != lab.ErrNotUp {
 		t.Errorf("attaching to an empty directory: %v", err)
 	}
-	if err := Down("", t.TempDir()); err != ErrNotUp {
+	if err := Down("", t.TempDir()); err != lab.ErrNotUp {
 		t.Errorf("ending a lab that is none: %v", err)
 	}
 	if _, err := directory(strings.Repeat("long", 20), ""); err == nil {
 		t.Error("a path that no socket fits in is accepted")
 	}
 	l := Lab{config: config{Options: Options{Nodes: 3, Dir: t.TempDir()}}}
+	s := lab.State{Nodes: map[string]int{"node1": 0, "node2": 0, "node3": 0}}
+	if err := s.Write(l.config.Dir); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if l.Controls, err = lab.NewControls(l.config.Dir, &l, time.Second); err != nil {
+		t.Fatal(err)
+	}
 	for _, err := range []error{l.Link("node1", "ctl", "down"), l.Link("node1", "lan", "sideways"), l.Link("node4", "lan", "down"), l.Kill("node1"), l.Freeze("node9")} {
 		if err == nil {
 			t.Error("accepted")
 		}
-	}
-	var s lab.State
-	if err := s.Write(l.config.Dir); err != nil {
-		t.Fatal(err)
 	}
 	if _, err := l.Command("node1", "true"); err == nil || !strings.Contains(err.Error(), "no power") {
 		t.Errorf("a command for a node without power: %v", err)

@@ -34,7 +34,10 @@ func (l *Lab) Terminal(node string, argv ...string) (*exec.Cmd, error) {
 }
 
 func (l *Lab) command(node string, options, argv []string) (*exec.Cmd, error) {
-	n, err := l.pid(node)
+	n, err := l.number(node)
+	if err == nil {
+		_, err = l.Pid(node)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -45,26 +48,6 @@ func (l *Lab) command(node string, options, argv []string) (*exec.Cmd, error) {
 		line = append(line, remote.Quote(word))
 	}
 	return exec.Command("ssh", append(words, strings.Join(line, " "))...), nil
-}
-
-// pid fails for a node that has no power.
-func (l *Lab) pid(node string) (n int, err error) {
-	if n, err = l.number(node); err != nil {
-		return 0, err
-	}
-	s, err := lab.ReadState(l.config.Dir)
-	if err != nil {
-		return 0, ErrNotUp
-	}
-	if s.Nodes[l.name(n)] == 0 {
-		return 0, fmt.Errorf("%s has no power", l.name(n))
-	}
-	return n, nil
-}
-
-// Outside is argv outside all nodes, at the lab's own end of the networks.
-func (l *Lab) Outside(argv ...string) *exec.Cmd {
-	return exec.Command("nsenter", append([]string{"--net=/proc/" + strconv.Itoa(l.world) + "/ns/net"}, argv...)...)
 }
 
 // Do runs a shell text in a node until it ends or ctx does; then everything it started in its process group ends with it.
@@ -106,7 +89,7 @@ func (l *Lab) Do(ctx context.Context, node, text string) (lab.Result, error) {
 	if ctx.Err() != nil {
 		r.Status = 124
 	} else if r.Status == 255 && err == nil {
-		if _, err = l.pid(node); err != nil {
+		if _, err = l.Pid(node); err != nil {
 			err = fmt.Errorf("%w (since the command began)", err)
 		}
 	}

@@ -11,7 +11,6 @@
 package vmlab
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -162,12 +161,9 @@ func directory(id, dir string) (string, error) {
 
 // Lab is a running lab.
 type Lab struct {
+	lab.Controls
 	config
-	world int // the keeper, for the lab's own network
 }
-
-// ErrNotUp is what a command gets that needs a lab where there is none.
-var ErrNotUp = errors.New("the lab is not up")
 
 // Attach finds a lab that runs already.
 func Attach(id, dir string) (*Lab, error) {
@@ -177,17 +173,16 @@ func Attach(id, dir string) (*Lab, error) {
 	}
 	var l Lab
 	if err := l.read(dir); err != nil {
-		return nil, ErrNotUp
+		return nil, lab.ErrNotUp
 	}
 	lock, err := lab.LockDir(dir)
 	if err == nil {
 		lock.Close()
-		return nil, ErrNotUp // left behind: nobody holds it
+		return nil, lab.ErrNotUp // left behind: nobody holds it
 	}
-	s, err := lab.ReadState(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, ErrNotUp
-	}
-	l.world = s.World
+	l.Controls, err = lab.NewControls(dir, &l, runLimit)
 	return &l, err
 }
+
+// Number implements lab.Kind.
+func (l *Lab) Number(node string) (int, error) { return l.number(node) }

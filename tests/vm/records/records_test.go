@@ -2,10 +2,10 @@
 package records
 
 import (
-	"os/exec"
 	"testing"
 
 	"gantry/tests/conformance"
+	"gantry/tests/lab"
 	"gantry/tests/vmlab"
 )
 
@@ -14,10 +14,8 @@ import (
 func TestRecordedSession(t *testing.T) {
 	vmlab.NeedAll(t)
 	tree := t.TempDir()
-	install := exec.Command("make", "-s", "install", "DESTDIR="+tree)
-	install.Dir = "../../.."
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("make install: %v\n%s", err, out)
+	if err := lab.Install(tree); err != nil {
+		t.Fatal(err)
 	}
 	red, err := conformance.ReadRed()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -72,10 +71,8 @@ func run() error {
 			return err
 		}
 		defer os.RemoveAll(tree)
-		install := exec.Command("make", "-s", "install", "DESTDIR="+tree)
-		install.Stdout, install.Stderr = os.Stderr, os.Stderr
-		if err := install.Run(); err != nil {
-			return fmt.Errorf("make install: %w", err)
+		if err := lab.Install(tree); err != nil {
+			return err
 		}
 		s.bin = tree
 	}
