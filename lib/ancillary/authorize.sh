@@ -2,9 +2,11 @@
 set -eu
 dir=/root/.ssh file=/root/.ssh/authorized_keys
 install -d -m 0700 "$dir"
+exec 9<"$dir" && flock 9
 new=$(mktemp "$dir/.authorized_keys.XXXXXX")
 trap 'rm -f "$new"' EXIT
 [ ! -e "$file" ] || cat "$file" >"$new"
+[ -z "$(tail -c 1 "$new")" ] || echo >>"$new"
 while IFS= read -r key; do
 	[ -z "$key" ] || grep -qxF -e "$key" "$new" || printf '%s\n' "$key" >>"$new"
 done

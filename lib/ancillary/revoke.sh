@@ -2,6 +2,7 @@
 set -eu
 dir=/root/.ssh file=/root/.ssh/authorized_keys
 [ -e "$file" ] || exit 0
+exec 9<"$dir" && flock 9
 new=$(mktemp "$dir/.authorized_keys.XXXXXX")
 trap 'rm -f "$new" "$new.old"' EXIT
 grep -v '^$' >"$new.old" || exit 0

@@ -27,6 +27,7 @@ type diskCopy struct {
 
 	found osdef.OS
 	hop   []string // from node to other; nil where they are one
+	keyed bool     // node's sshd forwards no agent: each copy needs a key of its own
 }
 
 // transfer copies without an OS's scripts.
@@ -50,7 +51,11 @@ func (c *diskCopy) prepare(ctx context.Context) (err error) {
 		if c.hop, err = c.env.Nodes.Hop(c.other.Name, address); err != nil {
 			return err
 		}
-		if _, err = c.env.Nodes.Run(ctx, c.node.Name, backup.Reach(c.hop)); err == nil {
+		_, err = c.env.Nodes.Run(ctx, c.node.Name, backup.Reach(c.hop))
+		if c.keyed = errors.Is(err, remote.ErrNoForwarding) && c.env.Config.Cluster.ModifySSHSetup; c.keyed {
+			err = backup.Knock(ctx, c.env.Nodes, c.node.Name, c.hop)
+		}
+		if err == nil {
 			return nil
 		}
 	}
@@ -66,6 +71,9 @@ type piece struct {
 
 // run copies the disks and gives the numbers of those that failed.
 func (c *diskCopy) run(ctx context.Context, pieces []piece) (failed []int, err error) {
+	if c.keyed {
+		defer c.withdraw(pieces)
+	}
 	from, to := c.node, c.other
 	if c.script == "import" {
 		from, to = to, from
@@ -74,9 +82,9 @@ func (c *diskCopy) run(ctx context.Context, pieces []piece) (failed []int, err e
 		c.env.Say("Exporting disk/%d from %s to %s", p.index, from.Name, to.Name)
 	}
 	for _, p := range pieces {
-		cmd, err := c.command(ctx, p)
+		cmd, err := c.admitted(ctx, p)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, c.end(pieces))
 		}
 		if err := c.env.Nodes.Start(ctx, c.node.Name, c.id(p), cmd); err != nil {
 			return nil, errors.Join(err, c.end(pieces))
@@ -138,9 +146,38 @@ func (c *diskCopy) id(p piece) string {
 	return fmt.Sprintf("os-%s-%d-%d-%s", c.script, c.env.Job, p.index, c.inst.UUID)
 }
 
-func (c *diskCopy) command(ctx context.Context, p piece) (remote.Cmd, error) {
+// admitted is the command that copies, for which the other node is open.
+func (c *diskCopy) admitted(ctx context.Context, p piece) (remote.Cmd, error) {
+	if !c.keyed {
+		return c.command(ctx, p, c.hop)
+	}
+	key, err := backup.NewKey(c.id(p))
+	if err != nil {
+		return remote.Cmd{}, err
+	}
+	cmd, err := c.command(ctx, p, key.Over(c.hop))
+	if err == nil {
+		err = key.Lend(ctx, c.env.Nodes, c.node.Name, c.other.Name, &cmd)
+	}
+	return cmd, err
+}
+
+// withdraw takes the keys of the copies away again. Where that fails they open nothing for long, and verify tells of them.
+func (c *diskCopy) withdraw(pieces []piece) {
+	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+	defer cancel()
+	for _, p := range pieces {
+		for _, node := range []string{c.other.Name, c.node.Name} {
+			if err := backup.Withdraw(ctx, c.env.Nodes, node, c.id(p)); err != nil {
+				c.env.Warn("%v", err)
+			}
+		}
+	}
+}
+
+func (c *diskCopy) command(ctx context.Context, p piece, hop []string) (remote.Cmd, error) {
 	if c.script == transfer {
-		return backup.Transfer(p.device, c.tool, c.hop, p.file), nil
+		return backup.Transfer(p.device, c.tool, hop, p.file), nil
 	}
 	uri := ""
 	extra := osdef.ExportOf(p.index, p.device, uri)
@@ -153,9 +190,9 @@ func (c *diskCopy) command(ctx context.Context, p piece) (remote.Cmd, error) {
 	}
 	s := backup.Script{Dir: c.found.Path, Log: fmt.Sprintf("%s-%s-%s-disk%d", c.script, c.inst.OS, c.inst.Name, p.index), Env: osdef.Assignments(vars)}
 	if c.script == "import" {
-		return backup.Receive(s, c.tool, c.hop, p.file), nil
+		return backup.Receive(s, c.tool, hop, p.file), nil
 	}
-	return backup.Send(s, c.tool, c.hop, p.file), nil
+	return backup.Send(s, c.tool, hop, p.file), nil
 }
 
 // devices are where disks are on a node, by UUID, on which they are attached.

@@ -32,7 +32,7 @@ func (w *world) copying() {
 	w.write("os/noop/import", "#!/bin/sh\n[ \"$IMPORT_INDEX\" != \"$OSP_WORD\" ] || exit 4\nexec cat >\"$IMPORT_DEVICE\"\n", 0o755)
 	w.write("os/noop/rename", "#!/bin/sh\necho \"$OLD_INSTANCE_NAME\" >>\"$DISK_1_PATH.name\"\n", 0o755)
 	// The other node's files are in its own directory.
-	w.write("bin/ssh", "#!/bin/sh\nexec sh -c \"$(printf %s \"$2\" | sed \"s#"+w.dir+"/node[0-9]/#"+w.dir+"/node${1#192.0.2.1}/#g\")\"\n", 0o755)
+	w.write("bin/ssh", "#!/bin/sh\nwhile case $1 in -*) ;; *) false ;; esac; do shift; done\nexec sh -c \"$(printf %s \"$2\" | sed \"s#"+w.dir+"/node[0-9]/#"+w.dir+"/node${1#192.0.2.1}/#g\")\"\n", 0o755)
 	w.t.Setenv("PATH", filepath.Join(w.dir, "bin")+":"+os.Getenv("PATH"))
 }
 

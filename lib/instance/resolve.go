@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"gantry/lib/backup"
 	"gantry/lib/bridge"
 	"gantry/lib/config"
 	"gantry/lib/disk"
@@ -25,10 +26,10 @@ import (
 func Resolvers() map[string]job.Resolver {
 	all := map[string]job.Resolver{}
 	for _, kind := range []string{
-		"activates", "adds", "attaches", "brings", "cancels", "changes", "cleans", "connects", "continues", "copies", "creates", "demotes",
-		"detaches", "disconnects", "ends", "formats", "grows", "leaves", "links", "makes", "pauses", "pins", "promotes", "records", "removes",
-		"renames", "resizes", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "tunes", "unlinks", "untags", "wipes", "work",
-		"write", "writes",
+		"activates", "adds", "admits", "attaches", "brings", "cancels", "changes", "cleans", "connects", "continues", "copies", "creates", "demotes",
+		"detaches", "disconnects", "ends", "formats", "gives", "grows", "leaves", "links", "makes", "pauses", "pins", "promotes", "records", "removes",
+		"renames", "resizes", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "tunes", "unlinks", "untags", "wipes", "withdraws",
+		"work", "write", "writes",
 	} {
 		all[kind] = resolveOpen
 	}
@@ -52,7 +53,7 @@ func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
 		}
 	}
 	later := x.offline()
-	for _, step := range []func(context.Context) error{x.endWork, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.removeAbandoned, x.guests, x.removeMoved, x.mirrors} {
+	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.removeAbandoned, x.guests, x.removeMoved, x.mirrors} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
 		}
@@ -92,6 +93,20 @@ func (x *remains) endWork(ctx context.Context) error {
 			err = x.env.Nodes.Forget(ctx, in.Node, in.Work)
 		}
 		if err != nil && !errors.Is(err, remote.ErrNoWork) {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdrawKeys takes away what a copy was let in with.
+func (x *remains) withdrawKeys(ctx context.Context) error {
+	for _, in := range x.done {
+		id, is := backup.LentKey(in.Changes)
+		if !is || !x.on(in.Node) {
+			continue
+		}
+		if err := backup.Withdraw(ctx, x.env.Nodes, in.Node, id); err != nil {
 			return err
 		}
 	}

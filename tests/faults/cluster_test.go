@@ -74,7 +74,7 @@ func osDefinition(t *testing.T) string {
 	return root
 }
 
-const initCluster = "gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=br0 --enabled-hypervisors=kvm,fake " +
+const initCluster = "gnt-cluster init --ssh-key-type=ecdsa --secondary-ip=198.51.100.11 --master-netdev=br0 --enabled-hypervisors=kvm,fake " +
 	"--enabled-disk-templates=file,sharedfile,diskless --nic-parameters=mode=bridged,link=br0 --no-etc-hosts " +
 	"-H kvm:kvm_path=/usr/bin/qemu-system-x86_64,kernel_path=,serial_console=false -B minmem=64M,maxmem=64M,vcpus=1 " +
 	"--ipolicy-bounds-specs=min:memory-size=32,cpu-count=1,disk-count=0,disk-size=1,nic-count=0,spindle-use=1/" +

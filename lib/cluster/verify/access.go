@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gantry/lib/backup"
 	"gantry/lib/config"
 	"gantry/lib/nodefacts"
 	"gantry/lib/remote"
@@ -204,8 +205,18 @@ func (g *group) access() {
 			g.errorf("ENODESSH", n.Name, "Could not verify the SSH setup of this node.")
 			return // as in Ganeti
 		}
+		g.forgottenKeys(n, a)
 		if g.op.Clutter {
 			g.clutter(n, a)
+		}
+	}
+}
+
+// forgottenKeys finds keys that were made for one copy and not taken away after it.
+func (g *group) forgottenKeys(n *config.Node, a *answer) {
+	for i, line := range a.ssh.lines {
+		if id, until := backup.Admitted(line); id != "" && until.Before(g.env.Clock()) {
+			g.errorf("ENODESSH", n.Name, "line %d of root's authorized_keys is the key of copy %s, which has ended; it opens nothing any more and can be removed", i+1, id)
 		}
 	}
 }

@@ -231,6 +231,12 @@ func TestFindings(t *testing.T) {
 			"  - ERROR: node node3: sshd does not let root log in (PermitRootLogin no)",
 			"  - ERROR: node node3: sshd allows 4 sessions on a connection, 8 are needed (MaxSessions)",
 			"  - ERROR: node node3: sshd has no sftp subsystem"}},
+		"keys of copies": {cfg: func(c *config.Config) { c.Cluster.ModifySSHSetup = true }, spoil: func(g *group) {
+			line := func(until time.Time, id string) string {
+				return `restrict,expiry-time="` + until.Format("200601021504") + `",command="test x" ssh-ed25519 AAAA gantry-copy-` + id
+			}
+			g.answers["n2"].ssh.lines = []string{"ssh-rsa AAAA root@node1", line(g.env.Clock().Add(-time.Hour), "os-transfer-4-0-u"), line(g.env.Clock().Add(time.Minute), "runs")}
+		}, want: []string{"  - ERROR: node node2: line 2 of root's authorized_keys is the key of copy os-transfer-4-0-u, which has ended; it opens nothing any more and can be removed"}},
 		"OS": {spoil: func(g *group) {
 			a := g.answers["n2"]
 			a.oses = []osdef.OS{{Name: "debootstrap", Path: "/os/debootstrap", Valid: true, APIVersions: []int{20, 5}, Variants: []string{"trixie"}, Trusted: true},
