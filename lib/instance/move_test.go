@@ -170,6 +170,74 @@ func TestAMoveThatFailsIsTakenBack(t *testing.T) {
 	}
 }
 
+// content reads a file that write has written.
+func (w *world) content(file string) string {
+	data, err := os.ReadFile(filepath.Join(w.dir, file))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// keys lists what lets copies in, or could.
+func (w *world) keys() (all []string) {
+	for _, n := range w.cfg.Nodes {
+		files, _ := filepath.Glob(filepath.Join(w.dir, n.Name, "gantry", "keys", "*"))
+		text, _ := os.ReadFile(filepath.Join(w.dir, n.Name, "ssh", "authorized_keys"))
+		all = append(all, files...)
+		if len(text) > 0 {
+			all = append(all, n.Name+": "+string(text))
+		}
+	}
+	return all
+}
+
+// Where no agent is forwarded each disk is copied with a key of its own, of which nothing is left whatever becomes of the copy.
+func TestMoveWithKeysOfItsOwn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil   func(w *world)
+		failure string
+		end     string
+	}{
+		"done":                        {func(*world) {}, "", "node2"},
+		"not admitted":                {func(w *world) { w.mends["node2: admits key os-transfer-1-1"] = refused }, "refused", "node1"},
+		"not given":                   {func(w *world) { w.mends["node1: gives key"] = refused }, "refused", "node1"},
+		"not copied":                  {func(w *world) { w.mends["node1: copies device"] = refused }, "Errors during disk copy", "node1"},
+		"authorized_keys is not ours": {func(w *world) { w.cfg.Cluster.ModifySSHSetup = false }, "cannot reach node node2", "node1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := movable(t)
+			w.alone, w.cfg.Cluster.ModifySSHSetup = true, true
+			w.write("bin/ssh", "#!/bin/sh\ncase $1 in -oPreferredAuthentications=none) echo 'root@x: Permission denied (publickey).' >&2; exit 255 ;; esac\n"+
+				w.content("bin/ssh"), 0o755)
+			tt.spoil(w)
+			w.expect(w.run(moveTo("node2", nil)), tt.failure, []string{}, tt.end+" down disks=false")
+			w.onlyOn(tt.end)
+			if left := w.keys(); left != nil {
+				t.Errorf("left: %q", left)
+			}
+		})
+	}
+	for _, by := range []mishap{unheard, vanished} {
+		for _, at := range []string{"node2: admits key", "node1: gives key", "node2: withdraws key", "node1: withdraws key"} {
+			w := movable(t)
+			w.alone, w.cfg.Cluster.ModifySSHSetup = true, true
+			w.write("bin/ssh", "#!/bin/sh\ncase $1 in -oPreferredAuthentications=none) exit ;; esac\n"+w.content("bin/ssh"), 0o755)
+			w.mends[at] = by
+			w.run(moveTo("node2", nil))
+			if len(w.mends) > 0 {
+				t.Fatalf("nothing happened at %q", at)
+			}
+			if err := w.resolve(slices.Clone(w.begun)...); err != nil {
+				t.Fatal(err)
+			}
+			if left := w.keys(); left != nil {
+				t.Errorf("%s, %d: left: %q", at, by, left)
+			}
+		}
+	}
+}
+
 func TestAMoveSurvivesTheDeathOfItsJob(t *testing.T) {
 	for name, tt := range map[string]struct {
 		at  string

@@ -33,6 +33,7 @@ type world struct {
 	silent string            // after this change no node answers
 	begun  []string          // what was about to be changed, in order
 	store  *volumes          // nil: there are none
+	alone  bool              // no agent is forwarded
 }
 
 // mishap is what happens to a command.
@@ -102,6 +103,10 @@ func (w *world) Run(ctx context.Context, node string, c remote.Cmd) (remote.Resu
 		failed.Err = errors.New("unreachable")
 		return remote.Result{}, failed
 	}
+	if w.alone && c.LendKey {
+		failed.Err = remote.ErrNoForwarding
+		return remote.Result{}, failed
+	}
 	m, hit := w.mishap(line)
 	if w.silent != "" && line == w.silent {
 		for _, n := range w.cfg.Nodes {
@@ -146,7 +151,7 @@ func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.
 		}
 	}
 	argv := slices.Clone(c.Argv)
-	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/etc/ganeti", filepath.Join(w.dir, node, "etc"),
+	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/run/ganeti/gantry", filepath.Join(w.dir, node, "gantry"), "/root/.ssh", filepath.Join(w.dir, node, "ssh"), "/etc/ganeti", filepath.Join(w.dir, node, "etc"),
 		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/var/lib/ganeti", filepath.Join(w.dir, node, "lib"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"),
 		"/usr/local/lib/ganeti/iallocators", filepath.Join(w.dir, "iallocators"))
 	for i := range argv {
@@ -161,7 +166,7 @@ func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.
 	out, err := cmd.Output()
 	res := remote.Result{Stdout: out}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		if res.Status = exit.ExitCode(); slices.Contains(c.OK, res.Status) {
+		if res.Status, res.Stderr = exit.ExitCode(), exit.Stderr; slices.Contains(c.OK, res.Status) {
 			return res, nil
 		}
 		return res, &remote.Error{Node: node, Line: c.Line(), Outcome: remote.Failed, Status: res.Status, Stderr: exit.Stderr}
