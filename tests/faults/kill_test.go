@@ -126,7 +126,7 @@ func movedToNode3(command string) func(*testing.T, *cluster, string) {
 
 func (c *cluster) known(t *testing.T, name string) bool {
 	t.Helper()
-	return slices.Contains(strings.Fields(c.Must(t, "node1", "gnt-instance list --no-headers -o name")), name)
+	return c.config(t, "node1").InstanceByName(name) != nil
 }
 
 // point is one moment of an operation: "remote:7" before or after.
@@ -163,6 +163,7 @@ func TestKilledAnywhere(t *testing.T) {
 			t.Logf("the point was %s", p.what)
 		}
 	}
+	c.nothingToReport(t)
 	t.Logf("killed at %v of %d points", tried, len(all))
 }
 
@@ -201,10 +202,11 @@ func (c *cluster) points(t *testing.T) (all []point) {
 // forget removes what a case has made.
 func (c *cluster) forget(t *testing.T, name string) {
 	t.Helper()
-	if c.known(t, name) {
+	cfg := c.config(t, "node1")
+	if cfg.InstanceByName(name) != nil {
 		c.Must(t, "node1", "gnt-instance remove -f --shutdown-timeout=0 "+name)
 	}
-	if r := c.Run("node1", "gnt-cluster list-tags | grep -qx "+name); r.Status == 0 {
+	if slices.Contains(cfg.Cluster.Tags, name) {
 		c.Must(t, "node1", "gnt-cluster remove-tags "+name)
 	}
 }
@@ -223,7 +225,7 @@ func (c *cluster) kill(t *testing.T, p point, name string) {
 		t.Errorf("left after the ordinary command: %v", extras)
 	}
 	c.forget(t, name)
-	c.nothingLeft(t, name)
+	c.nothingLeft(t)
 	if t.Failed() {
 		t.Logf("the command that was killed: status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
 		t.Logf("jobs:\n%s", c.Run("node1", "gnt-job list | tail -n 8; tail -n 20 /var/log/ganeti/jobs.log").Stdout)
@@ -260,7 +262,7 @@ func mentioned(said, extra string) bool {
 }
 
 // nothingLeft is how it has to be once the instance is removed.
-func (c *cluster) nothingLeft(t *testing.T, name string) {
+func (c *cluster) nothingLeft(t *testing.T) {
 	t.Helper()
 	inv := c.inventory(t, "node1")
 	if extras := inv.extras(); extras != nil || len(inv.guests) > 0 || len(inv.files[""]) > 0 {
@@ -275,7 +277,15 @@ func (c *cluster) nothingLeft(t *testing.T, name string) {
 	if inv.digests["node1"] != inv.digests["node2"] || inv.digests["node1"] != inv.digests["node3"] {
 		t.Errorf("the candidates differ: %v", inv.digests)
 	}
-	if said := c.Run("node1", "gnt-cluster verify").Stdout; strings.Contains(said, "ERROR: cluster") || strings.Contains(said, name) {
+	if open := c.Must(t, "node1", "ls /var/lib/ganeti/queue/intents 2>/dev/null; true"); open != "" {
+		t.Errorf("intents of these jobs are open: %s", open)
+	}
+}
+
+// nothingToReport is what verify says in the end.
+func (c *cluster) nothingToReport(t *testing.T) {
+	t.Helper()
+	if said := c.Run("node1", "gnt-cluster verify").Stdout; strings.Contains(said, "ERROR: cluster") {
 		t.Errorf("verify at the end:\n%s", said)
 	}
 }
