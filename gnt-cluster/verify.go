@@ -18,6 +18,7 @@ func verifyCluster(c *cli.Command) {
 	c.Flag("debug-simulate-errors", "Report errors where there are none, to see what they look like").BoolVar(&op.Simulate)
 	c.Flag("error-codes", "Write findings in a form for programs, with their codes").BoolVar(&op.ErrorCodes)
 	skipN1 := c.Flag("no-nplus1-mem", "Leave out whether nodes have the memory to take over from each other").Bool()
+	c.Flag("no-hv-param-assessment", "Give no advice on hypervisor parameters; none is given anyhow").Own().Bool()
 	cli.DryRun(c)
 	cli.Priority(c)
 	c.Flag("node-group", "Check this group only, and not the configuration").Short('g').Meta("<nodegroup>").Complete("nodegroup").StringPtr(&op.Group)

@@ -18,8 +18,12 @@ func verifyDisks(c *cli.Command) {
 	var op verify.Disks
 	cli.Priority(c)
 	c.Flag("node-group", "Only instances of this group").Short('g').Meta("<nodegroup>").Complete("nodegroup").StringPtr(&op.Group)
+	lax := c.Flag("no-strict", "Do not wait for other jobs: leave out what they work on").Own().Bool()
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
+		if *lax {
+			op.Strict = new(bool)
+		}
 		results, err := env.SubmitJobs(ctx, op)
 		if err != nil {
 			return err

@@ -20,6 +20,7 @@ type modification struct {
 	ext                 unit.Params
 	nics, disks         []unit.Ident
 	offline, online     bool
+	noHotplug           bool
 	order               []string // of the parameters, as they were typed
 }
 
@@ -80,6 +81,7 @@ func (m *modification) deviceOptions(c *cli.Command) {
 	c.Flag("no-conflicts-check", "Do not look whether an address belongs to a network").FalseVar(&m.op.ConflictsCheck)
 	c.Flag("hotplug", "Give a running guest the changes at once").BoolVar(&m.op.Hotplug)
 	c.Flag("hotplug-if-possible", "The same, if it can be done").BoolVar(&m.op.HotplugIfPossible)
+	c.Flag("no-hotplug", "Leave a running guest as it is until its next start, as is done anyhow").Own().BoolVar(&m.noHotplug)
 	c.Flag("communication", "Whether it has an interface in the communication network").Short('c').Meta("INSTANCE_COMMUNICATION").YesNoPtr(&m.op.Communication)
 	c.Flag("no-wait-for-sync", "Do not wait until new disks are in sync").FalseVar(&m.op.WaitForSync)
 	c.Flag("disk-template", "Kind of its disks").Short('t').Meta("TEMPL").
@@ -98,6 +100,9 @@ func (m *modification) placeOptions(c *cli.Command) {
 // complete turns what was typed into the operation.
 func (m *modification) complete() (err error) {
 	op := &m.op
+	if m.noHotplug {
+		op.Hotplug, op.HotplugIfPossible = false, false
+	}
 	if len(m.nics)+len(m.disks)+len(m.hv)+len(m.be)+len(m.os)+len(m.private)+op.RuntimeMem == 0 && op.DiskTemplate+op.OS+op.PNode == "" &&
 		!m.offline && !m.online && op.Communication == nil {
 		return fault.Say("Please give at least one of the parameters.")

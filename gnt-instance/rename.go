@@ -12,7 +12,9 @@ func rename(c *cli.Command) {
 	op := instance.Rename{NameCheck: true, IPCheck: true}
 	force := c.Flag("force", "Do not ask for confirmation").Short('f').Bool()
 	c.Flag("no-ip-check", "Do not look whether somebody has the address of the new name").FalseVar(&op.IPCheck)
+	c.Flag("ip-check", "Look whether somebody has it, as is done anyhow").Own().BoolVar(&op.IPCheck)
 	c.Flag("no-name-check", "Do not look the new name up").FalseVar(&op.NameCheck)
+	c.Flag("name-check", "Look it up, as is done anyhow").Own().BoolVar(&op.NameCheck)
 	cli.DryRun(c)
 	cli.Priority(c)
 	cli.Submit(c)

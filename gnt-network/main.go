@@ -18,6 +18,7 @@ var commands = cli.Commands{
 	"modify":      modify,
 	"remove":      remove,
 	"remove-tags": cli.RemoveTags("network", cluster.Removing(cluster.TagsOfNetwork)),
+	"rename":      rename,
 }
 
 func main() { cli.Main(commands) }

@@ -147,6 +147,12 @@ func (e *Env) Release(locks ...Lock) error {
 	return e.runner.queue.release(e.Job, locks)
 }
 
+// Busy says that another job has some of these locks to itself at this moment.
+func (e *Env) Busy(locks []Lock) (bool, error) {
+	table, err := e.runner.queue.Locks()
+	return table.busy(e.Job, locks), err
+}
+
 // Holds lists the names this operation has locked at a level.
 func (e *Env) Holds(level Level) []string {
 	var names []string

@@ -141,6 +141,12 @@ func (t *LockTable) held() []int {
 	return jobs
 }
 
+// busy says that a job cannot have these locks because another one has them.
+func (t *LockTable) busy(job int, locks []Lock) bool {
+	wanted := &Ticket{Locks: locks}
+	return slices.ContainsFunc(t.Tickets, func(x *Ticket) bool { return x.Held && x.Job != job && x.hinders(wanted) })
+}
+
 // grant gives waiting tickets what is free, the most urgent first. A ticket that has to
 // wait holds back all less urgent ones that want the same: otherwise a small job after the other would pass it for ever.
 func (t *LockTable) grant(now time.Time) {

@@ -61,6 +61,23 @@ func TestGrant(t *testing.T) {
 	}
 }
 
+func TestBusyIsWhatOthersHaveToThemselves(t *testing.T) {
+	table := line(ticketOf(1, 0, inst("a"), shared("b")), ticketOf(2, 0, inst("c")), ticketOf(3, 0, inst("c"), inst("d")))
+	table.grant(time.Unix(0, 0))
+	for name, tt := range map[string]struct {
+		job  int
+		lock Lock
+		want bool
+	}{
+		"held by another": {9, shared("a"), true}, "one's own": {1, shared("a"), false}, "shared": {9, shared("b"), false},
+		"shared, but wanted whole": {9, inst("b"), true}, "only waited for": {9, shared("d"), false}, "free": {9, inst("e"), false},
+	} {
+		if got := table.busy(tt.job, []Lock{tt.lock}); got != tt.want {
+			t.Errorf("%s: busy = %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
 func TestNobodyStarves(t *testing.T) {
 	table := line(ticketOf(1, -10, inst("a")), ticketOf(2, 10, inst("a")))
 	now := epoch

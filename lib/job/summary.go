@@ -25,7 +25,7 @@ var summaryFields = map[string]string{
 	"OP_INSTANCE_SHUTDOWN": "instance_name", "OP_INSTANCE_STARTUP": "instance_name",
 
 	"OP_NETWORK_ADD": "network_name", "OP_NETWORK_CONNECT": "network_name", "OP_NETWORK_DISCONNECT": "network_name",
-	"OP_NETWORK_REMOVE": "network_name", "OP_NETWORK_RENAME": "network_name", "OP_NETWORK_SET_PARAMS": "network_name",
+	"OP_NETWORK_REMOVE": "network_name", "OP_NETWORK_SET_PARAMS": "network_name",
 
 	"OP_NODE_ADD": "node_name", "OP_NODE_EVACUATE": "node_name", "OP_NODE_MIGRATE": "node_name", "OP_NODE_MODIFY_STORAGE": "node_name",
 	"OP_NODE_POWERCYCLE": "node_name", "OP_NODE_REMOVE": "node_name", "OP_NODE_SET_PARAMS": "node_name",

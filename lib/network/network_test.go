@@ -35,7 +35,7 @@ func run(t *testing.T, cfg *config.Config, op job.Operation, options ...jobtest.
 	create := map[string]func() job.Operation{
 		"OP_NETWORK_ADD": func() job.Operation { return &Add{} }, "OP_NETWORK_REMOVE": func() job.Operation { return &Remove{} },
 		"OP_NETWORK_SET_PARAMS": func() job.Operation { return &Modify{} }, "OP_NETWORK_CONNECT": func() job.Operation { return &Connect{} },
-		"OP_NETWORK_DISCONNECT": func() job.Operation { return &Disconnect{} },
+		"OP_NETWORK_DISCONNECT": func() job.Operation { return &Disconnect{} }, "OP_NETWORK_RENAME": func() job.Operation { return &Rename{} },
 	}[op.OpID()]
 	return jobtest.Run(t, remotetest.New(t), cfg, op, create, options...)
 }
@@ -75,6 +75,9 @@ func TestRefusalsComeBeforeAnythingChanges(t *testing.T) {
 		"no name":          {Add{Network: "10.9.0.0/29"}, "Failed to parse request: SubmitJob: Can't parse value for 'network_name': Received empty value for non-empty list"},
 		"no such mode":     {Connect{Name: "net1", Group: "default", Mode: "foo", Link: "br0"}, "Failed to parse request: SubmitJob: Can't parse value for 'network_mode': Invalid string value for type NICMode: \"foo\""},
 		"no link":          {Connect{Name: "net1", Group: "default", Mode: "routed"}, "Failed to parse request: SubmitJob: Can't parse value for 'network_link': Received empty value for non-empty list"},
+		"rename unknown":   {Rename{Name: "nosuch", NewName: "x"}, "Network 'nosuch' not found"},
+		"rename to itself": {Rename{Name: "net1", NewName: "net1"}, "Desired new name 'net1' clashes with existing network (UUID: u)"},
+		"rename to none":   {Rename{Name: "net1"}, "Failed to parse request: SubmitJob: Can't parse value for 'new_name': Received empty value for non-empty list"},
 		"gateway outside":  {Modify{Name: "net1", Gateway: "10.2.0.1"}, "10.1.0.0/29 does not contain 10.2.0.1"},
 		"two at once":      {Modify{Name: "net1", Gateway: "10.1.0.2", AddReservedIPs: []string{"10.1.0.3"}}, "Cannot modify gateway and reserved ips at once"},
 		"gateway in shell": {Modify{Name: "net1", Gateway: "$(reboot)"}, "Parameter 'OP_NETWORK_SET_PARAMS.gateway' fails validation"},
@@ -126,6 +129,18 @@ func TestANetworkInUseCannotBeDisconnected(t *testing.T) {
 	}
 }
 
+func TestARenamedNetworkKeepsItsConnections(t *testing.T) {
+	cfg := twoNodes()
+	cfg.NodeGroups[0].Networks = map[string]config.Params{"u": {"mode": "bridged", "link": "br0", "vlan": ""}}
+	end := run(t, cfg, Rename{Name: "net1", NewName: "lan"})
+	if n := end.Config.NetworkByName("lan"); end.Err != nil || n == nil || n.UUID != "u" || n.SerialNo != 1 {
+		t.Errorf("got %v, %+v", end.Err, n)
+	}
+	if end.Config.NetworkByName("net1") != nil || len(end.Config.NodeGroups[0].Networks) != 1 {
+		t.Error("the old name or a lost connection is left")
+	}
+}
+
 func TestModifyMovesTheGateway(t *testing.T) {
 	end := run(t, twoNodes(), Modify{Name: "net1", Gateway: "10.1.0.6", MACPrefix: "aa:bb:dd"})
 	n := end.Config.NetworkByName("net1")
@@ -145,6 +160,10 @@ func TestAFailedCommitLeavesTheNetworkAsItWas(t *testing.T) {
 	full := errors.New("no space left on device")
 	end := run(t, twoNodes(), Remove{Name: "net1"}, jobtest.FailingUpdate(1, store.NotCommitted, full))
 	if end.Err == nil || !strings.Contains(end.Err.Error(), full.Error()) || end.Config.NetworkByName("net1") == nil {
+		t.Errorf("got %v", end.Err)
+	}
+	end = run(t, twoNodes(), Rename{Name: "net1", NewName: "lan"}, jobtest.FailingUpdate(1, store.NotCommitted, full))
+	if end.Err == nil || end.Config.NetworkByName("net1") == nil {
 		t.Errorf("got %v", end.Err)
 	}
 }

@@ -70,6 +70,7 @@ func Table() job.Table {
 		func() job.Operation { return &network.Disconnect{} },
 		func() job.Operation { return &network.Modify{} },
 		func() job.Operation { return &network.Remove{} },
+		func() job.Operation { return &network.Rename{} },
 
 		func() job.Operation { return &node.Add{} },
 		func() job.Operation { return &node.Evacuate{} },

@@ -29,6 +29,8 @@ func TestFieldsAreGanetis(t *testing.T) {
 	have["group"], _ = Groups().Columns(nil)
 	have["job"], _ = Jobs().Columns(nil)
 	have["lock"], _ = Locks().Columns(nil)
+	have["export"], _ = Exports().Columns(nil)
+	have["filter"], _ = Filters().Columns(nil)
 	kinds := map[string]Kind{"text": Text, "bool": Bool, "number": Number, "float": Float, "unit": Unit, "timestamp": Timestamp, "other": Other}
 	for resource, columns := range have {
 		if len(columns) != len(want[resource]) {

@@ -20,7 +20,8 @@ import (
 
 // Disks submits the jobs that look whether the disks of running instances are attached: one for each group, or for the named.
 type Disks struct {
-	Group *string `json:"group_name"`
+	Group  *string `json:"group_name"`
+	Strict *bool   `json:"is_strict,omitempty"` // unless false, what other jobs work on is waited for
 }
 
 // OpID is the operation's name in job files.
@@ -51,7 +52,7 @@ func (w *disks) Run(ctx context.Context) (any, error) {
 	if slices.ContainsFunc(cfg.Instances, func(inst *config.Instance) bool { return !disk.Shared(cfg.DiskTemplate(inst)) }) {
 		for _, g := range cfg.NodeGroups {
 			if w.Group == nil || *w.Group == "" || *w.Group == g.Name || *w.Group == g.UUID {
-				requests = append(requests, job.Request{Ops: []job.Operation{GroupDisks{Group: g.UUID}}})
+				requests = append(requests, job.Request{Ops: []job.Operation{GroupDisks{Group: g.UUID, Strict: w.Strict}}})
 			}
 		}
 	}
@@ -60,7 +61,8 @@ func (w *disks) Run(ctx context.Context) (any, error) {
 
 // GroupDisks looks whether the volumes and mirrors of the running instances of a group are there and attached.
 type GroupDisks struct {
-	Group string `json:"group_name"`
+	Group  string `json:"group_name"`
+	Strict *bool  `json:"is_strict,omitempty"`
 }
 
 // OpID is the operation's name in job files.
@@ -68,10 +70,22 @@ func (GroupDisks) OpID() string { return "OP_GROUP_VERIFY_DISKS" }
 
 // Work starts it.
 func (op GroupDisks) Work(env *job.Env) job.Work {
-	return &groupDisks{group: group{op: Group{Group: op.Group}, env: env}}
+	return &groupDisks{group: group{op: Group{Group: op.Group}, env: env}, lax: op.Strict != nil && !*op.Strict}
 }
 
-type groupDisks struct{ group }
+type groupDisks struct {
+	group
+	lax bool
+}
+
+// Locks are those of a group's verification; a look that is to wait for nobody only keeps the group from going.
+func (w *groupDisks) Locks(cfg *config.Config) ([]job.Lock, error) {
+	locks, err := w.group.Locks(cfg)
+	if w.lax {
+		locks = slices.DeleteFunc(locks, func(l job.Lock) bool { return l.Level != job.LevelNodeGroup })
+	}
+	return locks, err
+}
 
 // Hooks has none.
 func (w *groupDisks) Hooks() *hooks.Plan { return nil }
@@ -113,6 +127,12 @@ func (w *groupDisks) Run(ctx context.Context) (any, error) {
 	found := DisksFound{Broken: map[string]string{}, Offline: []string{}, Missing: map[string][][2]string{}}
 	cfg := w.cfg
 	active := slices.DeleteFunc(slices.Clone(w.instances), func(inst *config.Instance) bool { return !inst.DisksActive || len(cfg.InstanceVolumes(inst)) == 0 })
+	if w.lax {
+		var err error
+		if active, err = w.idle(active); err != nil {
+			return nil, err
+		}
+	}
 	seen := w.look(ctx, active, &found)
 	for _, inst := range active {
 		offline := false
@@ -136,6 +156,24 @@ func (w *groupDisks) Run(ctx context.Context) (any, error) {
 		slices.SortFunc(found.Missing[inst.Name], func(a, b [2]string) int { return strings.Compare(a[0]+" "+a[1], b[0]+" "+b[1]) })
 	}
 	return found, nil
+}
+
+// idle are the instances that no other job works on at this moment, nor on a node of theirs.
+func (w *groupDisks) idle(instances []*config.Instance) (list []*config.Instance, err error) {
+	for _, inst := range instances {
+		locks := []job.Lock{{Level: job.LevelInstance, Name: inst.Name, Shared: true}}
+		for uuid := range w.cfg.InstanceVolumes(inst) {
+			locks = append(locks, job.Lock{Level: job.LevelNode, Name: uuid, Shared: true})
+		}
+		busy, err := w.env.Busy(locks)
+		if err != nil {
+			return nil, err
+		}
+		if !busy {
+			list = append(list, inst)
+		}
+	}
+	return list, nil
 }
 
 // look asks the nodes that hold something of these instances.

@@ -50,6 +50,24 @@ func disksOf(t *testing.T, said lines, change func(*config.Config)) DisksFound {
 	return found
 }
 
+func TestALookThatWaitsForNobodyLocksOnlyItsGroup(t *testing.T) {
+	cfg := cluster3()
+	mirrorWeb(cfg)
+	for strict, want := range map[bool]bool{true: true, false: false} {
+		work := GroupDisks{Group: "default", Strict: &strict}.Work(&job.Env{Config: cfg})
+		locks, err := work.Locks(cfg)
+		if got := len(locks) > 1; err != nil || got != want {
+			t.Errorf("strict %v: %v, %v", strict, locks, err)
+		}
+	}
+	no := false
+	end := jobtest.Run(t, remotetest.New(t), cfg, GroupDisks{Group: "default", Strict: &no}, func() job.Operation { return &GroupDisks{} },
+		jobtest.Through(lines{"node2": {allVolumes, wellMirrored}, "node3": {"", wellMirrored}}))
+	if want := `[{},[],{"web":[["node3","xenvg/d"],["node3","xenvg/m"]]}]`; end.Err != nil || string(end.Result) != want {
+		t.Errorf("got  %s (%v)\nwant %s", end.Result, end.Err, want)
+	}
+}
+
 func TestDisksOfAGroup(t *testing.T) {
 	nothing := DisksFound{map[string]string{}, []string{}, map[string][][2]string{}}
 	for name, tt := range map[string]struct {
