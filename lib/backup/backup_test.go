@@ -30,6 +30,9 @@ func TestCommands(t *testing.T) {
 		"receive":      {Receive(s, "gzip", nil, "/e/d"), []string{"export-x-web-disk0", "/os/x", "", "sh", "-c", loadScript, "sh", "/e/d", ""}},
 		"receive over": {Receive(s, "lzop", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "lzop -d", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", loadScript, "sh", "/e/d", "lzop")}},
 		"transfer":     {Transfer("/dev/vg/a b", "gzip", hop, "/dev/vg/c"), []string{"/dev/vg/a b", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/dev/vg/c", "gzip -d", "nocreat,notrunc")}},
+		"send raw":     {SendRaw("/dev/vg/a b", "gzip", hop, "/e/d"), []string{"/dev/vg/a b", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
+		"receive raw":  {ReceiveRaw("/e/d", "gzip", nil, "/dev/vg/a"), []string{"/e/d", "", "sh", "-c", storeScript, "sh", "/dev/vg/a", "", "nocreat,notrunc"}},
+		"sizes":        {sizes("/e/a b"), []string{"/e/a b"}},
 		"reach":        {Reach(hop), []string{"timeout", "-k", "5", "60", "ssh", "root@198.51.100.12", "true"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,9 +1,11 @@
 package backup
 
 import (
+	"context"
 	_ "embed"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -91,11 +93,51 @@ func Receive(s Script, tool string, hop []string, file string) remote.Cmd {
 // Transfer copies all of a device, or file, to one on another node that is there and at least as large. It is durable work; give its
 // result to Judge, as one of an export.
 func Transfer(device, tool string, hop []string, to string) remote.Cmd {
-	store := over(hop, "sh", "-c", storeScript, "sh", to, unpacker(tool), "nocreat,notrunc")
-	c := remote.Script(transferScript, append([]string{device, packer(tool)}, store...)...)
+	c := transfer(device, tool, hop, to, "nocreat,notrunc")
 	c.Changes = "copies device " + device
-	c.Limit, c.OK, c.LendKey = dumpLimit, []int{failed}, true
 	return c
+}
+
+// SendRaw is Send without a script: the dump is all of the device.
+func SendRaw(device, tool string, hop []string, file string) remote.Cmd {
+	c := transfer(device, tool, hop, file, "excl")
+	c.Changes = "writes dump " + path.Base(file)
+	return c
+}
+
+// ReceiveRaw copies such a dump to a device; it runs where the dump is, hop leads to the device. Its result is that of an export, too.
+func ReceiveRaw(file, tool string, hop []string, device string) remote.Cmd {
+	c := transfer(file, tool, hop, device, "nocreat,notrunc")
+	c.Changes = "runs import of " + path.Base(file)
+	return c
+}
+
+func transfer(from, tool string, hop []string, to, how string) remote.Cmd {
+	tool = passing(hop, tool)
+	store := over(hop, "sh", "-c", storeScript, "sh", to, unpacker(tool), how)
+	c := remote.Script(transferScript, append([]string{from, packer(tool)}, store...)...)
+	c.Limit, c.OK, c.LendKey = dumpLimit, []int{failed}, hop != nil
+	return c
+}
+
+// Sizes are the sizes of the dumps in a directory, in MiB, by their names.
+func Sizes(ctx context.Context, r remote.Runner, node, dir string) (map[string]float64, error) {
+	out, err := r.Run(ctx, node, sizes(dir))
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]float64{}
+	for line := range strings.Lines(string(out.Stdout)) {
+		size, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if bytes, err := strconv.ParseInt(size, 10, 64); err == nil {
+			found[path.Base(name)] = float64(bytes) / (1 << 20)
+		}
+	}
+	return found, nil
+}
+
+func sizes(dir string) remote.Cmd {
+	return remote.Script(`find "$1" -maxdepth 1 -type f -exec stat -c '%s %n' {} +`, dir)
 }
 
 // Reach looks whether a node can be reached over hop from another one.
@@ -157,9 +199,9 @@ func Judge(script string, out remote.Result) Copied {
 		}
 		return ""
 	}
-	c := Copied{Sent: blame("script", "pack"), Received: blame("copy"), Log: []byte(log)}
+	c := Copied{Sent: blame("script", "pack", "count"), Received: blame("copy"), Log: []byte(log)}
 	if script == "import" {
-		c.Sent, c.Received = blame("copy"), blame("pack", "script")
+		c.Sent, c.Received = blame("copy", "count"), blame("pack", "script")
 	}
 	if c.OK() {
 		c.Sent = "ended in the middle"

@@ -14,22 +14,31 @@ pack() {
 	if [ -n "$pack" ]; then $pack -c; else cat; fi
 }
 
+# count passes all on and tells on our stderr how much that was, once a second.
+count() {
+	LC_ALL=C dd bs=1M iflag=fullblock status=progress 2>&5
+}
+exec 5>&2
+
 # The variables get to the script through the memory of a shell: on a command line everybody could read them.
 # shellcheck disable=SC2016 # expanded by that shell
 status=$({
 	{
-		env -i PATH="$PATH" sh -c 'eval "$(cat)"; unset PWD OLDPWD SHLVL; exec "$1" </dev/null 3>&-' sh "$script"
+		env -i PATH="$PATH" sh -c 'eval "$(cat)"; unset PWD OLDPWD SHLVL; exec "$1" </dev/null 3>&- 5>&-' sh "$script"
 		echo "script $?" >&3
 	} | {
 		pack
 		echo "pack $?" >&3
 	} | {
-		"$@" >&2 3>&-
+		count
+		echo "count $?" >&3
+	} | {
+		"$@" >&2 3>&- 5>&-
 		echo "copy $?" >&3
 	}
 } 3>&1 2>>"$log")
 case $(echo "$status" | sort | tr '\n' ' ') in
-"copy 0 pack 0 script 0 ") exit 0 ;;
+"copy 0 count 0 pack 0 script 0 ") exit 0 ;;
 esac
 printf '%s\n\n' "$status"
 tail -c 4096 "$log"

@@ -14,6 +14,12 @@ pack() {
 	if [ -n "$pack" ]; then $pack -c; else cat; fi
 }
 
+# count passes all on and tells on our stderr how much that was, once a second.
+count() {
+	LC_ALL=C dd bs=1M iflag=fullblock status=progress 2>&5
+}
+exec 5>&2
+
 # shellcheck disable=SC2086 # empty is no word
 status=$({
 	{
@@ -23,12 +29,15 @@ status=$({
 		pack
 		echo "pack $?" >&3
 	} | {
-		"$@" >&2 3>&-
+		count
+		echo "count $?" >&3
+	} | {
+		"$@" >&2 3>&- 5>&-
 		echo "copy $?" >&3
 	}
 } 3>&1 2>"$said")
 case $(echo "$status" | sort | tr '\n' ' ') in
-"copy 0 pack 0 script 0 ") exit 0 ;;
+"copy 0 count 0 pack 0 script 0 ") exit 0 ;;
 esac
 printf '%s\n\n' "$status"
 tail -c 4096 "$said"

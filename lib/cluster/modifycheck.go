@@ -68,10 +68,10 @@ func (w *modify) checkArguments() error {
 		}
 	}
 	if w.InstallImage != nil && !imagePath(*w.InstallImage) {
-		return fault.Refuse(fault.WrongInput, "Install image must be an absolute path or a URL")
+		return fault.RefuseBare("Install image must be an absolute path or a URL")
 	}
 	if w.ZeroingImage != nil && !imagePath(*w.ZeroingImage) {
-		return fault.Refuse(fault.WrongInput, "Zeroing image must be an absolute path or a URL")
+		return fault.RefuseBare("Zeroing image must be an absolute path or a URL")
 	}
 	return nil
 }

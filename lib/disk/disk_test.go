@@ -33,6 +33,7 @@ func TestCommands(t *testing.T) {
 		"links":      {here(nil).link("web", []*config.Disk{file, plain}), " sh /var/run/ganeti/instance-disks/web:0 /srv/files/web/a.file.disk0 /var/run/ganeti/instance-disks/web:1 /dev/xenvg/a.disk0"},
 		"unlinks":    {unlink("web", 2), "timeout -k 5 60 rm -f -- /var/run/ganeti/instance-disks/web:0 /var/run/ganeti/instance-disks/web:1"},
 		"wipes":      {here(nil).Wipe(plain, 3, 1), "timeout -k 5 3600 dd if=/dev/zero seek=3 bs=1048576 oflag=direct conv=notrunc of=/dev/xenvg/a.disk0 count=1"},
+		"images":     {here(nil).Image(plain, "http://x/a b"), "/dev/xenvg/a.disk0 10 'http://x/a b'"},
 		"odd a name": {unlink("a b", 1), "rm -f -- '/var/run/ganeti/instance-disks/a b:0'"},
 	} {
 		if got := tt.cmd.Line(); !strings.HasSuffix(got, tt.want) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gantry/lib/backup"
 	"gantry/lib/config"
@@ -20,7 +21,7 @@ type diskCopy struct {
 	env    *job.Env
 	os     osChoice
 	inst   *config.Instance
-	script string // export, import, or transfer: none
+	script string // export, import, transfer: none of them, sendRaw or receiveRaw
 	node   *config.Node
 	other  *config.Node // has the files
 	tool   string       // of compression
@@ -30,12 +31,46 @@ type diskCopy struct {
 	keyed bool     // node's sshd forwards no agent: each copy needs a key of its own
 }
 
-// transfer copies without an OS's scripts.
-const transfer = "transfer"
+// What copies without an OS's scripts: a disk to another one, and, where an instance has no OS, to a dump and back. All of them run where
+// the data is.
+const (
+	transfer   = "transfer"
+	sendRaw    = "send"
+	receiveRaw = "receive"
+)
+
+// dumping copies a disk to files on another node.
+func dumping(env *job.Env, os osChoice, inst *config.Instance, target *config.Node, tool string) diskCopy {
+	c := diskCopy{env: env, os: os, inst: inst, script: "export", node: env.Config.Node(inst.PrimaryNode), other: target, tool: tool}
+	if inst.OS == "" {
+		c.script = sendRaw
+	}
+	return c
+}
+
+// restoring copies files on another node to disks.
+func restoring(env *job.Env, os osChoice, inst *config.Instance, source *config.Node, tool string) diskCopy {
+	c := diskCopy{env: env, os: os, inst: inst, script: "import", node: env.Config.Node(inst.PrimaryNode), other: source, tool: tool}
+	if inst.OS == "" {
+		c.script, c.node, c.other = receiveRaw, c.other, c.node
+	}
+	return c
+}
+
+// raw says that there are no scripts in it.
+func (c *diskCopy) raw() bool { return c.script != "export" && c.script != "import" }
+
+// judge says how a copy ended, one without scripts as an export from where it runs.
+func (c *diskCopy) judge(out remote.Result) backup.Copied {
+	if c.raw() {
+		return backup.Judge("export", out)
+	}
+	return backup.Judge(c.script, out)
+}
 
 // prepare looks whether the scripts are there, and for a way between the nodes: over the secondary network if there is one.
 func (c *diskCopy) prepare(ctx context.Context) (err error) {
-	if c.script != transfer {
+	if !c.raw() {
 		if c.found, err = c.os.find(ctx, c.env.Nodes, c.node.Name); err != nil {
 			return err
 		}
@@ -62,11 +97,12 @@ func (c *diskCopy) prepare(ctx context.Context) (err error) {
 	return fault.Refuse(fault.Environment, "Node %s cannot reach node %s: %w", c.node.Name, c.other.Name, err)
 }
 
-// piece is one disk to be copied: its number, the device that is read or that the script gets, and the file of the dump or the device
-// on the other node.
+// piece is one disk to be copied: its number, the device that is read or that the script gets, the file of the dump or the device
+// on the other node, and how much there is to send, as far as that is known.
 type piece struct {
 	index        int
 	device, file string
+	mib          float64
 }
 
 // run copies the disks and gives the numbers of those that failed.
@@ -91,18 +127,9 @@ func (c *diskCopy) run(ctx context.Context, pieces []piece) (failed []int, err e
 		}
 		c.env.Say("disk/%d is now listening, starting export", p.index)
 	}
-	ends := make([]backup.Copied, len(pieces))
-	for i, p := range pieces {
-		out, err := c.env.Nodes.Follow(ctx, c.node.Name, c.id(p))
-		if isUnknown(err) {
-			return nil, errors.Join(err, c.end(pieces))
-		}
-		if ends[i] = backup.Judge(c.script, out); err != nil && ends[i].OK() {
-			ends[i].Sent = err.Error()
-		}
-		if err := c.env.Nodes.Forget(context.WithoutCancel(ctx), c.node.Name, c.id(p)); err != nil {
-			return nil, err
-		}
+	ends, err := c.follow(ctx, pieces, from.Name, to.Name)
+	if err != nil {
+		return nil, errors.Join(err, c.end(pieces))
 	}
 	c.tell(pieces, ends)
 	for i, p := range pieces {
@@ -111,6 +138,72 @@ func (c *diskCopy) run(ctx context.Context, pieces []piece) (failed []int, err e
 		}
 	}
 	return failed, nil
+}
+
+// follow waits for the end of all copies, and tells of them meanwhile.
+func (c *diskCopy) follow(ctx context.Context, pieces []piece, from, to string) ([]backup.Copied, error) {
+	works := map[string]piece{}
+	var ids []string
+	for _, p := range pieces {
+		ids = append(ids, c.id(p))
+		works[c.id(p)] = p
+	}
+	var ends []backup.Copied
+	var all error
+	// All are begun: each is followed even if nobody waits any more, to see that it is not known how it ends.
+	for _, reply := range remote.Each(context.WithoutCancel(ctx), ids, 0, func(_ context.Context, id string) (backup.Copied, error) {
+		return c.followOne(ctx, id, &teller{env: c.env, piece: works[id], from: from, to: to})
+	}) {
+		ends, all = append(ends, reply.Value), errors.Join(all, reply.Err)
+	}
+	return ends, all
+}
+
+func (c *diskCopy) followOne(ctx context.Context, id string, t *teller) (backup.Copied, error) {
+	var said []byte
+	out, err := c.env.Nodes.FollowOutput(ctx, c.node.Name, id, lookEvery, func(stdout, stderr []byte) {
+		said = append(said, stdout...)
+		t.take(stderr)
+	})
+	if isUnknown(err) {
+		return backup.Copied{}, err
+	}
+	out.Stdout = said
+	end := c.judge(out)
+	if err != nil && end.OK() {
+		end.Sent = err.Error()
+	}
+	return end, c.env.Nodes.Forget(context.WithoutCancel(ctx), c.node.Name, id)
+}
+
+// How often is looked how far copies have come, and how often it is told.
+const (
+	lookEvery = 5 * time.Second
+	tellEvery = time.Minute
+)
+
+// teller tells of a copy that takes long.
+type teller struct {
+	env      *job.Env
+	piece    piece
+	from, to string
+	progress backup.Progress
+	told     time.Time
+}
+
+// take reads what the copy says. It is told of as soon as there is something to tell, and then now and again.
+func (t *teller) take(said []byte) {
+	t.progress.Take(said)
+	text, now := t.progress.Text(t.piece.mib), t.env.Clock()
+	if text == "" || now.Sub(t.told) < tellEvery {
+		return
+	}
+	if t.told.IsZero() {
+		t.env.Say("disk/%d is receiving data on %s", t.piece.index, t.to)
+		t.env.Say("disk/%d is sending data on %s", t.piece.index, t.from)
+	}
+	t.told = now
+	t.env.Say("disk/%d sent %s", t.piece.index, text)
 }
 
 func (c *diskCopy) tell(pieces []piece, ends []backup.Copied) {
@@ -176,8 +269,13 @@ func (c *diskCopy) withdraw(pieces []piece) {
 }
 
 func (c *diskCopy) command(ctx context.Context, p piece, hop []string) (remote.Cmd, error) {
-	if c.script == transfer {
+	switch c.script {
+	case transfer:
 		return backup.Transfer(p.device, c.tool, hop, p.file), nil
+	case sendRaw:
+		return backup.SendRaw(p.device, c.tool, hop, p.file), nil
+	case receiveRaw:
+		return backup.ReceiveRaw(p.file, c.tool, hop, p.device), nil
 	}
 	uri := ""
 	extra := osdef.ExportOf(p.index, p.device, uri)

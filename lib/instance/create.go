@@ -239,7 +239,7 @@ func (w *create) making() []job.Step {
 // finish makes an instance that is in the configuration usable.
 func (w *create) finish(ctx context.Context) error {
 	if len(w.disks) > 0 {
-		for _, step := range []func(context.Context) error{w.wipe, w.waitForSync, w.waitForSync, w.install} {
+		for _, step := range []func(context.Context) error{w.wipe, w.waitForSync, w.image, w.waitForSync, w.install} {
 			if err := step(ctx); err != nil {
 				return err
 			}

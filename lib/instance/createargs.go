@@ -3,7 +3,6 @@ package instance
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"gantry/lib/config"
@@ -137,15 +136,14 @@ func (w *create) nodeArguments(cfg *config.Config) error {
 }
 
 func (w *create) osArguments(cfg *config.Config) error {
-	image, _ := w.OSParams["os-image"].(string)
-	switch {
-	case w.Mode == importMode:
+	if w.Mode == importMode {
 		return nil
-	case image != "" && !strings.HasPrefix(image, "/") && !strings.Contains(image, "://"):
-		return fault.Refuse(fault.WrongInput, "OS image must be an absolute path or a URL")
-	case image != "":
-		return fault.Refuse(fault.Environment, "OS images are not supported by this version")
-	case w.OSType == "":
+	}
+	if err := checkImageName(w.OSParams); err != nil {
+		return err
+	}
+	switch {
+	case w.OSType == "" && imageOf(w.OSParams) == "":
 		return fault.Refuse(fault.WrongInput, "No guest OS or OS image specified")
 	case slices.Contains(cfg.Cluster.BlacklistedOS, w.OSType):
 		return fault.Refuse(fault.WrongState, "Guest OS '%s' is not allowed for installation", w.OSType)

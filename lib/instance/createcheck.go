@@ -227,6 +227,9 @@ func (w *create) node(ctx context.Context) error {
 	if err := w.os.check(ctx, r, cfg, nodes); err != nil {
 		return err
 	}
+	if err := w.checkImage(ctx); err != nil {
+		return err
+	}
 	if err := checkBridges(ctx, r, cfg, w.inst.NICs, w.pnode.Name); err != nil {
 		return err
 	}
@@ -234,6 +237,15 @@ func (w *create) node(ctx context.Context) error {
 		return nil
 	}
 	return w.memory(ctx, r)
+}
+
+// checkImage looks for the image on the node, before there is a disk for it.
+func (w *create) checkImage(ctx context.Context) error {
+	image := imageOf(w.inst.OSParams)
+	if w.adopt || w.Mode == importMode || image == "" || len(w.asked) == 0 {
+		return nil
+	}
+	return disk.CheckImage(ctx, w.env.Nodes, w.pnode.Name, image, w.asked[0].size)
 }
 
 // ahead asks the primary node, in one round trip, all that these checks want to know.

@@ -326,12 +326,27 @@ func (w *create) waitForSync(ctx context.Context) error {
 	return w.giveUp(ctx)
 }
 
-// install runs the OS's create script.
+// image writes the image that the parameters name. Importing puts something else on the disk.
+func (w *create) image(ctx context.Context) error {
+	image := imageOf(w.inst.OSParams)
+	if w.adopt || w.Mode == importMode || image == "" {
+		return nil
+	}
+	w.env.Say("* imaging instance disks...")
+	err := writeImage(ctx, w.env, w.inst, w.pnode.Name, image, w.disks[0])
+	if err == nil || isUnknown(err) {
+		return err
+	}
+	w.env.Warn("Imaging instance disks failed (%s)", err)
+	return w.giveUp(ctx)
+}
+
+// install runs the OS's create script, if it has an OS that no image has brought.
 func (w *create) install(ctx context.Context) error {
 	if w.Mode == importMode {
 		return w.importDisks(ctx)
 	}
-	if w.adopt || w.NoInstall {
+	if w.adopt || w.NoInstall || w.OSType == "" || imageOf(w.OSParams) != "" {
 		return nil
 	}
 	pause := w.snode != nil && !w.WaitForSync

@@ -82,7 +82,7 @@ func (w *export) Locks(cfg *config.Config) ([]job.Lock, error) {
 
 func (w *export) Check(ctx context.Context) (err error) {
 	if w.ZeroFreeSpace && !w.Shutdown {
-		return fault.Refuse(fault.WrongInput, "Unless the instance is shut down, zeroing cannot be used.")
+		return fault.RefuseBare("Unless the instance is shut down, zeroing cannot be used.")
 	}
 	if err := w.locate(); err != nil {
 		return err
@@ -110,16 +110,21 @@ func (w *export) Check(ctx context.Context) (err error) {
 	if w.copy.os, err = newOSChoice(w.env.Config, w.inst, nil, true); err != nil {
 		return err
 	}
-	c := &w.copy
-	c.env, c.inst, c.script, c.node, c.other, c.tool = w.env, w.inst, "export", w.primary(), w.target, w.Compress
-	return c.prepare(ctx)
+	w.copy = dumping(w.env, w.copy.os, w.inst, w.target, w.Compress)
+	return w.copy.prepare(ctx)
 }
 
 func (w *export) up() bool { return w.inst.AdminState == config.AdminUp }
 
 // checkZeroing: what overwrites free space is a helper machine, which there is not here.
 func (w *export) checkZeroing() error {
+	hv := w.env.Config.FilledHV(w.inst)
+	order, known := hv["boot_order"].(string)
 	switch {
+	case w.ZeroFreeSpace && w.inst.Hypervisor == config.HVKVM && !hv.Bool("user_shutdown"):
+		return fault.Refuse(fault.WrongInput, "Instance shutdown detection must be enabled for zeroing to work")
+	case w.ZeroFreeSpace && known && order != "disk":
+		return fault.Refuse(fault.WrongInput, "Booting from disk must be set for zeroing to work")
 	case w.ZeroFreeSpace && w.env.Config.Cluster.ZeroingImage == "":
 		return fault.Refuse(fault.WrongInput, "A zeroing image must be set for zeroing to work")
 	case w.ZeroFreeSpace:
@@ -323,7 +328,11 @@ func (w *export) send(ctx context.Context) (err error) {
 	}
 	var pieces []piece
 	for i, d := range disks {
-		pieces = append(pieces, piece{index: i, device: w.devices[i], file: path.Join(backup.New(w.inst.Name), d.UUID)})
+		p := piece{index: i, device: w.devices[i], file: path.Join(backup.New(w.inst.Name), d.UUID)}
+		if w.copy.raw() {
+			p.mib = float64(d.Size) // what a script writes nobody knows before
+		}
+		pieces = append(pieces, p)
 	}
 	if w.failed, err = w.copy.run(ctx, pieces); err != nil || w.failed == nil {
 		return err

@@ -172,6 +172,18 @@ func TestExportRefuses(t *testing.T) {
 		"Compression tool not allowed, tools allowed are [gzip]": func(_ *world, op *Export) { op.Compress = "rm" },
 		"The long sleep option only makes sense":                 func(_ *world, op *Export) { op.LongSleep, op.Shutdown = true, false },
 		"Zeroing timeout options can only be used":               func(_ *world, op *Export) { op.ZeroingFixed = new(3) },
+		"Unless the instance is shut down, zeroing":              func(_ *world, op *Export) { op.ZeroFreeSpace, op.Shutdown = true, false },
+		"A zeroing image must be set":                            func(_ *world, op *Export) { op.ZeroFreeSpace = true },
+		"Zeroing free space is not supported": func(w *world, op *Export) {
+			op.ZeroFreeSpace, w.cfg.Cluster.ZeroingImage = true, "/zero"
+		},
+		"Instance shutdown detection must be enabled for zeroing": func(w *world, op *Export) {
+			op.ZeroFreeSpace, w.cfg.InstanceByName("db").Hypervisor = true, config.HVKVM
+		},
+		"Booting from disk must be set for zeroing": func(w *world, op *Export) {
+			inst := w.cfg.InstanceByName("db")
+			op.ZeroFreeSpace, inst.Hypervisor, inst.HVParams = true, config.HVKVM, config.Params{"user_shutdown": true, "boot_order": "cdrom"}
+		},
 		"Can not remove instance without shutting it down before": func(w *world, op *Export) {
 			w.cfg.InstanceByName("db").AdminState = config.AdminUp
 			op.RemoveInstance, op.Shutdown = true, false

@@ -35,7 +35,7 @@ func (w *create) importArguments() {
 	if w.NoInstall {
 		w.env.Info("No-installation mode has no effect during import")
 	}
-	if image, _ := w.OSParams["os-image"].(string); image != "" {
+	if imageOf(w.OSParams) != "" {
 		w.env.Info("OS image has no effect during import")
 	}
 }
@@ -97,7 +97,9 @@ func (w *create) findExport(ctx context.Context, cfg *config.Config) (err error)
 // takeOver fills in what the command did not say.
 func (w *create) takeOver(cfg *config.Config) error {
 	in := w.from.text["instance"]
-	w.OSType = w.from.text["export"]["os"]
+	if w.OSType = w.from.text["export"]["os"]; isNone(w.OSType) {
+		w.OSType = ""
+	}
 	if w.Hypervisor == "" {
 		w.Hypervisor = in["hypervisor"]
 	}
@@ -185,7 +187,7 @@ func (w *create) reachExport(ctx context.Context) error {
 	if w.Mode != importMode {
 		return nil
 	}
-	w.from.copy = diskCopy{env: w.env, os: w.os, inst: w.inst, script: "import", node: w.pnode, other: w.from.node, tool: w.Compress}
+	w.from.copy = restoring(w.env, w.os, w.inst, w.from.node, w.Compress)
 	return w.from.copy.prepare(ctx)
 }
 
@@ -194,10 +196,11 @@ func (w *create) importDisks(ctx context.Context) error {
 	w.env.Say("* running the instance OS import scripts...")
 	inst := w.env.Config.Instance(w.inst.UUID)
 	w.from.copy.inst = inst
+	sizes, _ := backup.Sizes(ctx, w.env.Nodes, w.from.node.Name, w.SrcPath) // without them there is less to tell
 	var pieces []piece
 	for i, d := range w.disks {
 		if dump := w.from.text["instance"][fmt.Sprintf("disk%d_dump", i)]; dump != "" {
-			pieces = append(pieces, piece{index: i, device: disk.Device(d, w.pnode.UUID), file: path.Join(w.SrcPath, path.Base(dump))})
+			pieces = append(pieces, piece{index: i, device: disk.Device(d, w.pnode.UUID), file: path.Join(w.SrcPath, path.Base(dump)), mib: sizes[path.Base(dump)]})
 		}
 	}
 	failed, err := w.from.copy.run(ctx, pieces)
@@ -206,6 +209,9 @@ func (w *create) importDisks(ctx context.Context) error {
 	}
 	if failed != nil {
 		w.env.Warn("Some disks for instance %s on node %s were not imported successfully", w.Name, w.pnode.Name)
+	}
+	if w.OSType == "" {
+		return nil
 	}
 	w.env.Say("Running rename script for %s", w.Name)
 	err = w.os.rename(ctx, w.env, inst, w.pnode.Name, w.from.text["instance"]["name"])

@@ -244,7 +244,7 @@ func (w *move) send(ctx context.Context) error {
 		if err := w.on(w.source.Name).Attach(ctx, d); err != nil {
 			return fault.Exec("Could not prepare block device disk/%d on node %s: %w", i, w.source.Name, err)
 		}
-		pieces = append(pieces, piece{index: i, device: disk.Device(d, w.source.UUID), file: disk.Device(d, w.target.UUID)})
+		pieces = append(pieces, piece{index: i, device: disk.Device(d, w.source.UUID), file: disk.Device(d, w.target.UUID), mib: float64(d.Size)})
 	}
 	failed, err := w.copy.run(ctx, pieces)
 	if err != nil || failed == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"gantry/lib/config"
+	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
@@ -44,6 +45,9 @@ type reinstall struct {
 }
 
 func (w *reinstall) Locks(cfg *config.Config) ([]job.Lock, error) {
+	if err := checkImageName(w.OSParams); err != nil {
+		return nil, err
+	}
 	inst, err := find(cfg, w.Name)
 	if err != nil {
 		return nil, err
@@ -71,7 +75,13 @@ func (w *reinstall) Check(ctx context.Context) error {
 	if w.os, err = newOSChoice(cfg, w.inst, w.OSParamsSecret, w.ForceVariant); err != nil {
 		return err
 	}
-	return w.os.check(ctx, w.env.Nodes, cfg, cfg.InstanceNodes(inst))
+	if err := w.os.check(ctx, w.env.Nodes, cfg, cfg.InstanceNodes(inst)); err != nil {
+		return err
+	}
+	if image := imageOf(w.inst.OSParams); image != "" {
+		return disk.CheckImage(ctx, w.env.Nodes, w.node.Name, image, cfg.InstanceDisks(inst)[0].Size)
+	}
+	return nil
 }
 
 // changed is the instance with what the operation changes.
@@ -95,8 +105,15 @@ func (w *reinstall) Hooks() *hooks.Plan {
 }
 
 func (w *reinstall) Run(ctx context.Context) (any, error) {
+	if image := imageOf(w.OSParams); image != "" {
+		w.env.Say("Using OS image '%s'", image)
+	}
 	if w.OSType != "" {
 		w.env.Say("Changing OS scripts to '%s'...", w.OSType)
+	}
+	if w.inst.OS == "" && imageOf(w.inst.OSParams) == "" {
+		w.env.Info("No OS scripts or OS image specified or found in the instance's configuration, nothing to install")
+		return nil, nil
 	}
 	if w.changes() {
 		if err := w.record(ctx); err != nil {
@@ -106,15 +123,29 @@ func (w *reinstall) Run(ctx context.Context) (any, error) {
 	if err := attachDisks(ctx, w.env, w.inst, w.node.Name); err != nil {
 		return nil, err
 	}
-	w.env.Info("Running instance OS create scripts...")
-	err := w.os.install(ctx, w.env, w.inst, w.node.Name, true)
+	err := w.install(ctx)
 	if isUnknown(err) {
 		return nil, err
 	}
-	if err != nil {
-		err = fault.Exec("Could not install OS for instance '%s' on node '%s': %w", w.inst.Name, w.node.Name, err)
-	}
 	return nil, errors.Join(err, detachDisks(context.WithoutCancel(ctx), w.env.Nodes, w.env.Config, w.inst, w.node.Name))
+}
+
+// install writes the image, if there is one, and runs the scripts of the OS, if there is one.
+func (w *reinstall) install(ctx context.Context) error {
+	if image := imageOf(w.inst.OSParams); image != "" {
+		if err := writeImage(ctx, w.env, w.inst, w.node.Name, image, w.env.Config.InstanceDisks(w.inst)[0]); err != nil {
+			return err
+		}
+	}
+	if w.inst.OS == "" {
+		return nil
+	}
+	w.env.Info("Running instance OS create scripts...")
+	err := w.os.install(ctx, w.env, w.inst, w.node.Name, true)
+	if err == nil || isUnknown(err) {
+		return err
+	}
+	return fault.Exec("Could not install OS for instance '%s' on node '%s': %w", w.inst.Name, w.node.Name, err)
 }
 
 func (w *reinstall) record(ctx context.Context) error {

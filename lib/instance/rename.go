@@ -172,6 +172,9 @@ func (w *rename) prepare(ctx context.Context) error {
 
 // runScript tells the OS. That it fails is only warned of.
 func (w *rename) runScript(ctx context.Context) error {
+	if w.inst.OS == "" {
+		return w.detach(ctx, w.primary().Name)
+	}
 	choice, err := newOSChoice(w.env.Config, w.inst, nil, false)
 	if err == nil {
 		err = choice.rename(ctx, w.env, w.inst, w.primary().Name, w.before)

@@ -19,6 +19,7 @@ type Nodes interface {
 	Files
 	Start(ctx context.Context, node, id string, c remote.Cmd) error
 	Follow(ctx context.Context, node, id string) (remote.Result, error)
+	FollowOutput(ctx context.Context, node, id string, every time.Duration, each func(stdout, stderr []byte)) (remote.Result, error)
 	Stop(ctx context.Context, node, id string) error
 	Forget(ctx context.Context, node, id string) error
 	Hop(node, address string) ([]string, error)

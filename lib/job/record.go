@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"gantry/lib/remote"
 )
@@ -59,12 +60,23 @@ func (n recorded) Start(ctx context.Context, node, id string, c remote.Cmd) erro
 // Follow waits for the end of durable work and closes its intent.
 func (n recorded) Follow(ctx context.Context, node, id string) (remote.Result, error) {
 	res, err := n.Nodes.Follow(ctx, node, id)
+	n.ended(node, id, err)
+	return res, err
+}
+
+// FollowOutput does so too.
+func (n recorded) FollowOutput(ctx context.Context, node, id string, every time.Duration, each func(stdout, stderr []byte)) (remote.Result, error) {
+	res, err := n.Nodes.FollowOutput(ctx, node, id, every, each)
+	n.ended(node, id, err)
+	return res, err
+}
+
+func (n recorded) ended(node, id string, err error) {
 	for _, in := range n.env.runner.intents() {
 		if in.Work == id && in.Node == node && in.Open() && (err == nil || errors.As(err, new(*remote.Error))) {
 			n.env.runner.outcome(in.N, remote.OutcomeOf(err).String())
 		}
 	}
-	return res, err
 }
 
 func intentOf(node string, c remote.Cmd) Intent {

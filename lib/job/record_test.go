@@ -49,6 +49,9 @@ func (s *scripted) Start(_ context.Context, _, id string, _ remote.Cmd) error {
 func (s *scripted) Follow(_ context.Context, _, id string) (remote.Result, error) {
 	return remote.Result{}, s.act("follow " + id)
 }
+func (s *scripted) FollowOutput(ctx context.Context, node, id string, _ time.Duration, _ func(stdout, stderr []byte)) (remote.Result, error) {
+	return s.Follow(ctx, node, id)
+}
 func (s *scripted) Stop(context.Context, string, string) error   { return s.act("stop") }
 func (s *scripted) Forget(context.Context, string, string) error { return s.act("forget") }
 func (s *scripted) Hop(string, string) ([]string, error)         { return nil, s.act("hop") }

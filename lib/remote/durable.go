@@ -112,10 +112,10 @@ func (p *Pool) Follow(ctx context.Context, node, id string) (Result, error) {
 	return f.follow(ctx)
 }
 
-// FollowOutput is Follow for those who want the output as it comes, once a second: each is called with what is new, from
+// FollowOutput is Follow for those who want the output as it comes, every so often: each is called with what is new, from
 // the beginning. The Result has none of it.
-func (p *Pool) FollowOutput(ctx context.Context, node, id string, each func(stdout, stderr []byte)) (Result, error) {
-	return (&follower{pool: p, node: node, id: id, wait: time.Second, took: each}).follow(ctx)
+func (p *Pool) FollowOutput(ctx context.Context, node, id string, every time.Duration, each func(stdout, stderr []byte)) (Result, error) {
+	return (&follower{pool: p, node: node, id: id, wait: every, took: each}).follow(ctx)
 }
 
 func keep(have, more []byte, limit int) []byte {

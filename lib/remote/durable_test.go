@@ -84,7 +84,7 @@ func TestDurableWorkSurvivesTheConnection(t *testing.T) {
 		time.AfterFunc(time.Duration(300+i*500)*time.Millisecond, s.Cut)
 	}
 	var out bytes.Buffer
-	r, err := p.FollowOutput(t.Context(), "node1", "w", func(stdout, _ []byte) { out.Write(stdout) })
+	r, err := p.FollowOutput(t.Context(), "node1", "w", time.Second, func(stdout, _ []byte) { out.Write(stdout) })
 	if err != nil || out.String() != "1\n2\n3\n4\n5\n6\n7\n8\n" {
 		t.Errorf("%q %v", out.String(), err)
 	}
@@ -216,7 +216,7 @@ func TestDurableWorkWithMuchOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr int
-	if _, err := p.FollowOutput(t.Context(), "node1", "w", func(o, e []byte) { stdout, stderr = stdout+len(o), stderr+len(e) }); err != nil {
+	if _, err := p.FollowOutput(t.Context(), "node1", "w", time.Second, func(o, e []byte) { stdout, stderr = stdout+len(o), stderr+len(e) }); err != nil {
 		t.Error(err)
 	}
 	if stdout != 20000000 || stderr != 5000000 {

@@ -128,7 +128,7 @@ func boots(t *testing.T, l *lab.Lab) {
 		"swap on its disk":   {"swapon --noheadings --show=NAME", `/dev/vdb`},
 		"/tmp in memory":     {"findmnt -n -o FSTYPE /tmp", `tmpfs`},
 		"the logged key":     {"ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", regexp.QuoteMeta(key)},
-		"a running sshd":     {"systemctl is-active ssh", `\nactive`},
+		"a running sshd":     {"systemctl is-active ssh", `[^n]active\r`},
 		"the root it is on":  {"findmnt -n -o SOURCE /", `/dev/vda`},
 	} {
 		// The prompt comes after the answer; the typed line ends with another word than what is waited for.

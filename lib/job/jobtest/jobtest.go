@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gantry/lib/config"
 	"gantry/lib/config/store"
@@ -232,6 +233,14 @@ func (s *scripted) Follow(_ context.Context, node, id string) (remote.Result, er
 		return remote.Result{}, &remote.Error{Node: node, Outcome: remote.Failed, Err: remote.ErrNoWork}
 	}
 	return w.result, w.err
+}
+
+// FollowOutput is Follow with all output in one piece.
+func (s *scripted) FollowOutput(ctx context.Context, node, id string, _ time.Duration, each func(stdout, stderr []byte)) (remote.Result, error) {
+	r, err := s.Follow(ctx, node, id)
+	each(r.Stdout, r.Stderr)
+	r.Stdout, r.Stderr = nil, nil
+	return r, err
 }
 
 func (s *scripted) Stop(context.Context, string, string) error   { return nil }

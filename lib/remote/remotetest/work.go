@@ -3,6 +3,7 @@ package remotetest
 import (
 	"context"
 	"io"
+	"time"
 
 	"gantry/lib/remote"
 )
@@ -44,7 +45,7 @@ func (f *Fake) Follow(ctx context.Context, node, id string) (remote.Result, erro
 }
 
 // FollowOutput is Follow with all output in one piece.
-func (f *Fake) FollowOutput(ctx context.Context, node, id string, each func(stdout, stderr []byte)) (remote.Result, error) {
+func (f *Fake) FollowOutput(ctx context.Context, node, id string, _ time.Duration, each func(stdout, stderr []byte)) (remote.Result, error) {
 	r, err := f.Follow(ctx, node, id)
 	each(r.Stdout, r.Stderr)
 	return remote.Result{Status: r.Status, Took: r.Took}, err
