@@ -41,8 +41,13 @@ func header(c Cmd, logFile string, now time.Time) []byte {
 			Quote(stamp(now)+": gantry"), Quote(c.logLine()), Quote(logFile))
 	}
 	sh.WriteString("exec " + c.Line())
-	if sh.Len() <= longestLine {
-		return fmt.Appendf(nil, "gantry1 line %d\n%s\n", sh.Len(), sh.String())
+	return framed(sh.String())
+}
+
+// framed is the text that the preamble is to evaluate, in the form that costs it least.
+func framed(sh string) []byte {
+	if len(sh) <= longestLine {
+		return fmt.Appendf(nil, "gantry1 line %d\n%s\n", len(sh), sh)
 	}
-	return fmt.Appendf(nil, "gantry1 block %d\n%s", sh.Len(), sh.String())
+	return fmt.Appendf(nil, "gantry1 block %d\n%s", len(sh), sh)
 }

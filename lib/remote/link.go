@@ -94,6 +94,9 @@ type connection struct {
 	gone   chan struct{}       // closed when the connection has ended
 	key    ssh.AlgorithmSigner // the one that logged in
 	files  *fileServer
+
+	keptMu sync.Mutex
+	kept   map[string]*kept // by the text of the script: shells that wait for their next call
 }
 
 func newConnection(client *ssh.Client, key ssh.AlgorithmSigner, d Deadlines) *connection {
@@ -160,6 +163,10 @@ func (c *connection) session(ctx context.Context, limit time.Duration) (*session
 			return s, nil
 		}
 		_, refused := errors.AsType[*ssh.OpenChannelError](err)
+		if refused && c.dropKept() {
+			c.places <- struct{}{}
+			continue
+		}
 		if refused && c.active.Load() > 0 {
 			continue
 		}

@@ -188,6 +188,9 @@ func (p *Pool) execute(ctx context.Context, host Host, x *execution) error {
 		begin()
 		return p.runLocal(limited, x)
 	}
+	if x.cmd.keepable() && x.more == nil && x.stdout.to == nil {
+		return p.runKept(ctx, host, x)
+	}
 	session, err := p.session(ctx, host, x)
 	if err != nil {
 		return &notStarted{err}

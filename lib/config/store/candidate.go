@@ -14,16 +14,10 @@ import (
 	"gantry/lib/remote"
 )
 
-var (
-	//go:embed ask.sh
-	askScript string
-	//go:embed stage.sh
-	stageScript string
-	//go:embed commit.sh
-	commitScript string
-)
+//go:embed replica.sh
+var replicaScript string
 
-// Exit statuses of commit.sh and publish.sh.
+// Exit statuses of replica.sh and publish.sh.
 const (
 	statusDamaged  = 65
 	statusNewer    = 66
@@ -52,7 +46,7 @@ func (a answer) knows() bool { return a.err == nil && !a.absent }
 
 var errDamaged = errors.New("its configuration is damaged")
 
-// readAnswer reads the output of ask.sh.
+// readAnswer reads what replica.sh tells.
 func readAnswer(node string, out []byte) answer {
 	if string(out) == "absent\n" {
 		return answer{node: node, absent: true}
@@ -85,7 +79,7 @@ func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.
 // ask returns what each of the nodes has.
 func (s *Store) ask(ctx context.Context, r remote.Runner, nodes []string) []answer {
 	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
-		c := remote.Script(askScript, s.dir)
+		c := remote.Kept(replicaScript, "ask", s.dir)
 		c.Limit = askLimit
 		return s.answerOf(ctx, r, node, c)
 	})
@@ -95,7 +89,7 @@ func (s *Store) ask(ctx context.Context, r remote.Runner, nodes []string) []answ
 func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v *version) []answer {
 	sum := sha256.Sum256(v.text)
 	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
-		c := remote.Script(stageScript, s.dir, stagedName(v.header), hex.EncodeToString(sum[:]))
+		c := remote.Kept(replicaScript, "stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), hex.EncodeToString(sum[:]))
 		c.Stdin, c.Secret = v.text, true
 		c.Limit = 2*askLimit + time.Duration(len(v.text)>>20)*time.Second
 		return s.answerOf(ctx, r, node, c)
@@ -146,7 +140,7 @@ func (s *Store) commitOn(ctx context.Context, r remote.Runner, nodes []string, v
 	}
 	h := v.header
 	replies := remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (commitReply, error) {
-		c := remote.Script(commitScript, s.dir, stagedName(h), strconv.FormatInt(h.Epoch, 10), strconv.FormatInt(h.Serial, 10), h.Digest, mode)
+		c := remote.Kept(replicaScript, "commit", s.dir, stagedName(h), strconv.FormatInt(h.Epoch, 10), strconv.FormatInt(h.Serial, 10), h.Digest, mode)
 		c.Limit, c.OK = commitLimit, []int{statusDamaged, statusNewer, statusDiverged}
 		res, err := s.run(ctx, r, node, c)
 		return readCommit(node, res, err), nil

@@ -163,12 +163,8 @@ func scriptKind(c remote.Cmd) string {
 		return c.Argv[0]
 	}
 	switch c.Argv[2] {
-	case askScript:
-		return "ask"
-	case stageScript:
-		return "stage"
-	case commitScript:
-		return "commit"
+	case replicaScript:
+		return c.Argv[4]
 	case publishScript:
 		return "publish"
 	}

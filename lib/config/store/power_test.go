@@ -45,10 +45,13 @@ func TestWritesReachTheDiskInOrder(t *testing.T) {
 	for i := range events {
 		events[i] = staged.ReplaceAllString(events[i], "STAGED")
 	}
+	inOrder(t, events, // the candidate writes while this node does
+		"fsync "+n2+"/STAGED",
+		"rename "+n1+"/.config.toml.new "+n1+"/config.toml.pending",
+	)
 	inOrder(t, events,
 		"write "+n1+"/.config.toml.new",
 		"fsync "+n1+"/.config.toml.new",
-		"fsync "+n2+"/STAGED",
 		"rename "+n1+"/.config.toml.new "+n1+"/config.toml.pending",
 		"fsync "+n1,
 		"rename STAGED config.toml", // on node2, whose script works in its directory

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"gantry/lib/config"
 	"gantry/lib/remote"
@@ -28,11 +29,15 @@ func (r round) leaving() []string {
 
 // replicate brings a new version onto the disks of the candidates, decides, and commits it.
 func (t *transaction) replicate(ctx context.Context, next *version) error {
-	if err := t.writeNew(next.text); err != nil {
+	r := newRound(t.base.config, next.config)
+	var answers []answer
+	err := t.beside(
+		func() { answers = t.stage(ctx, t.nodes, r.keep, next) },
+		func() error { return t.writeNew(next.text) })
+	if err != nil {
 		return err
 	}
-	r := newRound(t.base.config, next.config)
-	staged, err := t.prepare(ctx, r, next)
+	staged, err := t.prepare(ctx, r, next, answers)
 	if err != nil {
 		return errors.Join(err, t.remove(newName))
 	}
@@ -45,6 +50,14 @@ func (t *transaction) replicate(ctx context.Context, next *version) error {
 	return t.decide(ctx, r, next, staged)
 }
 
+// beside does the work on the nodes while this node does its own: both wait for disks, and neither needs the other.
+func (t *transaction) beside(there func(), here func() error) error {
+	var all sync.WaitGroup
+	all.Go(there)
+	defer all.Wait()
+	return here()
+}
+
 // unfinished is a version after ours that a candidate has and this master never committed: it died in between.
 type unfinished struct {
 	node   string
@@ -55,9 +68,8 @@ func (u *unfinished) Error() string {
 	return fmt.Sprintf("%s has a version (%s) that this master began and never finished", u.node, u.header)
 }
 
-// prepare stages a version on its candidates and hears what all of them have. Nothing changes yet, for anybody.
-func (t *transaction) prepare(ctx context.Context, r round, next *version) (staged []string, err error) {
-	answers := t.stage(ctx, t.nodes, r.keep, next)
+// prepare judges what the candidates answered when a version was staged. Nothing has changed yet, for anybody.
+func (t *transaction) prepare(ctx context.Context, r round, next *version, answers []answer) (staged []string, err error) {
 	for _, a := range answers {
 		if a.err == nil {
 			staged = append(staged, a.node)

@@ -65,7 +65,7 @@ func (t *transaction) settlePending(ctx context.Context) error {
 		return t.remove(pendingName) // overtaken, or damaged: then a candidate that has it will show it
 	}
 	r := newRound(t.base.config, next.config)
-	staged, err := t.prepare(ctx, r, next)
+	staged, err := t.prepare(ctx, r, next, t.stage(ctx, t.nodes, r.keep, next))
 	if err == nil {
 		err = t.decide(ctx, r, next, staged)
 	}

@@ -1,0 +1,230 @@
+package remote
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed keep.sh
+var keepScript string
+
+// keptIdle is how long a kept shell may have been idle before its connection is proved: a call that is lost on one that has gone
+// meanwhile would have an unknown outcome, and nothing need have been sent.
+const keptIdle = time.Second
+
+// errNoEnd is what a shell leaves that ended in the middle of a call.
+var errNoEnd = errors.New("the shell of the script ended before the script did")
+
+// kept is the sh of a script that stays for the next call. Whoever has taken it from its connection has it alone.
+type kept struct {
+	session        *session
+	text, key      string
+	header         []byte // still to be sent before the first call
+	ended          chan ending
+	stdout, stderr *bufio.Reader
+	used           time.Time
+}
+
+// keepable says whether the sh of c's script can stay, and serve others.
+func (c Cmd) keepable() bool {
+	return c.Kept && len(c.Env) == 0 && c.Dir == "" && c.Needs == "" && !c.LendKey && len(c.Argv) >= scriptArgs &&
+		!strings.ContainsAny(strings.Join(c.Argv[scriptArgs:], ""), "\n")
+}
+
+// runKept is one call of a kept script. A shell whose call did not end as it should is given up.
+func (p *Pool) runKept(ctx context.Context, host Host, x *execution) error {
+	k, err := p.keptShell(ctx, host, x)
+	if err != nil {
+		return &notStarted{err}
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, x.cmd.limit()+p.opts.Deadlines.Grace, errLimit)
+	defer cancel()
+	if err := k.call(limited, x, stamp(time.Now())); err != nil || !x.cmd.answers(x.status) {
+		k.session.release()
+		return err
+	}
+	k.session.connection.keep(k)
+	return nil
+}
+
+// keptShell takes the shell that has the script from the open connection, or starts one.
+func (p *Pool) keptShell(ctx context.Context, host Host, x *execution) (*kept, error) {
+	l := p.link(host)
+	l.mu.Lock()
+	c := l.open
+	l.mu.Unlock()
+	if c != nil {
+		if k := c.takeKept(ctx, x.cmd.Argv[scriptArgs-2], p.opts.Deadlines.Open/4); k != nil {
+			return k, nil
+		}
+	}
+	s, err := l.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := &kept{session: s, text: x.cmd.Argv[scriptArgs-2], key: rand.Text(), ended: make(chan ending, 1),
+		stdout: bufio.NewReader(s.channel), stderr: bufio.NewReader(s.channel.Stderr())}
+	go follow(s.requests, k.ended)
+	if err := s.start(ctx); err != nil {
+		s.release()
+		return nil, err
+	}
+	k.header = keptHeader(k.key, x.cmd, p.opts.NodeLog)
+	return k, nil
+}
+
+// keptHeader makes the preamble's sh the shell of the script.
+func keptHeader(key string, c Cmd, logFile string) []byte {
+	line := logged(c.Argv[:scriptArgs]...)
+	text := fmt.Sprintf("kept_key=%s kept_log=%s kept_script=%s\nserve() {\n%s\n}\n%s",
+		key, Quote(logFile), Quote(line), c.Argv[scriptArgs-2], strings.TrimSpace(keepScript))
+	return framed(text)
+}
+
+// call sends one call and its input, and reads what comes until the end of it.
+func (k *kept) call(ctx context.Context, x *execution, at string) error {
+	line := fmt.Appendf(k.header, "%s %s: gantry\n%s %s\n", k.key, at, k.key, Quote(append([]string{"serve"}, x.cmd.Argv[scriptArgs:]...)...)[len("serve"):])
+	if k.header == nil {
+		x.stdout.marked, x.stderr.marked = true, true // there is one mark, at the beginning
+	}
+	k.header = nil
+	sent, out, errs := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := io.Copy(k.session.channel, io.MultiReader(bytes.NewReader(line), bytes.NewReader(x.cmd.Stdin)))
+		sent <- err
+	}()
+	status := -1
+	go func() {
+		rest, err := copyUntil(&x.stdout, k.stdout, k.key)
+		if err == nil {
+			status, err = strconv.Atoi(rest)
+		}
+		out <- err
+	}()
+	go func() {
+		_, err := copyUntil(&x.stderr, k.stderr, k.key)
+		errs <- err
+	}()
+	// The output first: what has come of it decides whether anything ran.
+	for _, done := range []<-chan error{out, errs, sent} {
+		select {
+		case err := <-done:
+			if errors.Is(err, io.EOF) {
+				return k.noEnd(ctx, x)
+			}
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	x.status = status
+	return nil
+}
+
+// noEnd tells a shell that never began, and one that ended, from a connection that has gone. Its output is complete.
+func (k *kept) noEnd(ctx context.Context, x *execution) error {
+	select {
+	case e := <-k.ended:
+		if e.lost {
+			return errLost
+		}
+		x.status, x.signal = e.status, e.signal
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if began, _ := x.stdout.began(); began {
+		return errNoEnd
+	}
+	return nil
+}
+
+// copyUntil copies lines until one that begins with the key, and returns the rest of that. The line break before it is not part
+// of the output.
+func copyUntil(to io.Writer, from *bufio.Reader, key string) (rest string, err error) {
+	fresh, held := true, false // at the beginning of a line; its break is not written yet
+	for {
+		part, err := from.ReadSlice('\n')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			to.Write(part)
+			return "", err
+		}
+		if after, ok := strings.CutPrefix(string(part), key); ok && fresh {
+			return strings.TrimSpace(after), nil
+		}
+		if held {
+			part = append([]byte{'\n'}, part...)
+		}
+		part, held = bytes.CutSuffix(part, []byte("\n"))
+		fresh = held
+		if _, err := to.Write(part); err != nil {
+			return "", err
+		}
+	}
+}
+
+// keep lays a shell aside for the next call; one of each script is enough.
+func (c *connection) keep(k *kept) {
+	k.used = time.Now()
+	c.keptMu.Lock()
+	_, other := c.kept[k.text]
+	if !other {
+		if c.kept == nil {
+			c.kept = map[string]*kept{}
+		}
+		c.kept[k.text] = k
+	}
+	c.keptMu.Unlock()
+	if other {
+		k.session.release()
+	}
+}
+
+// takeKept takes the shell of a script, if there is one that still runs on a connection that still stands.
+func (c *connection) takeKept(ctx context.Context, text string, within time.Duration) *kept {
+	c.keptMu.Lock()
+	k := c.kept[text]
+	delete(c.kept, text)
+	c.keptMu.Unlock()
+	if k == nil {
+		return nil
+	}
+	if time.Since(k.used) > keptIdle {
+		proved := make(chan struct{})
+		go func() {
+			c.prove(within)
+			close(proved)
+		}()
+		select {
+		case <-proved:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() != nil || c.isGone() || len(k.ended) > 0 {
+		k.session.release()
+		return nil
+	}
+	return k
+}
+
+// dropKept gives up the shells that wait for calls, and says whether there were any: their channels are wanted for others.
+func (c *connection) dropKept() bool {
+	c.keptMu.Lock()
+	all := c.kept
+	c.kept = nil
+	c.keptMu.Unlock()
+	for _, k := range all {
+		k.session.release()
+	}
+	return len(all) > 0
+}
