@@ -2,6 +2,7 @@ package instance
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -192,6 +193,34 @@ func TestATargetWithoutTheVolumeGroupIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// The next disk that got the port could not be connected.
+func TestThePortOfADeviceThatGoesOnIsKept(t *testing.T) {
+	for refusing, want := range map[string]int{"node1: ends drbd0": 0, "node1: nothing": 1} {
+		w := mirroredWorld(t)
+		w.mends[refusing] = refused
+		e := w.run(Modify{Name: "web", Disks: []DeviceChange{{Action: "remove", Which: "0"}}, IgnoreIPolicy: true})
+		if got := w.cfg.Cluster.TCPUDPPortPool; e.Err != nil || len(got) != want || len(w.web().Disks) > 0 {
+			t.Errorf("%s: %v, the pool is %d", refusing, e.Err, got)
+		}
+	}
+}
+
+func TestDisksThatAreThereAreNotMadeAnew(t *testing.T) {
+	w := mirroredWorld(t)
+	d := w.disk()
+	e := w.run(RecreateDisks{Name: "web"})
+	if want := "Volume " + volumeOf(d.Children[0]).String() + " of disk/0 is on node node1 already"; e.Err == nil || !strings.Contains(e.Err.Error(), want) || len(w.begun) > 0 {
+		t.Errorf("%v after %q", e.Err, w.begun)
+	}
+	for _, node := range []string{"node1", "node2"} {
+		clear(w.store.minors[node])
+		clear(w.store.lvs[node])
+	}
+	if e := w.run(RecreateDisks{Name: "web"}); e.Err != nil || len(w.store.names("node1")) != 2 || len(w.store.names("node2")) != 2 {
+		t.Errorf("%v; there are %q and %q", e.Err, w.store.names("node1"), w.store.names("node2"))
+	}
+}
+
 // A job that is cut off leaves something that the next job puts in order, whether its last command was done or not: the data is where the
 // configuration says, and nothing is left over.
 func TestMirrorsSurviveTheDeathOfAJob(t *testing.T) {
@@ -240,4 +269,73 @@ func TestMirrorsSurviveTheDeathOfAJob(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A job that is cut off at any of its changes, whether that one was done or not, leaves something that the next job puts in order.
+func TestMirrorsSurviveTheDeathOfAJobAtEveryChange(t *testing.T) {
+	toPlain := Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}
+	every := 15 // a sample, unless the long tests of faults are run
+	if os.Getenv("GANTRY_FAULTS") == "all" {
+		every = 1
+	}
+	for name, tt := range map[string]struct {
+		op      job.Operation
+		running bool
+		before  job.Operation
+	}{
+		"replace on the secondary": {ReplaceDisks{Name: "web", Mode: ReplaceSecondary}, true, nil},
+		"replace on the primary":   {ReplaceDisks{Name: "web", Mode: ReplacePrimary}, true, nil},
+		"replace the secondary":    {ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"}, true, nil},
+		"to plain":                 {toPlain, false, nil},
+		"to drbd":                  {Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node3", WaitForSync: true, IgnoreIPolicy: true}, false, toPlain},
+		"grow":                     {GrowDisk{Name: "web", Amount: 32, WaitForSync: true, IgnoreIPolicy: true}, true, nil},
+		"a disk more":              {Modify{Name: "web", Disks: []DeviceChange{{Action: "add", Params: map[string]any{"size": 64}}}, WaitForSync: true, IgnoreIPolicy: true}, true, nil},
+		"migrate":                  {Migrate{Name: "web"}, true, nil},
+		"failover":                 {Failover{Name: "web"}, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := 0; ; i += every {
+				w := mirroredWorld(t)
+				if tt.before != nil {
+					if e := w.run(tt.before); e.Err != nil {
+						t.Fatal(e.Err)
+					}
+				}
+				if tt.running {
+					w.upAndRunning()
+				}
+				w.moving = tt.op.OpID() == Migrate{}.OpID()
+				if w.cutOff(tt.op, i/2+1, []mishap{unheard, vanished}[i%2]) {
+					return
+				}
+			}
+		})
+	}
+}
+
+// cutOff runs an operation that is cut off at a change, and what puts that in order. It is done when there are no so many changes.
+func (w *world) cutOff(op job.Operation, cut int, by mishap) (done bool) {
+	w.t.Helper()
+	w.cut, w.cutBy = cut, by
+	w.run(op)
+	begun := slices.Clone(w.begun)
+	w.cut, w.dead = 0, false
+	if len(begun) < cut {
+		w.whole("not cut off")
+		return true
+	}
+	for _, r := range w.cfg.Reservations {
+		r.Job = deadJob
+	}
+	what := fmt.Sprintf("change %d, %s (%d)", cut, begun[cut-1], by)
+	if err := w.resolve(begun[:cut]...); err != nil {
+		w.t.Errorf("%s: resolving: %v", what, err)
+		return false
+	}
+	w.cfg.Reservations = nil // they go when the resolution is recorded
+	w.whole(what)
+	if w.twice {
+		w.t.Errorf("%s: it ran twice", what)
+	}
+	return false
 }

@@ -348,14 +348,17 @@ func (w *modify) removeDisk(ctx context.Context, step *diskStep) error {
 			return err
 		}
 	}
-	if err := detachDisk(ctx, w.env.Nodes, w.env.Config, step.index, step.disk, w.primary().Name); err != nil {
-		if isUnknown(err) {
-			return err
-		}
-		w.env.Warn("%v", err)
+	held := detachDisk(ctx, w.env.Nodes, w.env.Config, step.index, step.disk, w.primary().Name)
+	if isUnknown(held) {
+		return held
+	}
+	if held != nil {
+		w.env.Warn("%v", held)
 	}
 	if err := w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
-		returnPorts(cfg, []*config.Disk{step.disk})
+		if held == nil { // a device that goes on has its port still, and the next one that got it would not connect
+			returnPorts(cfg, []*config.Disk{step.disk})
+		}
 		inst.Disks = slices.DeleteFunc(inst.Disks, func(uuid string) bool { return uuid == step.disk.UUID })
 		cfg.Disks = slices.DeleteFunc(cfg.Disks, func(d *config.Disk) bool { return d.UUID == step.disk.UUID })
 		renumber(cfg, inst)

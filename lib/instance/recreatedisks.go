@@ -15,6 +15,7 @@ import (
 	"gantry/lib/hooks"
 	"gantry/lib/iallocator"
 	"gantry/lib/job"
+	"gantry/lib/lvm"
 )
 
 // RecreateDisks makes disks of an instance anew that are lost, empty, where they were or on other nodes.
@@ -277,11 +278,34 @@ func (w *recreateDisks) checkRoom(ctx context.Context) (err error) {
 	}
 	for _, d := range w.disks {
 		mirrored = mirrored || d.DevType == config.DTDRBD
+		for _, n := range w.where {
+			if err := w.checkGone(ctx, n, d); err != nil {
+				return err
+			}
+		}
 	}
 	if mirrored && w.moving {
 		w.minors, err = minorsInUse(ctx, w.env, w.where...)
 	}
 	return err
+}
+
+// checkGone refuses where a volume is there already. It may be whole, or left of a job that was cut off: a person has to say.
+func (w *recreateDisks) checkGone(ctx context.Context, n *config.Node, d *config.Disk) error {
+	volumes := d.Children
+	if d.DevType == config.DTPlain {
+		volumes = []*config.Disk{d}
+	}
+	for _, v := range volumes {
+		there, err := lvm.Exists(ctx, w.env.Nodes, n.Name, volumeOf(v))
+		if err != nil {
+			return fault.Refuse(fault.Environment, "Cannot get LV information from node %s: %w", n.Name, err)
+		}
+		if there {
+			return fault.Refuse(fault.WrongState, "Volume %s of %s is on node %s already; remove it there if nobody needs what it holds", volumeOf(v), d.IVName, n.Name)
+		}
+	}
+	return nil
 }
 
 func (w *recreateDisks) Hooks() *hooks.Plan {

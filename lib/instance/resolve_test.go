@@ -36,9 +36,11 @@ func (r *resolving) Run(ctx context.Context) (any, error) {
 }
 
 // resolve deals with the last of these changes ("NODE: WHAT"), which a job was making to web when it died; the others were done.
+const deadJob = 7
+
 func (w *world) resolve(changes ...string) error {
 	w.t.Helper()
-	open := job.OpenIntent{Job: 7}
+	open := job.OpenIntent{Job: deadJob}
 	for i, line := range changes {
 		node, what, _ := strings.Cut(line, ": ")
 		in := job.Intent{N: i + 1, Node: node, Changes: what, Instances: []string{"web"}, Outcome: "done"}

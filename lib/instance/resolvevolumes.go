@@ -175,10 +175,16 @@ func (x *remains) removeAbandoned(ctx context.Context) error {
 	return nil
 }
 
+// knownMinor says whether a disk of the configuration has a minor, or a job that lives is about to give it to one. What the dead job
+// itself had reserved is nobody's.
 func (x *remains) knownMinor(node string, minor int) bool {
 	n := x.env.Config.NodeByName(node)
-	_, known := x.env.Config.Minors(n.UUID)[minor]
-	return known
+	return n != nil && slices.ContainsFunc(x.env.Config.Disks, func(d *config.Disk) bool {
+		id, mirrored := d.DRBD()
+		return mirrored && (id.NodeA == n.UUID && id.MinorA == minor || id.NodeB == n.UUID && id.MinorB == minor)
+	}) || n != nil && slices.ContainsFunc(x.env.Config.Reservations, func(r *config.Reservation) bool {
+		return r.Job != x.open.Job && r.Node == n.UUID && r.Minor != nil && *r.Minor == minor
+	})
 }
 
 // mirrors brings the disks of the instances to where the configuration has them: attached and connected with one writable side, or

@@ -31,6 +31,9 @@ type world struct {
 	twice  bool              // an instance ran on two nodes at some time
 	moving bool              // it is being migrated: two may know of it
 	silent string            // after this change no node answers
+	cut    int               // so does none after the change of this number, from 1; 0 is never
+	cutBy  mishap            // and this becomes of that one
+	dead   bool              // that has happened
 	begun  []string          // what was about to be changed, in order
 	store  *volumes          // nil: there are none
 	alone  bool              // no agent is forwarded
@@ -99,6 +102,9 @@ func (w *world) Run(ctx context.Context, node string, c remote.Cmd) (remote.Resu
 		w.begun = append(w.begun, line)
 	}
 	failed := &remote.Error{Node: node, Line: c.Line(), Outcome: remote.Failed, Status: 1, Err: errors.New("refused")}
+	if w.dead {
+		return remote.Result{}, &remote.Error{Node: node, Line: c.Line(), Outcome: remote.Unknown, Err: errors.New("connection lost")}
+	}
 	if w.off[node] {
 		failed.Err = errors.New("unreachable")
 		return remote.Result{}, failed
@@ -108,6 +114,11 @@ func (w *world) Run(ctx context.Context, node string, c remote.Cmd) (remote.Resu
 		return remote.Result{}, failed
 	}
 	m, hit := w.mishap(line)
+	isCut := c.Changes != "" && len(w.begun) == w.cut
+	if isCut {
+		m, hit = w.cutBy, true
+	}
+	w.dead = w.dead || isCut
 	if w.silent != "" && line == w.silent {
 		for _, n := range w.cfg.Nodes {
 			w.off[n.Name] = true
