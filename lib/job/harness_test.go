@@ -124,6 +124,7 @@ type delay struct {
 	Want       []Lock   `json:"want,omitempty"`
 	Let        []Lock   `json:"let,omitempty"`     // released before sleeping
 	Make       []string `json:"make,omitempty"`    // files to make, each by a command with an intent
+	GoOn       bool     `json:"go_on,omitempty"`   // where one cannot be made
 	Refuse     string   `json:"refuse,omitempty"`  // message of a failing check
 	Fail       string   `json:"fail,omitempty"`    // message of a failing run
 	Commit     bool     `json:"commit,omitempty"`  // change the configuration
@@ -191,7 +192,7 @@ func (d *delaying) Run(ctx context.Context) (any, error) {
 	for _, path := range d.Make {
 		c := remote.Command("touch", path)
 		c.Changes = "make " + path
-		if _, err := d.env.Nodes.Run(ctx, "node1", c); err != nil {
+		if _, err := d.env.Nodes.Run(ctx, "node1", c); err != nil && !d.GoOn {
 			return nil, err
 		}
 	}

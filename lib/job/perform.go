@@ -49,7 +49,10 @@ func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, 
 		return nil, nil
 	}
 	defer h.configChanged(ctx)
-	if result, err = work.Run(ctx); err != nil {
+	if result, err = work.Run(ctx); err == nil {
+		err = r.wasStopped()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return h.after(ctx, work, result), nil

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -307,6 +308,27 @@ func TestAJobWhoseProcessNeverBeginsIsGivenUp(t *testing.T) {
 	j := ended(t, q, submit(t, q, &delay{}, Options{}), Error)
 	if j.Starts != maxStarts || !strings.Contains(string(j.Ops[0].Result), "the node was restarted") {
 		t.Errorf("%d starts: %s", j.Starts, j.Ops[0].Result)
+	}
+}
+
+// The queue of another host, as after a restore: nobody here can see whether a process there lives.
+func TestAJobOfAnotherHostIsNotTakenForDead(t *testing.T) {
+	q := newQueue(t)
+	q.Runner = nil
+	id := submit(t, q, &delay{}, Options{})
+	file, err := os.OpenFile(q.jobPath(id), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteString(`{"event":"owner","owner":{"host":"elsewhere.example.com","boot":"b","pid":1}}` + "\n" + `{"event":"status","op":0,"status":"running"}` + "\n")
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var warned string
+	q.Warn = func(format string, args ...any) { warned += fmt.Sprintf(format, args...) }
+	err = errors.Join(q.Tend(), q.Recover())
+	if j, _ := q.Load(id); j.Status() != Running || !strings.Contains(warned+fmt.Sprint(err), "elsewhere.example.com: whether its process lives can only be seen there") {
+		t.Errorf("the job is %s, said %q, %v", j.Status(), warned, err)
 	}
 }
 

@@ -106,11 +106,25 @@ func (n recorded) announce(ctx context.Context, in Intent) (int, error) {
 	r := n.env.runner
 	if !r.fenced.Load() || slices.Contains(urgent, in.Kind()) {
 		if err := n.env.Fenced(ctx); err != nil {
+			r.stop(err)
 			return 0, err
 		}
 	}
 	in.Op, in.Instances = n.env.index, n.env.Holds(LevelInstance)
 	return r.announce(in)
+}
+
+// stop remembers that a change was not made: an operation that goes on where a node fails has not done what it says then.
+func (r *runner) stop(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = err
+}
+
+func (r *runner) wasStopped() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopped
 }
 
 // announce writes an intent and returns its number once it is on the disk.

@@ -47,9 +47,10 @@ type runner struct {
 	w     *writer
 	bell  *bell
 
-	mu     sync.Mutex // guards intent and serial
-	intent int        // number of the last intent
-	serial int        // of the last message
+	mu      sync.Mutex // guards intent, serial and stopped
+	intent  int        // number of the last intent
+	serial  int        // of the last message
+	stopped error      // why the fence did not let a change pass
 
 	fenced atomic.Bool // this job has asked the fence at least once
 }

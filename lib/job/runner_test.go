@@ -213,6 +213,10 @@ func TestTheFenceStopsAJobBeforeItsFirstChange(t *testing.T) {
 	if _, err := os.Stat(made); err == nil || len(j.Intents) > 0 {
 		t.Errorf("changed in spite of the fence: %+v", j.Intents)
 	}
+	j = ended(t, q, submit(t, q, &delay{Make: []string{made}, GoOn: true}, Options{}), Error) // it only warns of what fails
+	if _, err := os.Stat(made); err == nil || !strings.Contains(string(j.Ops[0].Result), "node2 has a higher epoch") {
+		t.Errorf("a job that was not let do what it says: %s", j.Ops[0].Result)
+	}
 	ended(t, q, submit(t, q, &delay{}, Options{}), Success) // looking is allowed
 }
 

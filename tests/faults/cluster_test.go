@@ -27,8 +27,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "./gnt-cluster", "./gnt-node", "./gnt-instance", "./gnt-job", "./gnt-group", "./gnt-network", "./gnt-debug",
-		"./ganeti-watcher", "./ganeti-cleaner")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "./gnt-...", "./ganeti-...", "./hail")
 	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -73,9 +73,14 @@ func TestWhatOutlivesTheUnitThatStartedIt(t *testing.T) {
 // waitFor waits for a command to succeed.
 func waitFor(t *testing.T, l *vmlab.Lab, command string, limit time.Duration) {
 	t.Helper()
-	for end := time.Now().Add(limit); l.Run("node1", command).Status != 0; time.Sleep(time.Second) {
+	waitOn(t, l, "node1", command, limit)
+}
+
+func waitOn(t *testing.T, l *vmlab.Lab, node, command string, limit time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(limit); l.Run(node, command).Status != 0; time.Sleep(time.Second) {
 		if time.Now().After(end) {
-			t.Fatalf("still not after %v: %s\n%s", limit, command, l.Run("node1", "gnt-job list; gnt-job info $(gnt-job list --no-headers -o id | tail -n 1)").Stdout)
+			t.Fatalf("still not after %v: %s\n%s", limit, command, l.Run("node1", "gnt-job list; gnt-job info $(gnt-job list --no-headers -o id | tail -n 1); systemctl --failed").Stdout)
 		}
 	}
 }

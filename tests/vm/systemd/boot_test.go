@@ -1,0 +1,93 @@
+package systemd
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gantry/tests/lab"
+	"gantry/tests/vmlab"
+)
+
+const (
+	bootUnit = "/usr/lib/systemd/system/ganeti-boot.service"
+	booted   = "systemctl is-active ganeti-boot.service | grep -Eqx 'active|failed'"
+	address  = "ip -o addr show to 192.0.2.10"
+)
+
+// A node whose process 1 is systemd loses its power and comes back, once as the master and once when another has taken over: the unit makes
+// the run directories, asks the fence, and only then brings up the cluster's address.
+func TestTheUnitAtBoot(t *testing.T) {
+	vmlab.NeedAll(t)
+	l := vmlab.Start(t, vmlab.Options{Nodes: 2, Systemd: true, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "ganeti-watcher")})
+	l.Init(t, 2)
+	l.Must(t, "node1", "gnt-instance add -t diskless -n node1 -o none+default --no-install --no-start --no-ip-check --no-name-check web.example.com || exit; "+
+		"for i in 1 2 3; do gnt-instance startup web.example.com && break; done")
+	for _, node := range []string{"node1", "node2"} {
+		if err := l.Push(node, "../../../packaging/ganeti-boot.service", bootUnit); err != nil {
+			t.Fatal(err)
+		}
+		l.Must(t, node, "systemctl enable ganeti-boot.service")
+	}
+	again := func(node string) {
+		t.Helper()
+		if err := l.Power(node); err != nil {
+			t.Fatal(err)
+		}
+		waitOn(t, l, node, booted, 5*time.Minute)
+	}
+
+	t.Run("the master", func(t *testing.T) {
+		off(t, l, "node1")
+		again("node1")
+		l.Must(t, "node1", "systemctl is-active ganeti-boot.service && test -d /run/ganeti/instance-disks -a -d /run/ganeti/kvm-hypervisor && test $(stat -c %a /run/ganeti/gantry) = 700")
+		if got := l.Must(t, "node1", address); !strings.Contains(got, "br0") {
+			t.Errorf("the cluster's address is not up: %q", got)
+		}
+		l.Must(t, "node1", "! pgrep -f '^/usr/bin/qem[u]' && ganeti-watcher") // what cron does
+		if got := running(t, l, "node1"); got != 1 {
+			t.Errorf("after the watcher %d guests run", got)
+		}
+	})
+	t.Run("one that is not the master any more", func(t *testing.T) {
+		off(t, l, "node1")
+		l.Must(t, "node2", "gnt-cluster master-failover --no-voting --yes-do-it; test $? -le 1")
+		again("node1")
+		if got := l.Run("node1", "systemctl is-active ganeti-boot.service; "+address); got.Stdout != "failed\n" {
+			t.Errorf("the unit, and the cluster's address: %q", got.Stdout)
+		}
+		if said := l.Must(t, "node1", "cat /var/log/ganeti/watcher.log; systemctl status ganeti-boot.service; true"); !strings.Contains(said, "another master has taken over") {
+			t.Errorf("it does not say why:\n%s", said)
+		}
+		l.Must(t, "node1", "test -d /run/ganeti/instance-disks")
+		l.Run("node1", "ganeti-watcher")
+		if got := running(t, l, "node1"); got != 0 {
+			t.Errorf("a watcher of a reign that has ended has started %d guests", got)
+		}
+		l.Must(t, "node2", address+" | grep -q br0 && ganeti-watcher")
+		if got := running(t, l, "node1"); got != 1 {
+			t.Errorf("after the new master's watcher %d guests run", got)
+		}
+	})
+	t.Run("a node that is no candidate of anybody", func(t *testing.T) {
+		l.Must(t, "node1", "rm -f /var/lib/ganeti/ssconf_master_node && systemctl restart ganeti-boot.service")
+		if got := l.Run("node1", "systemctl is-active ganeti-boot.service").Stdout; got != "inactive\n" {
+			t.Errorf("where there is no cluster the unit is %q", got)
+		}
+	})
+}
+
+// off takes the power away. What is not on the disk is lost.
+func off(t *testing.T, l *vmlab.Lab, node string) {
+	t.Helper()
+	l.Must(t, node, "sync")
+	if err := l.Kill(node); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// running counts the guests of a node.
+func running(t *testing.T, l *vmlab.Lab, node string) int {
+	t.Helper()
+	return len(strings.Fields(l.Run(node, "pgrep -f '^/usr/bin/qem[u]'").Stdout))
+}
