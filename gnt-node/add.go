@@ -17,13 +17,13 @@ func add(c *cli.Command) {
 		"Makes a machine a node of the cluster")
 	var op node.Add
 	var name string
-	keyCheck, setup := true, true
+	keyCheck, setup, force := true, true, false
 	var nd unit.Params
 	var hvState, diskState []unit.Ident
 	c.Flag("secondary-ip", "Address of the machine on the replication network").Short('s').Meta("ADDRESS").StringVar(&op.SecondaryIP)
 	c.Flag("readd", "Bring back a node that was offline").BoolVar(&op.Readd)
 	c.Flag("no-ssh-key-check", "Accept the host key of the machine, whatever it is").FalseVar(&keyCheck)
-	c.Flag("force-join", "Join the machine even if it belongs to another cluster").Bool()
+	c.Flag("force-join", "Join the machine even if it belongs to another cluster").BoolVar(&force)
 	c.Flag("no-node-setup", "Leave the machine's SSH keys alone").FalseVar(&setup)
 	c.Flag("verbose", "Say more").Short('v').Bool()
 	c.Flag("node-group", "Node group it is to belong to").Short('g').Meta("<nodegroup>").StringVar(&op.Group)
@@ -68,10 +68,12 @@ func add(c *cli.Command) {
 		}
 		if setup && cfg.Cluster.ModifySSHSetup {
 			env.Warn("-- WARNING --\nThe SSH keys of root on %s and on the nodes of the cluster will be authorised\nfor each other, and the host keys of %s will be noted as the cluster's.\n", op.Name, op.Name)
-			if err := node.Join(ctx, nodes, cfg, env.DataDir(), op.Name, op.PrimaryIP); err != nil {
+			if err := node.Join(ctx, nodes, cfg, env.DataDir(), op.Name, op.PrimaryIP, force); err != nil {
 				return err
 			}
 		} else if err := reach(ctx, nodes, op.Name); err != nil {
+			return err
+		} else if err := node.Belongs(ctx, nodes, cfg, op.Name); err != nil && !force {
 			return err
 		}
 		return env.Submit(ctx, op)

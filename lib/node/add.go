@@ -1,14 +1,18 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"gantry/lib/ancillary"
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/nodefacts"
+	"gantry/lib/remote"
 	"gantry/lib/resolve"
 )
 
@@ -76,7 +80,31 @@ func (w *add) Check(ctx context.Context) error {
 	if !resolve.Answers(ctx, w.PrimaryIP, int(cfg.FilledND(&w.node).Int("ssh_port"))) {
 		return fault.Refuse(fault.Environment, "Node not reachable by ping")
 	}
-	return w.hasSecondary(ctx)
+	if err := w.hasSecondary(ctx); err != nil {
+		return err
+	}
+	return w.looksFit(ctx)
+}
+
+// looksFit warns of what verify will complain of: an sshd or a shell that will make commands fail, and programs of another version.
+func (w *add) looksFit(ctx context.Context) error {
+	release := remote.Script(`gnt-cluster --version 2>/dev/null || :`)
+	theirs, err := nodefacts.Gather(ctx, w.env.Nodes, w.Name, nodefacts.Login(), release)
+	if err != nil {
+		return err
+	}
+	ours, err := w.env.Nodes.Run(ctx, w.env.Config.MasterNode().Name, release)
+	if err != nil {
+		return err
+	}
+	for _, trouble := range nodefacts.ParseLogin(theirs[0].Stdout) {
+		w.env.Warn("Node %s: %s", w.Name, trouble)
+	}
+	master, node := strings.TrimSpace(string(ours.Stdout)), strings.TrimSpace(string(theirs[1].Stdout))
+	if node != master && (node != "" || w.node.MasterCandidate) {
+		w.env.Warn("Node %s: software version mismatch: master %s, node %s", w.Name, cmp.Or(master, "none"), cmp.Or(node, "none"))
+	}
+	return nil
 }
 
 // unused refuses addresses that another node has.

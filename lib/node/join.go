@@ -12,6 +12,7 @@ import (
 
 	"gantry/lib/ancillary"
 	"gantry/lib/config"
+	"gantry/lib/fault"
 	"gantry/lib/remote"
 )
 
@@ -23,9 +24,13 @@ type Machines interface {
 }
 
 // Join prepares the SSH of a machine that is to become a node: the keys of the master candidates may log in there, its own may
-// log in on the others, and the cluster's known_hosts vouches for it. Every step can be done again.
-func Join(ctx context.Context, nodes Machines, cfg *config.Config, dataDir, name, ip string) error {
+// log in on the others, and the cluster's known_hosts vouches for it. Every step can be done again. A machine of another cluster is
+// refused before it is given anything, unless it is to join all the same.
+func Join(ctx context.Context, nodes Machines, cfg *config.Config, dataDir, name, ip string, force bool) error {
 	if err := open(ctx, nodes, cfg.MasterNode().Name, name); err != nil {
+		return err
+	}
+	if err := Belongs(ctx, nodes, cfg, name); err != nil && !force {
 		return err
 	}
 	if err := exchangeKeys(ctx, nodes, cfg, name); err != nil {
@@ -53,6 +58,19 @@ func open(ctx context.Context, nodes Machines, master, name string) error {
 	}
 	if err := nodes.Enter(ctx, name, ancillary.Authorize(keys)); err != nil {
 		return fmt.Errorf("%s takes none of root's SSH keys, and no password let us in: %w; nothing was changed", name, err)
+	}
+	return nil
+}
+
+// Belongs refuses a machine that another cluster has made its node. One that was removed from this cluster while nobody could reach it
+// still has what it had, and may come back.
+func Belongs(ctx context.Context, r remote.Runner, cfg *config.Config, name string) error {
+	out, err := r.Run(ctx, name, remote.Script(`cat "$1" 2>/dev/null || :`, config.DataDir+"/ssconf_cluster_name"))
+	if err != nil {
+		return err
+	}
+	if other := strings.TrimSpace(string(out.Stdout)); other != "" && other != cfg.Cluster.ClusterName {
+		return fault.Refuse(fault.WrongState, "Node %s belongs to the cluster %s; '--force-join' makes it a node of this one all the same", name, other)
 	}
 	return nil
 }

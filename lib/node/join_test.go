@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gantry/lib/config"
 	"gantry/lib/remote"
 	"gantry/lib/remote/remotetest"
 )
@@ -55,5 +56,19 @@ func TestAMachineThatIsNotThereIsNotAskedForAPassword(t *testing.T) {
 	nodes := &closed{Fake: remotetest.New(t), denied: remote.ErrUnreachable}
 	if err := open(t.Context(), nodes, "node1", "node5"); !errors.Is(err, remote.ErrUnreachable) || nodes.entered != nil {
 		t.Errorf("got %v, entered %v", err, nodes.entered)
+	}
+}
+
+func TestAMachineOfAnotherClusterIsRefused(t *testing.T) {
+	cfg := &config.Config{Cluster: config.Cluster{ClusterName: "cluster.example.com"}}
+	const asked = `node5: sh -c 'cat "$1" 2>/dev/null || :' sh /var/lib/ganeti/ssconf_cluster_name`
+	for name, refused := range map[string]bool{"": false, "cluster.example.com\n": false, "other.example.com\n": true} {
+		err := Belongs(t.Context(), remotetest.New(t).Answer(asked, name), cfg, "node5")
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "belongs to the cluster other.example.com") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if err := Belongs(t.Context(), remotetest.New(t).Unknown(asked), cfg, "node5"); err == nil {
+		t.Error("one that does not answer is taken")
 	}
 }

@@ -174,21 +174,11 @@ func unreached(a *answer, p *config.Node) []string {
 // silent says that nobody answers: being refused is an answer, too.
 func silent(how string) bool { return how != "" && how != "ok" && how != "Connection refused" }
 
-// sessions is how many of them a connection to a node must be able to have.
-const sessions = 8
-
 // sshd looks at what would make the commands fail in odd ways.
 func (g *group) sshd(n *config.Node, a *answer) {
-	settings := a.ssh.sshd
-	if len(settings) > 0 {
-		login := settings["permitrootlogin"]
-		g.errorIf(login == "no" || login == "forced-commands-only", "ENODESSH", n.Name, "sshd does not let root log in (PermitRootLogin %s)", login)
-		g.errorIf(settings["pubkeyauthentication"] == "no", "ENODESSH", n.Name, "sshd takes no public keys (PubkeyAuthentication no)")
-		max, err := strconv.Atoi(settings["maxsessions"])
-		g.errorIf(err == nil && max < sessions, "ENODESSH", n.Name, "sshd allows %d sessions on a connection, %d are needed (MaxSessions)", max, sessions)
-		g.errorIf(settings["subsystem"] == "", "ENODESSH", n.Name, "sshd has no sftp subsystem")
+	for _, trouble := range nodefacts.LoginTroubles(a.ssh.sshd, a.ssh.noise) {
+		g.errorf("ENODESSH", n.Name, "%s", trouble)
 	}
-	g.errorIf(a.ssh.noise != "", "ENODESSH", n.Name, "the shell of root prints something by itself: %s", a.ssh.noise)
 }
 
 // access looks at the keys that the cluster has authorised, if it looks after them.

@@ -21,7 +21,8 @@ func TestTheUnitAtBoot(t *testing.T) {
 	vmlab.NeedAll(t)
 	l := vmlab.Start(t, vmlab.Options{Nodes: 2, Systemd: true, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "ganeti-watcher")})
 	l.Init(t, 2)
-	l.Must(t, "node1", "gnt-instance add -t diskless -n node1 -o none+default --no-install --no-start --no-ip-check --no-name-check web.example.com || exit; "+
+	l.Must(t, "node1", osDefinition)
+	l.Must(t, "node1", "gnt-instance add -t diskless -n node1 -o slow+default --no-install --no-start --no-ip-check --no-name-check web.example.com || exit; "+
 		"for i in 1 2 3; do gnt-instance startup web.example.com && break; done")
 	for _, node := range []string{"node1", "node2"} {
 		if err := l.Push(node, "../../../packaging/ganeti-boot.service", bootUnit); err != nil {
