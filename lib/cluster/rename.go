@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,6 +63,9 @@ func (w *rename) Hooks() *hooks.Plan {
 
 // Run returns the new name. The host keys are noted under both names first, so that every node can be reached whatever fails.
 func (w *rename) Run(ctx context.Context) (any, error) {
+	if err := w.env.Fenced(ctx); err != nil { // the host keys are in a file of this machine, before which nobody asks
+		return nil, err
+	}
 	old := w.env.Config.Cluster
 	known := filepath.Join(config.DataDir, "known_hosts")
 	return w.next.Name, job.Run(ctx, w.env.Say, []job.Step{
@@ -133,9 +137,13 @@ func rewrite(path string, change func(line string) []string) error {
 			}
 		}
 	}
-	temp := path + ".new"
-	if err := os.WriteFile(temp, text.Bytes(), 0o644); err != nil {
+	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text.Bytes())
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil { // a name on the disk whose content is not would be no trust at all
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return os.Rename(temp, path)
+	return os.Rename(file.Name(), path)
 }
