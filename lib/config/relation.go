@@ -125,25 +125,43 @@ func (d *Disk) LV() (vg, lv string, ok bool) {
 // InstanceVolumes are the volumes (VG/LV) an instance should have, by the UUIDs of the nodes that have them.
 func (c *Config) InstanceVolumes(inst *Instance) map[string][]string {
 	volumes := map[string][]string{}
-	var add func(d *Disk, nodes []string)
-	add = func(d *Disk, nodes []string) {
-		if vg, lv, ok := d.LV(); ok {
-			for _, node := range nodes {
-				volumes[node] = append(volumes[node], vg+"/"+lv)
-			}
-		}
-		for _, child := range d.Children {
-			add(child, nodes)
-		}
-	}
 	for _, d := range c.InstanceDisks(inst) {
 		nodes := []string{inst.PrimaryNode}
 		if id, ok := d.DRBD(); ok {
 			nodes = []string{id.NodeA, id.NodeB}
 		}
-		add(d, nodes)
+		for _, node := range nodes {
+			volumes[node] = append(volumes[node], d.Volumes()...)
+		}
 	}
 	return volumes
+}
+
+// Volumes are those (VG/LV) that a disk is, or stands on.
+func (d *Disk) Volumes() (list []string) {
+	if vg, lv, ok := d.LV(); ok {
+		list = append(list, vg+"/"+lv)
+	}
+	for _, child := range d.Children {
+		list = append(list, child.Volumes()...)
+	}
+	return list
+}
+
+// DetachedDisks are those that belong to no instance.
+func (c *Config) DetachedDisks() (list []*Disk) {
+	attached := map[string]bool{}
+	for _, inst := range c.Instances {
+		for _, uuid := range inst.Disks {
+			attached[uuid] = true
+		}
+	}
+	for _, d := range c.Disks {
+		if !attached[d.UUID] {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // External returns the provider of an external disk, and its name there.

@@ -106,6 +106,25 @@ mv -T -- "$1" "$2"`, from, to)
 	return nil
 }
 
+// RenameFile moves the file of a disk; the directory that it comes to is made. To do it again does no harm.
+func RenameFile(ctx context.Context, r remote.Runner, node, from, to string) error {
+	c := remote.Script(`if [ -e "$2" ]; then [ -e "$1" ] && exit 11; exit 0; fi
+[ -f "$1" ] || exit 10
+(umask 077 && mkdir -p -- "${2%/*}") && mv -T -- "$1" "$2"`, from, to)
+	c.OK = []int{10, 11}
+	c.Changes = "renames file " + from + " to " + to
+	out, err := r.Run(ctx, node, c)
+	switch {
+	case err != nil:
+		return broken("Cannot rename '%s' to '%s': %w", from, to, err)
+	case out.Status == 10:
+		return broken("%s: %w", from, ErrNoFile)
+	case out.Status == 11:
+		return broken("Cannot rename '%s' to '%s': both locations exist", from, to)
+	}
+	return nil
+}
+
 // Remove removes a disk's file. One that is not there is no error.
 func Remove(ctx context.Context, r remote.Runner, node, file string) error {
 	if _, err := r.Run(ctx, node, remove(file)); err != nil {

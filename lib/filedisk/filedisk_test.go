@@ -141,3 +141,28 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestRenameFileCanBeRepeated(t *testing.T) {
+	ctx, n, dir := t.Context(), "node1", t.TempDir()
+	from, to := dir+"/a", dir+"/sub/b"
+	if err := os.WriteFile(from, []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := RenameFile(ctx, here{}, n, from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != "data" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := os.WriteFile(from, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := text(RenameFile(ctx, here{}, n, from, to)), "Cannot rename '"+from+"' to '"+to+"': both locations exist"; got != want {
+		t.Errorf("both there: %s", got)
+	}
+	if err := RenameFile(ctx, here{}, n, dir+"/c", dir+"/d"); !errors.Is(err, ErrNoFile) {
+		t.Errorf("none there: %v", err)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -214,6 +216,50 @@ func TestAddedDiskIsTakenBack(t *testing.T) {
 	}
 }
 
+func readFile(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// A disk that is detached keeps its data under a name of its own, and takes the name that its next place gives it.
+func TestADetachedDiskCanBeAttachedAgain(t *testing.T) {
+	w := newWorld(t).withFile()
+	before := w.cfg.InstanceDisks(w.web())[0]
+	if err := os.WriteFile(before.Path(), []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"modify", "0", map[string]any{"name": "data"}}}})
+	e = w.run(Modify{Name: "web", Disks: []DeviceChange{{"detach", "data", nil}}})
+	if got := said(t, e); !slices.Equal(got, []string{"disk/0 detach"}) {
+		t.Errorf("said %q", got)
+	}
+	alone := w.cfg.Disk(before.UUID)
+	if len(w.web().Disks) != 0 || alone == nil || alone.Path() != filepath.Join(w.dir, "files", filepath.Base(before.Path())) || readFile(alone.Path()) != "data" {
+		t.Fatalf("instance has %v; disk %+v", w.web().Disks, alone)
+	}
+	e = w.run(Modify{Name: "web", Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "data"}}}})
+	if got := said(t, e); !slices.Equal(got, []string{fmt.Sprintf("disk/0 attach:size=%d,mode=rw", before.Size)}) {
+		t.Errorf("said %q", got)
+	}
+	d := w.cfg.Disk(before.UUID)
+	if !slices.Equal(w.web().Disks, []string{d.UUID}) || d.IVName != "disk/0" || !strings.HasPrefix(d.Path(), w.dir+"/files/web/") || readFile(d.Path()) != "data" {
+		t.Errorf("instance has %v; disk %+v", w.web().Disks, d)
+	}
+}
+
+// What cannot be recorded leaves the file where it was.
+func TestADiskThatIsNotDetachedStaysWhereItIs(t *testing.T) {
+	w := newWorld(t).withFile()
+	before := w.cfg.InstanceDisks(w.web())[0].Path()
+	e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"detach", "0", nil}}}, jobtest.FailingUpdate(1, store.NotCommitted, errors.New("no space left on device")))
+	if _, err := os.Stat(before); e.Err == nil || err != nil || len(w.web().Disks) != 1 {
+		t.Errorf("%v; %v; disks %v", e.Err, err, w.web().Disks)
+	}
+}
+
 func TestModifyDiskRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		op   Modify
@@ -224,6 +270,9 @@ func TestModifyDiskRefused(t *testing.T) {
 		"wrong mode":         {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "mode": "rx"}}}, WaitForSync: true}, "Invalid disk access mode 'rx'"},
 		"never in sync":      {Modify{Disks: add(8)}, "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given"},
 		"from a running one": {Modify{Disks: []DeviceChange{{"remove", "0", nil}}}, "can't remove volume from a running instance without using hotplug"},
+		"attached by what":   {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"size": 8}}}}, "Only one argument is permitted in attach op, either name or uuid"},
+		"no such disk":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "nosuch"}}}}, "No disk was found with this name: nosuch"},
+		"no such UUID":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"uuid": "nosuch"}}}}, "No disk was found with this UUID: nosuch"},
 		"no disk 7":          {Modify{Disks: []DeviceChange{{"modify", "7", map[string]any{"mode": "ro"}}}}, "Got disk index 7, but there are only 1"},
 	} {
 		w := newWorld(t).withFile()

@@ -127,8 +127,6 @@ func diskNamed(disks []*config.Disk) func(string) int {
 func (w *modify) allowed(ctx context.Context, c DeviceChange) error {
 	_, sized := c.Params["size"]
 	switch {
-	case c.Action == attachDevice, c.Action == detachDevice:
-		return fault.Refuse(fault.Environment, "Disks cannot be attached and detached by this version")
 	case c.Action == addDevice && len(w.inst.Disks) == 0:
 		return fault.Refuse(fault.WrongInput, "Must specify disk type on diskless instance")
 	case c.Action == addDevice && !w.WaitForSync && !w.inst.DisksActive:
@@ -158,6 +156,16 @@ func (w *modify) checkDisk(c DeviceChange) error {
 		step.disk = w.list[i]
 		w.list = slices.Delete(w.list, i, i+1)
 		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), "remove"}}
+	case attachDevice:
+		if step.disk, err = w.attachedDisk(c.Params); err != nil {
+			return err
+		}
+		w.list = slices.Insert(w.list, i, step.disk)
+		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), fmt.Sprintf("attach:size=%d,mode=%s", step.disk.Size, step.disk.Mode)}}
+	case detachDevice:
+		step.disk = w.list[i]
+		w.list = slices.Delete(w.list, i, i+1)
+		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), "detach"}}
 	default:
 		changed := *w.list[i]
 		step.disk = &changed
@@ -233,6 +241,10 @@ func (w *modify) changeDisks(ctx context.Context) error {
 			err = w.addDisk(ctx, step)
 		case removeDevice:
 			err = w.removeDisk(ctx, step)
+		case attachDevice:
+			err = w.attachDisk(ctx, step)
+		case detachDevice:
+			err = w.dismissDisk(ctx, step)
 		}
 		if err != nil {
 			return err

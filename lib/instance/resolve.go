@@ -113,20 +113,29 @@ func (x *remains) withdrawKeys(ctx context.Context) error {
 	return nil
 }
 
-// moveBack gives directories the name by which the configuration knows them.
+// moveBack gives directories and files of disks the name by which the configuration knows them.
 func (x *remains) moveBack(ctx context.Context) error {
 	for _, in := range x.done {
-		from, to, isMove := strings.Cut(strings.TrimPrefix(in.Changes, "renames directory "), " to ")
-		if !strings.HasPrefix(in.Changes, "renames directory ") || !isMove || !x.on(in.Node) {
+		names, isDir := strings.CutPrefix(in.Changes, "renames directory ")
+		rename, known := filedisk.RenameDir, x.usedBelow
+		if !isDir {
+			isFile := false
+			if names, isFile = strings.CutPrefix(in.Changes, "renames file "); !isFile {
+				continue
+			}
+			rename, known = filedisk.RenameFile, func(file string) bool { return x.used(in.Node, file) }
+		}
+		from, to, isMove := strings.Cut(names, " to ")
+		if !isMove || !x.on(in.Node) {
 			continue
 		}
 		switch {
-		case x.usedBelow(from) && !x.usedBelow(to):
+		case known(from) && !known(to):
 			from, to = to, from
-		case !x.usedBelow(to):
+		case !known(to):
 			continue
 		}
-		if err := filedisk.RenameDir(ctx, x.env.Nodes, in.Node, from, to); err != nil {
+		if err := rename(ctx, x.env.Nodes, in.Node, from, to); err != nil {
 			return err
 		}
 	}

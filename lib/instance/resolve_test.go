@@ -77,6 +77,23 @@ func TestWhatADeadCreationHasMadeIsRemovedUnlessItIsUsed(t *testing.T) {
 	}
 }
 
+func TestAFileThatADeadJobRenamedGetsTheNameThatIsRecorded(t *testing.T) {
+	for _, recorded := range []string{"old", "new"} {
+		w := newWorld(t)
+		dir := t.TempDir()
+		w.cfg.Disks = append(w.cfg.Disks, &config.Disk{UUID: "d1", DevType: config.DTFile, LogicalID: config.LogicalID{"loop", filepath.Join(dir, recorded)}})
+		if err := os.WriteFile(filepath.Join(dir, "new"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.resolve("node1: renames file " + dir + "/old to " + dir + "/new"); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := filepath.Glob(dir + "/*"); err != nil || !slices.Equal(left, []string{filepath.Join(dir, recorded)}) {
+			t.Errorf("recorded %s: left %v, %v", recorded, left, err)
+		}
+	}
+}
+
 func TestAnImageOfADeadCreationIsRemovedUnlessItIsUsed(t *testing.T) {
 	for _, used := range []bool{true, false} {
 		w := newWorld(t)

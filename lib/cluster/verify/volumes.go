@@ -93,6 +93,11 @@ func (g *group) orphanVolumes(n *config.Node) {
 			expected[volume] = true
 		}
 	}
+	for _, d := range g.cfg.DetachedDisks() {
+		for _, volume := range d.Volumes() {
+			expected[volume] = expected[volume] || slices.Contains(d.NodesOf(), n.UUID)
+		}
+	}
 	for _, volume := range sorted(a.volumes) {
 		mine := strings.HasPrefix(volume, g.cfg.Cluster.VolumeGroupName+"/")
 		g.warnIf(mine && !expected[volume] && !g.reserved(volume), "ENODEORPHANLV", n.Name, "volume %s is unknown", volume)
