@@ -41,6 +41,8 @@ type remains struct {
 	env  *job.Env
 	open job.OpenIntent
 	done []job.Intent // what it did, or may have done, to them
+
+	later error // that something has to wait
 }
 
 // resolveOpen deals with one open intent, and on the way with everything else that its job has left.
@@ -52,13 +54,12 @@ func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
 			x.done = append(x.done, in)
 		}
 	}
-	later := x.offline()
-	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.removeAbandoned, x.guests, x.removeMoved, x.mirrors} {
+	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.guests, x.removeMoved, x.mirrors, x.removeAbandoned} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
 		}
 	}
-	return later
+	return errors.Join(x.offline(), x.later)
 }
 
 func (x *remains) concerns(name string) bool { return slices.Contains(x.open.Instances, name) }

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -155,8 +156,30 @@ func (x *remains) endStrayMirrors(ctx context.Context) error {
 	})
 }
 
+// wholeElsewhere says whether the disk that a volume was part of, if there is such a disk still, is complete on both of its nodes.
+func (x *remains) wholeElsewhere(ctx context.Context, v lvm.Volume) (bool, error) {
+	at := slices.IndexFunc(x.env.Config.Disks, func(d *config.Disk) bool {
+		return slices.ContainsFunc(d.Children, func(child *config.Disk) bool { return volumeOf(child) == v })
+	})
+	if at < 0 {
+		return true, nil
+	}
+	d := x.env.Config.Disks[at]
+	primary := x.env.Config.NodeName(x.primaryOf(d))
+	if !x.on(primary) {
+		return false, nil
+	}
+	states, err := on(x.env, primary).Statuses(ctx, []*config.Disk{d})
+	if err != nil {
+		return false, err
+	}
+	s := states[0]
+	return s != nil && s.Connected() && s.LocalStatus() == drbd.Okay && s.PeerDisk == "UpToDate", nil
+}
+
 // removeAbandoned removes the volumes of devices that the job has ended and that are nobody's now: it was about to remove them. Volumes
-// that it had given other names are somebody's data, whatever they are called.
+// that it had given other names are somebody's data, whatever they are called. Those whose disk is
+// not yet complete on other nodes stay: they may be its only second copy.
 func (x *remains) removeAbandoned(ctx context.Context) error {
 	for _, in := range x.done {
 		dev, ok := drbd.ParseDevice(in.Object())
@@ -165,6 +188,14 @@ func (x *remains) removeAbandoned(ctx context.Context) error {
 		}
 		for _, v := range []lvm.Volume{volumeAt(dev.Data), volumeAt(dev.Meta)} {
 			if x.claimed(in.Node, v) || x.freshName(in.Node, v) != "" {
+				continue
+			}
+			whole, err := x.wholeElsewhere(ctx, v)
+			if err != nil {
+				return err
+			}
+			if !whole {
+				x.later = fmt.Errorf("volume %s on node %s is kept until the disk is whole on its new nodes: %w", v, in.Node, job.ErrLater)
 				continue
 			}
 			if err := lvm.RemoveIfThere(ctx, x.env.Nodes, in.Node, v); err != nil {
