@@ -70,20 +70,12 @@ func (h *hail) readRequest(name string) (*iallocator.Resolved, error) {
 	if err != nil {
 		return nil, fault.Say(err.Error())
 	}
-	request, err := iallocator.Read(text)
+	request, warnings, err := htools.ReadRequest(text, balance.Merge{KVMNodeMem: h.KVMNodeMem, NoKinds: h.NoKinds})
 	if err != nil {
-		return nil, htools.Fail("%v", err)
-	}
-	warnings, err := balance.Merge{KVMNodeMem: h.KVMNodeMem, NoKinds: h.NoKinds}.Apply(request.Cluster)
-	if err != nil {
-		return nil, htools.Fail("%v", err)
-	}
-	resolved, err := request.Resolve()
-	if err != nil {
-		return nil, htools.Fail("%v", err)
+		return nil, err
 	}
 	h.Warn(warnings)
-	return resolved, nil
+	return request, nil
 }
 
 func (h *hail) read(name string) (string, error) {

@@ -63,11 +63,10 @@ func (h *hinfo) run(ctx context.Context) error {
 
 func (h *hinfo) showLoaded() {
 	c := h.Cluster
-	plural := "s"
-	if len(c.Groups) == 1 {
-		plural = ""
+	if len(c.Instances) == 0 && h.Level() > 1 {
+		h.Env.Println("Cluster is empty.")
 	}
-	h.Env.Println("Loaded %d nodes, %d instances, %d node group%s", len(c.Nodes), len(c.Instances), len(c.Groups), plural)
+	h.Env.Println("Loaded %s, %s, %s", count(len(c.Nodes), "node"), count(len(c.Instances), "instance"), count(len(c.Groups), "node group"))
 	if suffix := c.Suffix(); suffix != "" && h.Level() > 2 {
 		h.Env.Println("Note: Stripping common suffix of '%s' from names", suffix)
 	}
@@ -81,6 +80,13 @@ func (h *hinfo) showLoaded() {
 	case h.Level() > 1:
 		h.Env.Println("No split instances found")
 	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (h *hinfo) showGroups() {

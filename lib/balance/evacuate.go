@@ -140,7 +140,7 @@ func bestMove(m mover, i *Instance, kind MoveKind, targets []int, group int) (be
 		move := Move{kind, t}
 		nodes, moved, why := m.apply(i, move)
 		if why != OK {
-			details += fmt.Sprintf(" Node %s failed: %s;", m.nodes[t].Alias, why)
+			details += fmt.Sprintf(" Node %s failed: %s;", m.nodes[t].Name, why)
 			continue
 		}
 		score := scorer.withGroup(nodes, group)

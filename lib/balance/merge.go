@@ -221,10 +221,13 @@ func (c *Cluster) setAliases() {
 	}
 }
 
-// placeAll puts the instances on the lists of their nodes. The free memory and disk of a node count them already.
+// placeAll puts the instances on the lists of their nodes. The free memory and disk of a node count them already. One whose two
+// nodes are the same only counts as a secondary, as in the reference.
 func (c *Cluster) placeAll() {
 	for _, i := range c.Instances {
-		c.Nodes[i.Primary].loadPrimary(i)
+		if i.Primary != i.Secondary {
+			c.Nodes[i.Primary].loadPrimary(i)
+		}
 		if i.Secondary != None {
 			c.Nodes[i.Secondary].loadSecondary(i)
 		}

@@ -192,7 +192,7 @@ func (p *pruner) follow(lead *leader, r *routed, k int) {
 		if x.part+d.part > lead.score {
 			return
 		}
-		if d.node != p.p && d.node != p.s {
+		if at := d.node.Index; at != r.instance.Primary && at != r.instance.Secondary { // also where it has no disk on the latter
 			p.consider(lead, r, Move{x.kind, d.node.Index}, rank{r.order, d.order, k})
 		}
 	}

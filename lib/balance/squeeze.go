@@ -18,7 +18,7 @@ type Squeezer struct {
 	Nodes     NodeList
 	Instances InstanceList
 	Minimal   *Instance // every node has to be able to take one of this, or nodes are switched on
-	Target    *Instance // what every node has to be able to take after the change
+	Target    *Instance // what every node has to be able to take after nodes are switched off
 }
 
 // Squeezed is what to do: which nodes to switch, and the moves before or after.
@@ -81,7 +81,7 @@ func (s Squeezer) StandbyNodes() []*Node {
 	return list
 }
 
-// Expand switches on as few standby nodes as give every node room for the target, in their order.
+// Expand switches on as few standby nodes as give every node the minimal room, in their order.
 func (s Squeezer) Expand() (*Squeezed, error) {
 	standby := s.StandbyNodes()
 	var result *Squeezed
@@ -90,7 +90,7 @@ func (s Squeezer) Expand() (*Squeezed, error) {
 		if result, err = s.switched(standby[:count], false); err != nil {
 			return nil, err
 		}
-		if result.Enough = result.emptied() && hasRoom(result.Nodes, s.Target); result.Enough {
+		if result.Enough = result.emptied() && hasRoom(result.Nodes, s.Minimal); result.Enough {
 			break
 		}
 	}

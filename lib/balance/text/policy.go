@@ -75,7 +75,7 @@ var specFields = []string{"memsize", "cpucount", "disksize", "diskcount", "nicco
 
 func parseSpec(what, s string) (balance.Spec, error) {
 	f := number.Split(s, ",")
-	if len(f) != len(specFields) {
+	if len(f) < len(specFields) {
 		return balance.Spec{}, fmt.Errorf("Invalid ispec data for %s: %s", what, number.QuoteList(f))
 	}
 	var v [6]int

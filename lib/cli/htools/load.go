@@ -2,6 +2,7 @@ package htools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,6 +37,9 @@ func (o *Options) Load(ctx context.Context) error {
 		return err
 	}
 	if o.Cluster, err = o.readCluster(ctx); err != nil {
+		if bad, ok := errors.AsType[badRequest](err); ok {
+			return bad.error
+		}
 		return fail("failed to load data, aborting: %v", err)
 	}
 	warnings, err := o.merge(util).Apply(o.Cluster)
@@ -127,19 +131,38 @@ func ReadText(name string) (*balance.Cluster, error) {
 	return text.Read(data)
 }
 
+// badRequest is an error of a request, which the reference prints without saying that data were being loaded.
+type badRequest struct{ error }
+
 func (o *Options) readIAlloc() (*balance.Cluster, error) {
 	data, err := ReadFile(o.IAllocFile)
 	if err != nil {
 		return nil, err
 	}
-	request, err := iallocator.Read(data)
+	request, warnings, err := ReadRequest(data, balance.Merge{})
 	if err != nil {
-		return nil, err
+		return nil, badRequest{err}
 	}
 	// The reference merges this source here and once more in Load, which counts all instances twice.
-	warnings, err := balance.Merge{}.Apply(request.Cluster)
 	o.Warn(warnings)
-	return request.Cluster, err
+	return request.Cluster, nil
+}
+
+// ReadRequest reads a request of the iallocator protocol with the cluster it is about.
+func ReadRequest(data string, merge balance.Merge) (*iallocator.Resolved, []string, error) {
+	request, err := iallocator.Read(data)
+	if err != nil {
+		return nil, nil, fail("%v", err)
+	}
+	warnings, err := merge.Apply(request.Cluster)
+	if err != nil {
+		return nil, nil, fail("%v", err)
+	}
+	resolved, err := request.Resolve()
+	if err != nil {
+		return nil, nil, fail("%v", err)
+	}
+	return resolved, warnings, nil
 }
 
 // ReadFile reads a whole text file. Bytes that are no UTF-8 are an error.
