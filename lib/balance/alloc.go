@@ -202,6 +202,14 @@ func (a *Allocated) less(b *Allocated) bool {
 	return a.Score < b.Score
 }
 
+// greater is true, too, for scores that are not numbers.
+func (a *Allocated) greater(b *Allocated) bool {
+	if a.metric != nil {
+		return a.metric.compare(b.metric) > 0
+	}
+	return !(a.Score <= b.Score)
+}
+
 // refuses says why an instance cannot have the node as its primary; OK if it can.
 func (o AllocOptions) refuses(p *Node, i *Instance) Failure {
 	if why := p.Policy.check(i, p.Exclusive); why != OK {
@@ -239,9 +247,7 @@ func (o AllocOptions) pair(stats *statistics, p, s *Node, i *Instance) (*Allocat
 // settle picks the best of the places found, of equal ones the last, that leaves the cluster able to lose a node.
 func (o AllocOptions) settle(s *Search, nodes NodeList, instances InstanceList, found []*Allocated) {
 	slices.Reverse(found)
-	slices.SortStableFunc(found, func(a, b *Allocated) int {
-		return compareAllocated(a, b)
-	})
+	found = sortLike(found, (*Allocated).greater)
 	s.successes = len(found)
 	for _, a := range found {
 		if o.redundantWith(nodes, instances, a) {

@@ -300,29 +300,28 @@ const (
 	unitDisk = 256 // MiB
 )
 
-// shrink makes the resource that was lacking smaller, nil if that is not possible.
+// shrink makes the resource that was lacking smaller, nil if less than one step of it would be left.
 func (i *Instance) shrink(why Failure) *Instance {
 	smaller := *i
 	switch why {
 	case FailMem:
-		smaller.Mem -= unitMem
-		if i.Mem < unitMem {
+		if smaller.Mem -= unitMem; smaller.Mem < unitMem {
 			return nil
 		}
 	case FailDisk:
 		smaller.Disks = slices.Clone(i.Disks)
 		for k := range smaller.Disks {
-			if smaller.Disks[k].Size -= unitDisk; smaller.Disks[k].Size < 0 {
+			if smaller.Disks[k].Size -= unitDisk; smaller.Disks[k].Size < unitDisk {
 				return nil
 			}
 		}
 		smaller.Disk -= unitDisk
 	case FailCPU:
-		if smaller.VCPUs--; smaller.VCPUs < 0 {
+		if smaller.VCPUs--; smaller.VCPUs < 1 {
 			return nil
 		}
 	case FailSpindles:
-		if len(i.Disks) != 1 || i.Disks[0].Spindles < 1 {
+		if len(i.Disks) != 1 || i.Disks[0].Spindles < 2 {
 			return nil
 		}
 		smaller.Disks = []Disk{{i.Disks[0].Size, i.Disks[0].Spindles - 1}}

@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -88,17 +87,13 @@ func (a *Allocator) bestGroup(allowed []int, i *Instance, count int, onDedicated
 		return nil, nil, a.noGroup(allowed, groups, messages)
 	}
 	slices.Reverse(usable)
-	slices.SortStableFunc(usable, func(x, y *groupResult) int {
-		return cmp.Or(int(x.group.Alloc)-int(y.group.Alloc), compareAllocated(x.search.Best, y.search.Best))
+	usable = sortLike(usable, func(x, y *groupResult) bool {
+		if x.group.Alloc != y.group.Alloc {
+			return x.group.Alloc > y.group.Alloc
+		}
+		return x.search.Best.greater(y.search.Best)
 	})
 	return usable[0], messages, nil
-}
-
-func compareAllocated(x, y *Allocated) int {
-	if x.metric != nil {
-		return x.metric.compare(y.metric)
-	}
-	return cmp.Compare(x.Score, y.Score)
 }
 
 func (a *Allocator) noGroup(allowed []int, groups []*Group, messages []string) error {

@@ -106,15 +106,15 @@ func (q *Resolved) Answer(c *balance.Cluster, o balance.AllocOptions) (*Answer, 
 			return nil, err
 		}
 	}
+	if !q.inRange(c) {
+		return nil, errors.New("the instances of the request are not on the cluster")
+	}
 	answer := q.answer(c, o.Noting(&broken))
 	return answer, broken
 }
 
 func (q *Resolved) answer(c *balance.Cluster, o balance.AllocOptions) *Answer {
 	a := &balance.Allocator{AllocOptions: o, Groups: c.Groups, Nodes: c.Nodes, Instances: c.Instances}
-	if !q.inRange(c) {
-		return failed(errors.New("the instances of the request are not on the cluster"))
-	}
 	switch q.Kind {
 	case Allocate:
 		return q.allocate(a)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gantry/lib/balance/number"
 )
@@ -93,12 +94,22 @@ func Maybe[T any](r Record, name string, read Reader[T], instead T) (T, error) {
 	return Get(r, name, read)
 }
 
-// AsString reads a string.
+// AsString reads a string. To the reference a list of single characters is one, too.
 func AsString(v Value) (string, error) {
-	if v.Kind != String {
-		return "", unable("String")
+	switch v.Kind {
+	case String:
+		return v.Text, nil
+	case Array:
+		text := ""
+		for _, item := range v.Items {
+			if item.Kind != String || utf8.RuneCountInString(item.Text) != 1 {
+				return "", unable("Char")
+			}
+			text += item.Text
+		}
+		return text, nil
 	}
-	return v.Text, nil
+	return "", unable("String")
 }
 
 // AsBool reads true or false.

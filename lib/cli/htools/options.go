@@ -238,7 +238,7 @@ func (o *Options) StaticKVMMemory() {
 
 // NoStorageKinds adds an option that the reference does not have.
 func (o *Options) NoStorageKinds() {
-	o.cmd.Flag("no-storage-kinds", "look at disk space as a whole, whatever volume groups there are").Unlisted().BoolVar(&o.NoKinds)
+	o.cmd.Flag("no-storage-kinds", "look at disk space as a whole, whatever volume groups there are").Own().Unlisted().BoolVar(&o.NoKinds)
 }
 
 func (o *Options) MinScore() {
