@@ -4,7 +4,9 @@ package tests
 import (
 	"go/build"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -115,4 +117,24 @@ func packages(t *testing.T) []string {
 func parent(pkg string) string {
 	first, _, _ := strings.Cut(pkg, "/")
 	return first
+}
+
+// The configuration's file has one reader and writer: whoever else opens it knows neither its locks nor its fence. Verify compares what
+// nodes have.
+func TestOnlyTheStoreKnowsTheConfigurationsFile(t *testing.T) {
+	for _, dir := range packages(t) {
+		if dir == "config/store" || dir == "cluster/verify" {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join("../lib", dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil || !strings.HasSuffix(file, "_test.go") && regexp.MustCompile(`"[^"\n]*\bconfig\.toml\b`).Match(text) {
+				t.Errorf("%s names config.toml (%v)", file, err)
+			}
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,6 +210,25 @@ func TestSeveralJobsSubmittedOnly(t *testing.T) {
 	_, status, out, errs := submitting(t, "reboot --submit", nil, manyJobs(false))
 	if want := "7: web\n8: db\n9: \nfailed: \n"; status != 0 || out != want || errs != "Failure for mail: Queue full\n" {
 		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+}
+
+func TestNothingIsSubmittedBesideGanetisDaemons(t *testing.T) {
+	for _, daemon := range []string{"ganeti-master", "ganeti-query"} {
+		env, _, errs := testEnv(t)
+		env.paths.sockets = t.TempDir()
+		listener, err := net.Listen("unix", filepath.Join(env.paths.sockets, daemon))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		if err := os.WriteFile(filepath.Join(env.paths.data, "ssconf_master_node"), []byte("node1.example.com\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		status := env.main(Commands{"reboot": func(c *Command) { c.Run(rebootWeb) }}, nil, []string{"gnt-instance", "reboot"})
+		if status != 1 || !strings.Contains(errs.String(), "Ganeti's daemons are running on this machine") {
+			t.Errorf("%s: status %d, %s", daemon, status, errs)
+		}
 	}
 }
 

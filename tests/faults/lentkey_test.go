@@ -2,6 +2,7 @@ package faults
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -9,7 +10,8 @@ import (
 const (
 	lentKeys   = "cat /root/.ssh/authorized_keys; ls /run/ganeti/gantry/keys 2>/dev/null; true"
 	noAgents   = "mkdir -p /etc/ssh/sshd_config.d && echo 'AllowAgentForwarding no' >/etc/ssh/sshd_config.d/agent.conf && kill -HUP $(cat /run/sshd.pid)"
-	dataOfDisk = "cat /srv/ganeti/file-storage/web.example.com/*"
+	dataOfDisk = "head -c 5 /srv/ganeti/file-storage/web.example.com/*"
+	traffic    = "cat /sys/class/net/eth[01]/statistics/?x_bytes"
 )
 
 // Where sshd forwards no agent, a copy from that node has a key of its own. It opens one command, and is gone when the copy has ended or,
@@ -17,13 +19,17 @@ const (
 func TestACopyWhereNoAgentIsForwarded(t *testing.T) {
 	t.Parallel()
 	c := start(t, 3)
-	c.onEveryNode(t, osCreate, `echo data >"$DISK_0_PATH"`)
+	c.onEveryNode(t, osCreate, `echo data | dd of="$DISK_0_PATH" conv=notrunc status=none`)
 	c.add(t, "web.example.com", "fake", "file", "node2")
 	c.Must(t, "node2", noAgents)
 	before := c.Must(t, "node3", lentKeys)
 	away := "gnt-instance move -f --shutdown-timeout=0 -n node3 web.example.com"
 
+	bytes := c.sum(t, "node1", traffic)
 	said := c.Must(t, "node1", "GANTRY_FAULT=list:/tmp/points "+away)
+	if bytes = c.sum(t, "node1", traffic) - bytes; bytes > 8<<20 { // of 16 MiB
+		t.Errorf("%d bytes went through the master", bytes)
+	}
 	if !strings.Contains(c.Must(t, "node3", dataOfDisk), "data\n") || c.Must(t, "node3", lentKeys) != before || strings.Contains(c.Must(t, "node2", lentKeys), "os-transfer") {
 		t.Fatalf("after the copy: %s\nnode2: %s\nnode3: %s", said, c.Must(t, "node2", lentKeys), c.Must(t, "node3", lentKeys))
 	}
@@ -50,4 +56,17 @@ func TestACopyWhereNoAgentIsForwarded(t *testing.T) {
 	if !strings.Contains(c.Must(t, "node3", dataOfDisk), "data\n") || c.Must(t, "node3", lentKeys) != before || strings.Contains(c.Must(t, "node2", lentKeys), "os-transfer") {
 		t.Errorf("after the next command:\nnode2: %s\nnode3: %s", c.Must(t, "node2", lentKeys), c.Must(t, "node3", lentKeys))
 	}
+}
+
+// sum adds up the numbers that a command prints.
+func (c *cluster) sum(t *testing.T, node, command string) (sum int) {
+	t.Helper()
+	for word := range strings.FieldsSeq(c.Must(t, node, command)) {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
 }

@@ -178,7 +178,7 @@ func (c *cluster) nothingOfAnyCommand(t *testing.T, all map[string]attempt, node
 	compare("one of all those")
 }
 
-// Every command that there is, on a master after another node has taken over: in sight of all nodes, cut off from the new master, from one
+// Every command that there is, beside Ganeti itself, and on a master after another node has taken over: in sight of all nodes, cut off from the new master, from one
 // that is none, and from all.
 func TestNoCommandOfAnOldMasterChangesAnything(t *testing.T) {
 	t.Parallel()
@@ -186,6 +186,9 @@ func TestNoCommandOfAnOldMasterChangesAnything(t *testing.T) {
 	c.add(t, "file.example.com", "fake", "file", "node1")
 	c.Must(t, "node1", "gnt-instance shutdown --timeout=0 file.example.com && "+objects)
 	all := c.everyAttempt(t)
+	c.Must(t, "node1", "touch /var/lib/ganeti/config.data")
+	t.Run("beside Ganeti", func(t *testing.T) { c.nothingOfAnyCommand(t, all, "node1", "Ganeti's own configuration is in use") })
+	c.Must(t, "node1", "rm /var/lib/ganeti/config.data")
 	must(t, c.CutBetween("node1", "node2"))
 	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
 	if os.Getenv(lengthName) != "" {
