@@ -91,10 +91,7 @@ func startFake(ctx context.Context, r remote.Runner, cfg *config.Config, inst *c
 }
 
 // isUnknown says whether an error leaves open what became of a change.
-func isUnknown(err error) bool {
-	var e *remote.Error
-	return errors.Is(err, job.ErrUnknown) || errors.As(err, &e) && e.Outcome == remote.Unknown
-}
+func isUnknown(err error) bool { return job.IsUnknown(err) }
 
 // guestOn is an instance as its configuration describes it, on a node.
 func guestOn(cfg *config.Config, inst *config.Instance, node string) kvm.Guest {

@@ -127,6 +127,7 @@ type delay struct {
 	GoOn       bool     `json:"go_on,omitempty"`   // where one cannot be made
 	Refuse     string   `json:"refuse,omitempty"`  // message of a failing check
 	Fail       string   `json:"fail,omitempty"`    // message of a failing run
+	Lose       bool     `json:"lose,omitempty"`    // sight of what it has done
 	Commit     bool     `json:"commit,omitempty"`  // change the configuration
 	Spawn      int      `json:"spawn,omitempty"`   // jobs to submit
 	Reserve    string   `json:"reserve,omitempty"` // address
@@ -246,6 +247,9 @@ func (d *delaying) Run(ctx context.Context) (any, error) {
 	}
 	if d.Fail != "" {
 		return nil, fault.Exec("%s", d.Fail)
+	}
+	if d.Lose {
+		return nil, errors.Join(&remote.Error{Node: "node1", Outcome: remote.Failed}, fault.Exec("following: %w", ErrUnknown))
 	}
 	if d.Secret != "" && d.Secret != "<redacted>" {
 		return len(d.Secret), nil

@@ -73,11 +73,12 @@ func (o OpenIntent) String() string {
 // hasOpen says whether a job has open intents.
 func (j *Job) hasOpen() bool { return slices.ContainsFunc(j.Intents, Intent.Open) }
 
-// unfinished is the kind of an intent that says that a job was cut off between two changes: none of them is in doubt, but what it
-// has made may belong to nobody.
+// unfinished is the kind of an intent that says that a job was cut off between two changes, or does not know what came of them: none of
+// its commands is in doubt, but what it has made may belong to nobody.
 const unfinished = "leaves"
 
-// interrupt writes such an intent for a job that died while an opcode was changing instances, unless it has one open anyway.
+// interrupt writes such an intent for a job that died, or lost sight of things, while an opcode was changing instances, unless it has one
+// open anyway.
 func (w *writer) interrupt() error {
 	op := slices.IndexFunc(w.job.Ops, func(op Op) bool { return op.Status == Running })
 	if op < 0 {

@@ -173,6 +173,21 @@ func TestADeadRunnerIsFoundOut(t *testing.T) {
 	}
 }
 
+// Each command has done what it should, and then the job lost sight of what came of it.
+func TestAJobThatLosesSightLeavesAnIntentOpen(t *testing.T) {
+	q := newQueue(t)
+	made := filepath.Join(t.TempDir(), "made")
+	id := submit(t, q, &delay{Want: exclusive("web"), Make: []string{made}, Lose: true}, Options{})
+	ended(t, q, id, Error)
+	open, err := q.OpenIntents()
+	if err != nil || len(open) != 1 || open[0].Kind() != "leaves" || open[0].Instances[0] != "web" || !strings.Contains(open[0].String(), made) {
+		t.Fatalf("open intents: %+v, %v", open, err)
+	}
+	if j := ended(t, q, submit(t, q, &delay{Want: exclusive("web"), Lose: true}, Options{}), Error); j.hasOpen() {
+		t.Errorf("one that has changed nothing leaves %+v", j.Intents)
+	}
+}
+
 func TestAnIntentIsOnlyOpenWhileItsEndIsUnknown(t *testing.T) {
 	q := newQueue(t)
 	made := filepath.Join(t.TempDir(), "made")

@@ -43,7 +43,7 @@ func Run(ctx context.Context, say func(format string, args ...any), steps []Step
 			err = s.do(ctx)
 		}
 		if err != nil {
-			if unknown(err) {
+			if IsUnknown(err) {
 				return err
 			}
 			return errors.Join(err, undo(context.WithoutCancel(ctx), steps[:i]))
@@ -64,7 +64,7 @@ func undo(ctx context.Context, steps []Step) error {
 		cancel()
 		switch {
 		case err == nil:
-		case unknown(err):
+		case IsUnknown(err):
 			return errors.Join(all, fmt.Errorf("undoing \"%s\": %w", s.what, err))
 		default:
 			all = errors.Join(all, fmt.Errorf("undoing \"%s\": %w", s.what, err))
@@ -73,8 +73,8 @@ func undo(ctx context.Context, steps []Step) error {
 	return all
 }
 
-// unknown says whether anything in an error's chain has an unknown outcome.
-func unknown(err error) bool {
+// IsUnknown says whether anything in an error's chain has an unknown outcome.
+func IsUnknown(err error) bool {
 	switch e := err.(type) { //nolint:errorlint // this walks the whole chain itself
 	case nil:
 		return false
@@ -82,12 +82,12 @@ func unknown(err error) bool {
 		return e.Outcome == remote.Unknown
 	case interface{ Unwrap() []error }:
 		for _, part := range e.Unwrap() {
-			if unknown(part) {
+			if IsUnknown(part) {
 				return true
 			}
 		}
 		return false
 	}
 	return err == ErrUnknown || //nolint:errorlint // as above
-		unknown(errors.Unwrap(err))
+		IsUnknown(errors.Unwrap(err))
 }
