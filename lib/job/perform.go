@@ -33,7 +33,12 @@ func (r *runner) perform(ctx context.Context, env *Env, work Work) (result any, 
 		return nil, err
 	}
 	r.warm(ctx, env.Config)
-	defer func() { err = errors.Join(err, env.dropReservations(context.WithoutCancel(ctx))) }() // checks may reserve, too
+	defer func() {
+		if IsUnknown(err) { // also when no command was in doubt: the source of a migration cannot be asked how it went on
+			err = errors.Join(err, r.w.interrupt())
+		}
+		err = errors.Join(err, env.dropReservations(context.WithoutCancel(ctx))) // checks may reserve, too
+	}()
 	if err := work.Check(ctx); err != nil {
 		return nil, err
 	}

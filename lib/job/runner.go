@@ -179,11 +179,6 @@ func (r *runner) all(ctx context.Context) error {
 // sees the job end finds them free.
 func (r *runner) finish(i int, result json.RawMessage, failure error) error {
 	last := failure != nil || i == len(r.w.job.Ops)-1
-	if IsUnknown(failure) { // also when no command was in doubt: the source of a migration cannot be asked how it went on
-		if err := r.w.interrupt(); err != nil {
-			return err
-		}
-	}
 	if last {
 		if err := r.queue.markIntents(r.w.job); err != nil {
 			return err

@@ -257,6 +257,17 @@ func TestReservationsEndWithTheirJob(t *testing.T) {
 	if left := reserved(); len(left) > 0 {
 		t.Errorf("left: %+v", left[0])
 	}
+	// What an open intent is about may use them: they stay, whatever others write, until it is resolved.
+	ended(t, q, submit(t, q, &delay{Want: exclusive("web"), Make: []string{filepath.Join(t.TempDir(), "made")}, Reserve: "192.0.2.8", Lose: true}, Options{}), Error)
+	ended(t, q, submit(t, q, &delay{Commit: true}, Options{}), Success)
+	if left := reserved(); len(left) != 1 || left[0].IP != "192.0.2.8" {
+		t.Errorf("of a job with an open end: %+v", left)
+	}
+	ended(t, q, submit(t, q, &delay{Want: exclusive("web"), Commit: true}, Options{}), Success)
+	ended(t, q, submit(t, q, &delay{Commit: true}, Options{}), Success)
+	if left := reserved(); len(left) > 0 {
+		t.Errorf("left: %+v", left[0])
+	}
 	// a killed job cannot drop its own; the next transaction of anybody does
 	dead := submit(t, q, &delay{Reserve: "192.0.2.8", Duration: 10}, Options{})
 	pid := until(t, q, dead, Running).Owner.PID

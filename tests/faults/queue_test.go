@@ -70,3 +70,17 @@ func TestTheCleaner(t *testing.T) {
 		t.Error("it takes any word")
 	}
 }
+
+// Once it is written down what a new instance takes, its nodes are free for others: two installations on one node run at the same time.
+func TestCreationsOnOneNodeRunTogether(t *testing.T) {
+	t.Parallel()
+	c := start(t, 2)
+	c.Must(t, "node2", "cat >"+osCreate+" <<'END'\n#!/bin/sh\ntouch /run/begun.$INSTANCE_NAME\nn=0\nuntil [ -e /run/begun.a.example.com -a -e /run/begun.b.example.com ] || [ $n -gt 60 ]; do sleep 1; n=$((n + 1)); done\n[ $n -le 60 ]\nEND\n")
+	first := c.begin(t, addCommand("a.example.com", "fake", "file", "node2"))
+	second := c.begin(t, addCommand("b.example.com", "fake", "file", "node2"))
+	for _, id := range []string{first, second} {
+		if status, said := c.end(t, id, 3*time.Minute); status != "success" {
+			t.Errorf("job %s: %s: %s", id, status, said)
+		}
+	}
+}

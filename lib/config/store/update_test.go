@@ -253,7 +253,9 @@ func TestANewCandidateGetsTheConfiguration(t *testing.T) {
 func TestAFrozenCandidateIsWaitedForOnce(t *testing.T) {
 	l, s := newLab(t, 3)
 	l.set(l.frozen, true, n3)
-	s.markSlow(n3) // as the first write would, after its limit
+	if err := s.Fence(t.Context(), l.as(n1), Look); err != nil || !s.isSlow(n3) {
+		t.Fatalf("whoever asked it has not noted that it is slow: %v", err)
+	}
 	start := time.Now()
 	if _, err := s.Update(t.Context(), l.as(n1), tag("blue")); err != nil {
 		t.Fatal(err)
