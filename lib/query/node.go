@@ -159,15 +159,13 @@ func known(n int64) any {
 	return n
 }
 
-// nodeLive is a field that the node itself has to answer; one that cannot hold instances has nothing to say of storage.
+// nodeLive is a field that the node itself has to answer; one that may not hold instances is not asked for storage.
 func nodeLive(name, title string, kind Kind, doc string, part func(NodeLive) any) Field[*NodeRow] {
 	return Field[*NodeRow]{Name: name, Title: title, Kind: kind, Doc: doc, Live: true, Get: func(r *NodeRow) Cell {
 		switch {
 		case r.Node.Offline:
 			return Cell{Status: Offline}
-		case !r.Node.VMCapable && slices.Contains(storageFields, name):
-			return unavailable
-		case !r.Live.Answered:
+		case !r.Live.Answered, !r.Node.VMCapable && slices.Contains(storageFields, name):
 			return Cell{Status: NoData}
 		}
 		if v := part(r.Live); v != nil {

@@ -54,6 +54,9 @@ func TestPreparationsAreThoseOfTheirRecord(t *testing.T) {
 	if got := vmPreparation("vm/11-init-hybrid"); len(got) != 0 {
 		t.Errorf("before the first record: %v", got)
 	}
+	if got := vmPreparation("vm/12-plain-and-adopt"); len(got) != 1 || got[0].Cmd != "gnt-cluster modify -D drbd:metavg=xenvg" {
+		t.Errorf("before the second: %v", got)
+	}
 	got := vmPreparation("vm/13-drbd-ops")
 	if len(got) != 4 || got[0].Node != "master" || got[0].Cmd != "gnt-cluster modify -D drbd:metavg=vg_ganeti" || got[3].Node != "node3" {
 		t.Errorf("before the third: %v", got)

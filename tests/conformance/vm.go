@@ -58,6 +58,9 @@ func (p Play) RunVM(ctx context.Context, l *vmlab.Lab) (list []Outcome, commands
 	if err != nil {
 		return nil, nil, err
 	}
+	if p.Limit == 0 {
+		p.Limit = vmlab.RunLimit
+	}
 	if err := p.prepare(ctx, l, vmPreparation(p.Record)); err != nil {
 		return nil, nil, err
 	}

@@ -172,6 +172,35 @@ func TestEqualParametersAreCheckedOnce(t *testing.T) {
 	}
 }
 
+// A node that was added with the SSH keys it had has others than the cluster's; ssh would ask it for one of any type that it is
+// told of, and refuse the node's own.
+func TestALoginAsksForKeysOfTheTypesANodeHas(t *testing.T) {
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Skipf("NO SSH-KEYGEN HERE: %v", err)
+	}
+	dir := t.TempDir()
+	const ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBB3BHcvlMSHbhM5Op8mpKgkPFcWKmI3WS4tLkmzdIOUBOLlsQ5n5qFnJZlRpU9/L8nMd6dNVAHsoMPsYoiCYjnI="
+	const ed25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqpuBaGDgQ+Z3bq0K1CpPPOfuZ1dSkqDNwqHHnCPN0v"
+	known := filepath.Join(dir, "known_hosts")
+	for path, text := range map[string]string{
+		known:                     "c.x " + ed25519 + "\nc.x " + ecdsa + "\nnode1.x " + ecdsa + "\n",
+		filepath.Join(dir, "ssh"): "#!/bin/sh\nfor word; do case $word in -oKnownHostsCommand=*) eval \"$(echo \"${word#*=}\" | sed s/%H/node/)\" | cut -d' ' -f1,2; esac; done\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	t.Setenv("HOME", dir)
+	sections := remote.Sections(output(t, remote.Script(loginScript, known, "c.x", "", "node1.x", "22", "node2.x", "22")))
+	if got, want := sections["node1.x"], "node ecdsa-sha2-nistp256\nstatus 0"; strings.TrimSpace(got) != want {
+		t.Errorf("a node with keys of its own: %q", got)
+	}
+	if got, want := sections["node2.x"], "node ssh-ed25519\nnode ecdsa-sha2-nistp256\nstatus 0"; strings.TrimSpace(got) != want {
+		t.Errorf("a node with the cluster's keys: %q", got)
+	}
+}
+
 func TestShellcheck(t *testing.T) {
 	shellcheck, err := exec.LookPath("shellcheck")
 	if err != nil {

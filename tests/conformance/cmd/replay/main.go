@@ -43,7 +43,7 @@ func run() error {
 	record := flag.String("transcript", "", "the `record` to play, or several separated by commas; empty is all")
 	only := flag.String("only", "", "compare only these `steps`: numbers or ranges separated by commas")
 	flag.IntVar(&s.play.Stop, "stop", 0, "stop before this `step`")
-	flag.DurationVar(&s.play.Limit, "limit", lab.RunLimit, "how long one command may take")
+	flag.DurationVar(&s.play.Limit, "limit", 0, "how long one command may take; 0 is what tests give it")
 	flag.StringVar(&s.bin, "bin", "", "play against `DIR`, a tree made by make install or a directory of binaries; empty runs make install")
 	flag.StringVar(&s.session, "session", "", "play nothing: compare the record with this `file`, a session recorded in the same form")
 	flag.BoolVar(&s.verbose, "v", false, "print every step as it is played")
