@@ -9,7 +9,10 @@ import (
 )
 
 // Command is one that ran on a node.
-type Command struct{ Node, Line string }
+type Command struct {
+	Node, Line string
+	Failed     bool
+}
 
 // Two implementations look at things in different ways and order; what they change is to be the same. Compared are the commands
 // that change volumes and mirrors, as sets: Ganeti activates the same volume again and again.
@@ -51,7 +54,7 @@ func theirsOf(text string) (list [][]Command) {
 		case len(list) > 0:
 			if _, command, ok := strings.Cut(line, " $   "); ok {
 				command, _, _ = strings.Cut(command, "    {")
-				list[len(list)-1] = append(list[len(list)-1], Command{node, command})
+				list[len(list)-1] = append(list[len(list)-1], Command{Node: node, Line: command})
 			}
 		}
 	}
@@ -60,7 +63,7 @@ func theirsOf(text string) (list [][]Command) {
 
 // logged is a line of our own log; wrapped is what stands before a command in it.
 var (
-	logged  = regexp.MustCompile(`(?m)^\S+ \S+ node=(\S+) took=\S+ status=\S+ (.*)$`)
+	logged  = regexp.MustCompile(`(?m)^\S+ \S+ node=(\S+) took=\S+ status=(\S+) (.*)$`)
 	wrapped = regexp.MustCompile(`^(?:cd \S+ && |env (?:[A-Z_0-9]+=\S* )+|timeout (?:-\S+ \S+ )*[0-9.]+ |LC_ALL=C )*`)
 )
 
@@ -70,9 +73,9 @@ var connectScript = regexp.MustCompile(`^sh -c \$?'# connect\.sh [^']*' sh `)
 func oursOf(text string) (list []Command) {
 	for _, m := range logged.FindAllStringSubmatch(text, -1) {
 		node, _, _ := strings.Cut(m[1], ".")
-		line, _, _ := strings.Cut(m[2], " # cannot be pasted")
+		line, _, _ := strings.Cut(m[3], " # cannot be pasted")
 		line = connectScript.ReplaceAllString(wrapped.ReplaceAllString(line, ""), "drbdsetup connect ")
-		list = append(list, Command{node, line})
+		list = append(list, Command{Node: node, Line: line, Failed: m[2] != "0"})
 	}
 	return list
 }
@@ -82,7 +85,7 @@ func changes(list []Command) map[Command]bool {
 	set := map[Command]bool{}
 	for _, c := range list {
 		if line := normal(c.Line); changing.MatchString(line) {
-			set[Command{c.Node, line}] = true
+			set[Command{Node: c.Node, Line: line}] = true
 		}
 	}
 	return set

@@ -14,7 +14,7 @@ func TestCommandsOfBothLogsAreComparedAsSets(t *testing.T) {
 	ours := oursOf("2026-11-29 09:00:00,000: node=node1.lab.test took=0.1s status=0 timeout -k 5 60 env A=b lvs -o x\n" +
 		"2026-11-29 09:00:01,000: node=node1.lab.test took=0.1s status=0 env LC_ALL=C timeout -k 5 60 lvcreate -Wn -L64m -n 22222222-a1d8-4980-a2a9-7aeaa7b95561.disk0_data -i1 vg_ganeti /dev/vdb\n")
 	if len(theirs) != 2 || len(theirs[0]) != 4 || len(ours) != 2 {
-		t.Fatalf("read %q and %q", theirs, ours)
+		t.Fatalf("read %v and %v", theirs, ours)
 	}
 	want := []string{
 		"- node1: lvchange -ay vg/x", "- node1: lvcreate -Wn -L64m -n<uuid>.disk0_data -i1 vg_ganeti /dev/vdb",

@@ -9,8 +9,8 @@ import (
 	"gantry/tests/vmlab"
 )
 
-// TestRecordedSession fails on a step that differs, unless tests/differences.txt or red.txt lists it, and on a command on a node that
-// only one of both ran, unless commands.txt says why.
+// TestRecordedSession fails on a step that differs, unless tests/differences.txt or red.txt lists it, on a command on a node that
+// only one of both ran, unless commands.txt says why, and on one that came too early to be safe.
 func TestRecordedSession(t *testing.T) {
 	vmlab.NeedAll(t)
 	tree := t.TempDir()
@@ -26,6 +26,7 @@ func TestRecordedSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := vmlab.Start(t, conformance.VMStand(tree, ""))
+	order := conformance.NewOrder()
 	for _, record := range conformance.VMSession() {
 		list, ran, err := conformance.Play{Record: record}.RunVM(t.Context(), l)
 		if err != nil {
@@ -41,6 +42,9 @@ func TestRecordedSession(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, o := range list {
+			for _, line := range order.Step(o, ran[i]) {
+				t.Errorf("%s %d: %s\n%s", record, o.Number, o.Cmd, line)
+			}
 			if o.Verdict == conformance.Helped || red[record][o.Number] {
 				continue
 			}

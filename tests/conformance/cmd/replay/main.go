@@ -143,6 +143,7 @@ func (s settings) virtual(last string) error {
 		return err
 	}
 	defer vmlab.Down("", dir)
+	order := conformance.NewOrder()
 	for _, name := range conformance.VMSession() {
 		p := s.play
 		p.Record = name
@@ -156,7 +157,11 @@ func (s settings) virtual(last string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		for i, o := range list {
-			if lines := conformance.CommandsDiffer(recorded[o.Number], ran[i]); o.Verdict != conformance.Helped && len(lines) > 0 {
+			lines := order.Step(o, ran[i])
+			if o.Verdict != conformance.Helped {
+				lines = append(lines, conformance.CommandsDiffer(recorded[o.Number], ran[i])...)
+			}
+			if len(lines) > 0 {
 				fmt.Printf("%s %d: %s\n  %s\n", name, o.Number, o.Cmd, strings.Join(lines, "\n  "))
 			}
 		}
