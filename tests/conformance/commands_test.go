@@ -54,7 +54,7 @@ func TestPreparationsAreThoseOfTheirRecord(t *testing.T) {
 	if got := vmPreparation("vm/11-init-hybrid"); len(got) != 0 {
 		t.Errorf("before the first record: %v", got)
 	}
-	if got := vmPreparation("vm/12-plain-and-adopt"); len(got) != 1 || got[0].Cmd != "gnt-cluster modify -D drbd:metavg=xenvg" {
+	if got := vmPreparation("vm/12-plain-and-adopt"); len(got) != 1 || got[0].Cmd != "gnt-cluster modify -D drbd:metavg=xenvg0" {
 		t.Errorf("before the second: %v", got)
 	}
 	got := vmPreparation("vm/13-drbd-ops")

@@ -25,7 +25,7 @@ const (
 	twoPrimaries = "drbdsetup connect resource0 ipv4:198.51.100.11:11001 ipv4:198.51.100.12:11001 --protocol C --allow-two-primaries"
 	onePrimary   = "drbdsetup connect resource0 ipv4:198.51.100.11:11001 ipv4:198.51.100.12:11001 --protocol C"
 	otherSide    = "drbdsetup connect resource4 ipv4:198.51.100.12:11001 ipv4:198.51.100.11:11001 --protocol C"
-	made         = `node1 dd if=/dev/zero of=/dev/vg/a.disk0_meta bs=1048576 count=128 oflag=direct
+	made         = `node1 dd 'if=/dev/zero' 'of=/dev/vg/a.disk0_meta' 'bs=1048576' 'count=128' 'oflag=direct'
 		node1 drbdmeta --force /dev/drbd0 v08 /dev/vg/a.disk0_meta flex-external create-md
 		node1 drbdsetup attach 0 /dev/vg/a.disk0_data /dev/vg/a.disk0_meta flexible --on-io-error=detach
 		node1 ` + onePrimary + `
@@ -49,8 +49,8 @@ func TestUnsafeOrder(t *testing.T) {
 			[]string{"node1: lvrename vg a.disk0_data b: minor 0 has it"}},
 		"metadata is made anew under a mirror": {made + "node1 drbdmeta --force /dev/drbd0 v08 /dev/vg/a.disk0_meta flex-external create-md",
 			[]string{"node1: drbdmeta --force /dev/drbd0 v08 /dev/vg/a.disk0_meta flex-external create-md: minor 0 has it"}},
-		"metadata is overwritten under a mirror": {made + "node1 dd if=/dev/zero of=/dev/vg/a.disk0_meta bs=1048576",
-			[]string{"node1: dd if=/dev/zero of=/dev/vg/a.disk0_meta bs=1048576: minor 0 has it"}},
+		"metadata is overwritten under a mirror": {made + "node1 dd if=/dev/zero 'of=/dev/vg/a.disk0_meta'",
+			[]string{"node1: dd if=/dev/zero 'of=/dev/vg/a.disk0_meta': minor 0 has it"}},
 		"the same volume's name on another node": {made + "node2 lvremove -f vg/a.disk0_data", nil},
 		"failover":                               {made + "node1 drbdsetup secondary 0\nnode2 drbdsetup primary 4", nil},
 		"failover after the source went down":    {made + "node1 drbdsetup down resource0\nnode2 drbdsetup primary 4", nil},

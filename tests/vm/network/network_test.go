@@ -48,10 +48,32 @@ ip addr add 203.0.113.193/26 dev brv.5
 ip link set brv.5 up
 `
 
+// A guest is emulated by a qemu that is emulated itself. The kernel of a Debian takes many minutes there to boot, so most guests are
+// an iPXE: it has its address a few seconds after it was started, and answers pings. It knows nothing of cards that come and go.
+const (
+	loader = "/boot/ipxe.lkrn"
+	ipxe   = "-B minmem=64M,maxmem=64M,vcpus=1 -H 'kvm:kernel_path=" + loader + ",initrd_path=,kvm_flag=disabled,migration_downtime=300,kernel_args=|| "
+	linux  = "-B minmem=128M,maxmem=128M,vcpus=1 -H 'kvm:kernel_path=/boot/vmlinux-guest,initrd_path=/boot/initrd-guest,kvm_flag=disabled," +
+		// its clock goes as fast as it is emulated: else its timer's next interrupt comes before the last one was dealt with
+		"kvm_extra=-icount shift=3,kernel_args=quiet norandmaps nokaslr mitigations=off nowatchdog cryptomgr.notests audit=0 "
+)
+
+// card is what gives an iPXE's card an address. Its command line is a script: it begins with "root=", which is no command.
+func card(n int, address, mask, gateway string) string {
+	net := "net" + strconv.Itoa(n)
+	text := fmt.Sprintf("set %s/ip %s && set %s/netmask %s && ", net, address, net, mask)
+	if gateway != "" {
+		text += fmt.Sprintf("set %s/gateway %s && ", net, gateway)
+	}
+	return text + "ifopen " + net + " && "
+}
+
+// stay is what an iPXE does then; what Ganeti appends becomes another command.
+const stay = "sleep 1000000 || x"
+
 type stand struct {
 	*vmlab.Lab
-	t     *testing.T
-	boots bool // guests have a kernel: emulated inside a machine that is emulated itself, it takes a minute or more to answer
+	t *testing.T
 }
 
 // with is the same stand for a part of the test.
@@ -68,42 +90,35 @@ func (s stand) must(node, text string) string {
 // reaches waits until an address answers a node, or fails.
 func (s stand) reaches(node, address string) {
 	s.t.Helper()
-	if !s.boots {
-		return
-	}
-	if r := s.Run(node, "for i in $(seq 90); do ping -qc 1 -W 2 "+address+" >/dev/null && exit; done; exit 1"); r.Status != 0 {
+	if r := s.Run(node, "for i in $(seq 150); do ping -qc 1 -W 2 "+address+" >/dev/null && exit; done; exit 1"); r.Status != 0 {
 		s.t.Fatalf("%s does not reach %s\n%s", node, address, s.Run("node1", "ovs-vsctl show; bridge vlan; ip -br addr; ip route; tail -n 20 /var/log/ganeti/kvm/* 2>/dev/null").Stdout)
 	}
 }
 
 func (s stand) cannotReach(node, address string) {
 	s.t.Helper()
-	if !s.boots {
-		return
-	}
 	if r := s.Run(node, "ping -qc 3 -i 0.5 -W 3 "+address); r.Status != 1 {
 		s.t.Errorf("%s reaches %s: status %d, %s", node, address, r.Status, r.Stdout)
 	}
 }
 
 func TestGuestsOnRealNetworks(t *testing.T) {
-	vmlab.NeedAll(t)
+	vmlab.Need(t)
 	bin := lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")
-	s := stand{vmlab.Start(t, vmlab.Options{Bin: bin, OVS: true}), t, vmlab.All()}
+	s := stand{vmlab.Start(t, vmlab.Options{Bin: bin, OVS: true}), t}
 	for _, node := range []string{"node1", "node2", "node3"} {
+		if err := s.Push(node, loader, loader); err != nil {
+			t.Fatalf("%v (tests/needs installs ipxe)", err)
+		}
 		s.must(node, site)
 	}
 	s.must("node3", ends)
 	s.must("node1", `gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=br0 --enabled-hypervisors=kvm --enabled-disk-templates=diskless \
-		--nic-parameters=mode=openvswitch,link=br0 -B minmem=128M,maxmem=128M,vcpus=1 \
-		-H kvm:kernel_path=/boot/vmlinux-guest,initrd_path=/boot/initrd-guest,kvm_flag=disabled,migration_downtime=300 cluster.example.com
+		--nic-parameters=mode=openvswitch,link=br0 cluster.example.com
 	gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.12 node2.example.com`)
-	if !s.boots {
-		s.must("node1", "gnt-cluster modify -H kvm:kernel_path=,initrd_path=")
-	}
 	add := "gnt-instance add -t diskless -o noop --no-name-check --no-ip-check "
-	args := "-H 'kvm:kernel_args=console=ttyS0 quiet norandmaps mitigations=off notsc nolapic_timer pci=noacpi no_timer_check nowatchdog cryptomgr.notests audit=0 "
-	s.must("node1", add+"-n node1 "+args+"guest.ip0="+onSwitch+"/26 guest.ip1="+onBridge+"/26' --net 0:mode=openvswitch,link=br0,vlan=4000 inst1.example.com")
+	s.must("node1", add+"-n node1 "+ipxe+card(0, onSwitch, "255.255.255.192", "")+card(1, onBridge, "255.255.255.192", "")+stay+"' "+
+		"--net 0:mode=openvswitch,link=br0,vlan=4000 --net 1:mode=bridged,link=brv,vlan=5 inst1.example.com")
 
 	t.Run("vlan=4000 on Open vSwitch is a tag, and is shown as .4000", func(t *testing.T) {
 		s := s.with(t)
@@ -114,53 +129,19 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 		if got := s.must("node1", "gnt-instance list --no-headers -o nic.vlan/0,nic.mode/0,nic.link/0 inst1"); strings.TrimSpace(got) != ".4000 openvswitch br0" {
 			t.Errorf("shown as %q", got)
 		}
-		if r := s.Run("node3", "arping -c 2 -w 4 -I br0 "+onSwitch); s.boots && r.Status == 0 {
+		if r := s.Run("node3", "arping -c 2 -w 4 -I br0 "+onSwitch); r.Status == 0 {
 			t.Errorf("the guest answers without a tag: %s", r.Stdout)
 		}
 	})
-	t.Run("an interface on a bridge with VLANs is added while the guest runs", func(t *testing.T) {
+	t.Run("vlan=5 on a bridge is a VLAN of the port and of the uplink", func(t *testing.T) {
 		s := s.with(t)
-		s.must("node1", "gnt-instance modify -f --hotplug --net add:mode=bridged,link=brv,vlan=5 inst1")
-		if got := s.must("node1", "p=$(ls /sys/class/net/brv/brif | grep tap); bridge vlan show dev $p | tail -n +2 | xargs; bridge vlan show dev eth1 | grep -wo 5"); !strings.HasSuffix(got, " 5 PVID Egress Untagged\n5\n") {
-			t.Errorf("the VLANs of the port and of the uplink are %q", got)
-		}
 		s.reaches("node3", onBridge)
-		s.reaches("node3", onSwitch)
+		s.onVLAN("node1")
 	})
-	t.Run("a guest that moves stays reachable", func(t *testing.T) {
-		s := s.with(t)
-		if s.boots {
-			s.moves()
-			return
-		}
-		s.must("node1", "gnt-instance migrate -f -n node2 inst1")
-		s.movedTo("node2")
-	})
-	t.Run("the VLAN of an interface changes while the guest runs", func(t *testing.T) {
-		s := s.with(t)
-		s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan=4001 inst1")
-		s.cannotReach("node3", onSwitch)
-		s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan=.4000:10:20 inst1")
-		if got := s.port("node2"); got != "4000 [10, 20] native-untagged" {
-			t.Errorf("tag, trunks and mode of the port are %s", got)
-		}
-		s.reaches("node3", onSwitch)
-		s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan=:10:20 inst1")
-		if got := s.port("node2"); got != "[] [10, 20] []" {
-			t.Errorf("tag, trunks and mode of the port are %s", got)
-		}
-	})
-	t.Run("an interface is removed while the guest runs", func(t *testing.T) {
-		s := s.with(t)
-		s.must("node1", "gnt-instance modify -f --hotplug --net 1:remove inst1")
-		s.cannotReach("node3", onBridge)
-		if got := s.must("node2", "ls /sys/class/net/brv/brif"); got != "eth1\n" {
-			t.Errorf("the bridge still has %q", got)
-		}
-	})
+	t.Run("a guest that moves stays reachable", func(t *testing.T) { s.with(t).moves() })
 	t.Run("a routed guest is reached through its node", func(t *testing.T) {
 		s := s.with(t)
-		s.must("node1", add+"-n node1 "+args+"guest.ip0="+routed+"/32 guest.gateway=192.0.2.11' --net 0:mode=routed,link=main,ip="+routed+" inst2.example.com")
+		s.must("node1", add+"-n node1 "+ipxe+card(0, routed, "255.255.255.0", "192.0.2.11")+stay+"' --net 0:mode=routed,link=main,ip="+routed+" inst2.example.com")
 		if got := s.must("node1", "ip route show "+routed); !strings.HasPrefix(got, routed+" dev tap") {
 			t.Errorf("the route is %q", got)
 		}
@@ -171,12 +152,57 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 	t.Run("nothing is left of guests that are removed", func(t *testing.T) {
 		s := s.with(t)
 		s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 inst1; gnt-instance remove -f --shutdown-timeout 1 inst2")
-		for _, node := range []string{"node1", "node2"} {
-			if got := s.must(node, "ip -o link show type tun; ovs-vsctl list-ports br0; ip route show "+routed+"; ip rule show | grep tap || true"); got != "eth0\n" {
-				t.Errorf("%s has %q", node, got)
-			}
-		}
+		s.clean()
 	})
+	t.Run("cards of a guest that runs", func(t *testing.T) {
+		vmlab.NeedAll(t)
+		s := s.with(t)
+		s.must("node1", add+"-n node1 "+linux+"guest.ip0="+onSwitch+"/26 guest.ip1="+onBridge+"/26' --net 0:mode=openvswitch,link=br0,vlan=4000 inst3.example.com")
+		s.reaches("node3", onSwitch)
+		s.cards()
+		s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 inst3")
+		s.clean()
+	})
+}
+
+// cards has the cards of a guest come, change and go while it runs.
+func (s stand) cards() {
+	s.must("node1", "gnt-instance modify -f --hotplug --net add:mode=bridged,link=brv,vlan=5 inst3")
+	s.onVLAN("node1")
+	s.reaches("node3", onBridge)
+	s.reaches("node3", onSwitch)
+	s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan=4001 inst3")
+	s.cannotReach("node3", onSwitch)
+	for _, c := range []struct{ vlan, port string }{{".4000:10:20", "4000 [10, 20] native-untagged"}, {":10:20", "[] [10, 20] []"}, {".4000", "4000 [] []"}} {
+		s.must("node1", "gnt-instance modify -f --hotplug --net 0:vlan="+c.vlan+" inst3")
+		if got := s.port("node1"); got != c.port {
+			s.t.Errorf("with vlan=%s tag, trunks and mode of the port are %s", c.vlan, got)
+		}
+	}
+	s.reaches("node3", onSwitch)
+	s.must("node1", "gnt-instance modify -f --hotplug --net 1:remove inst3")
+	s.cannotReach("node3", onBridge)
+	if got := s.must("node1", "ls /sys/class/net/brv/brif"); got != "eth1\n" {
+		s.t.Errorf("the bridge still has %q", got)
+	}
+}
+
+// onVLAN looks that the one guest's port on a node's bridge is in VLAN 5, and the way out, too.
+func (s stand) onVLAN(node string) {
+	s.t.Helper()
+	if got := s.must(node, "p=$(ls /sys/class/net/brv/brif | grep tap); bridge vlan show dev $p | tail -n +2 | xargs; bridge vlan show dev eth1 | grep -wo 5"); !strings.HasSuffix(got, " 5 PVID Egress Untagged\n5\n") {
+		s.t.Errorf("the VLANs of the port and of the uplink are %q", got)
+	}
+}
+
+// clean looks that no guest's network is left.
+func (s stand) clean() {
+	s.t.Helper()
+	for _, node := range []string{"node1", "node2"} {
+		if got := s.must(node, "ip -o link show type tun; ovs-vsctl list-ports br0; ip route show "+routed+"; ip rule show | grep tap || true"); got != "eth0\n" {
+			s.t.Errorf("%s has %q", node, got)
+		}
+	}
 }
 
 // port is the tag, the trunks and the mode of the one guest's port on a node's Open vSwitch.
@@ -194,8 +220,7 @@ func (s stand) moves() {
 	}
 	replies := s.follow(watch)
 	// qemu tells how long the guest stood still when it has sent all, and is ended soon after
-	downtime, err := s.Command("node1", "sh", "-c",
-		`while [ -S "$1" ]; do echo info migrate | timeout 5 socat -t 1 - UNIX-CONNECT:"$1" 2>/dev/null | tr -d '\r' | sed -n 's/^downtime: \([0-9]*\).*/\1/p'; sleep 0.1; done`,
+	downtime, err := s.Command("node1", "sh", "-c", `{ while sleep 0.1; do echo info migrate || exit; done; } | timeout 600 socat -t 1 - UNIX-CONNECT:"$1" | tr -d '\r' | sed -n 's/^downtime: \([0-9]*\).*/\1/p'`,
 		"downtime", "/var/run/ganeti/kvm-hypervisor/ctrl/inst1.example.com.monitor")
 	if err != nil {
 		s.t.Fatal(err)
@@ -204,7 +229,12 @@ func (s stand) moves() {
 	time.Sleep(2 * time.Second)
 	s.must("node1", "gnt-instance migrate -f -n node2 inst1")
 	time.Sleep(5 * time.Second)
-	s.movedTo("node2")
+	if got := strings.Fields(s.must("node1", "gnt-instance list --no-headers -o pnode,status inst1")); !slices.Equal(got, []string{"node2.example.com", "running"}) {
+		s.t.Fatalf("after the migration: %s", got)
+	}
+	if got := s.must("node1", "ovs-vsctl list-ports br0; ip -o link show type tun"); got != "eth0\n" {
+		s.t.Errorf("on the source there are %q", got)
+	}
 	s.must("node3", "pkill -INT -x ping")
 	gap := longestGap(replies())
 	milliseconds := told()
@@ -220,17 +250,6 @@ func (s stand) moves() {
 		s.t.Errorf("the guest did not answer for %v, qemu reported %d ms", gap, stood)
 	}
 	s.reaches("node3", onBridge)
-}
-
-// movedTo looks that the guest runs on a node and has left nothing on node1.
-func (s stand) movedTo(node string) {
-	s.t.Helper()
-	if got := strings.Fields(s.must("node1", "gnt-instance list --no-headers -o pnode,status inst1")); !slices.Equal(got, []string{node + ".example.com", "running"}) {
-		s.t.Fatalf("after the migration: %s", got)
-	}
-	if got := s.must("node1", "ovs-vsctl list-ports br0; ip -o link show type tun"); got != "eth0\n" {
-		s.t.Errorf("on the source there are %q", got)
-	}
 }
 
 // follow starts a command and gives what returns its lines when it has ended.
