@@ -16,11 +16,12 @@ type Answer struct {
 type comparison struct {
 	ours     map[string]string // kind and recorded identifier -> ours
 	recorded map[string]string // and the other way round
+	ports    bool              // ports of the pool are masked
 	literal  map[string]bool   // identifiers that stand in the record's commands: these are what the user gave, and not masked
 }
 
 func newComparison(steps []Step) *comparison {
-	c := &comparison{map[string]string{}, map[string]string{}, map[string]bool{}}
+	c := &comparison{ours: map[string]string{}, recorded: map[string]string{}, literal: map[string]bool{}}
 	for _, s := range steps {
 		for _, id := range identities {
 			if id.kind == "job" {
@@ -54,6 +55,9 @@ type Difference struct{ What, Want, Got string }
 // compare returns both texts masked, and whether they are the same. If they are, the identifiers that were new are paired.
 func (c *comparison) compare(cmd, want, got string) (maskedWant, maskedGot string, same bool) {
 	want, got = masked(cmd, want), masked(cmd, got)
+	if c.ports {
+		want, got = portRule.at.ReplaceAllString(want, portRule.by), portRule.at.ReplaceAllString(got, portRule.by)
+	}
 	wantText, newWant := c.known(cmd, want, c.ours, nil)
 	gotText, newGot := c.known(cmd, got, c.recorded, c.recorded)
 	if wantText == gotText {

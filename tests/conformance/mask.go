@@ -42,6 +42,10 @@ var plainRules = []plain{
 	{"connection time", regexp.MustCompile(`\bafter \d+ ms: `), "after <n> ms: "},
 }
 
+// portRule is for records of virtual machines. Real Ganeti loses the ports that an instance had which could not be made, so that
+// its next ones are others than ours; they all come from one pool.
+var portRule = plain{"port of the pool", regexp.MustCompile(`\b11\d{3}\b`), "<port>"}
+
 // machineColumns are titles of columns that show how much this machine has, or how it was booted.
 var machineColumns = []string{"DTotal", "DFree", "MTotal", "MNode", "MFree", "CTotal", "CNodes", "CSockets", "SpTotal", "SpFree", "BootID", "Size", "Used", "Free"}
 
@@ -81,6 +85,8 @@ var sets = []struct {
 	{"nodes that are verified", "\n", regexp.MustCompile(`((?:<date> \* (?:Verifying node \S+ \([a-z ]+\)|Skipping offline node \S+)\n)+)`)},
 	{"instances that are verified", "\n", regexp.MustCompile(`((?:<date> \* Verifying instance \S+\.\S+\n)+)`)},
 	{"nodes by UUID", "\n", regexp.MustCompile(`((?:  Node: [0-9a-f<][^\n]*\n)+)`)},
+	{"volumes by UUID", "\n", regexp.MustCompile(`((?:\S+ /dev/\S+ \S+ [0-9a-f<]\S*\.disk[^\n]*\n)+)`)},
+	{"volume groups by node", "\n", regexp.MustCompile(`((?:\S+ lvm-vg \S+ <Size>[^\n]*\n)+)`)},
 	{"reserved addresses", "\n", regexp.MustCompile(`((?:[^\n]* - INFO: Reserved IP address of node [^\n]*\n)+)`)},
 }
 

@@ -57,7 +57,13 @@ var maskCases = map[string]struct{ cmd, want, same, wrong string }{
 	"templates":                {"gnt-cluster modify", "but not enabled on the cluster: ext, file\n", "but not enabled on the cluster: file, ext\n", "but not enabled on the cluster: file\n"},
 	"findings":                 {"gnt-cluster verify", finding("ERROR: node a: x") + finding("ERROR: node b: x"), finding("ERROR: node b: x") + finding("ERROR: node a: x"), finding("ERROR: node b: x") + finding("ERROR: node b: x")},
 	"findings of two checks":   {"gnt-cluster verify", finding("ERROR: node a: x") + "* Next\n" + finding("ERROR: node b: x"), finding("ERROR: node a: x") + "* Next\n" + finding("ERROR: node b: x"), finding("ERROR: node b: x") + "* Next\n" + finding("ERROR: node a: x")},
-	"findings, grade":          {"gnt-cluster verify", finding("ERROR: node a: x"), finding("ERROR: node a: x"), finding("WARNING: node a: x")},
+	"volumes": {"gnt-node volumes", "Node  PhysDev  VG Name Size Instance\nnode1 /dev/vdb vg " + uuidA + ".disk0 64M inst1\nnode1 /dev/vdb vg " + uuidB + ".disk1 64M inst2\n",
+		"Node  PhysDev  VG Name Size Instance\nnode1 /dev/vdb vg " + uuidC + ".disk1 64M inst2\nnode1 /dev/vdb vg " + uuidD + ".disk0 64M inst1\n",
+		"Node  PhysDev  VG Name Size Instance\nnode1 /dev/vdb vg " + uuidC + ".disk1 64M inst1\nnode1 /dev/vdb vg " + uuidD + ".disk0 64M inst1\n"},
+	"volume groups": {"gnt-node list-storage", "Node  Type   Name Size Free Allocatable\nnode1 lvm-vg vg     9G   9G Y\nnode2 lvm-vg vg     9G   9G N\n",
+		"Node  Type   Name Size Free Allocatable\nnode2 lvm-vg vg     8G   7G N\nnode1 lvm-vg vg     8G   7G Y\n",
+		"Node  Type   Name Size Free Allocatable\nnode2 lvm-vg vg     8G   7G Y\nnode1 lvm-vg vg     8G   7G Y\n"},
+	"findings, grade": {"gnt-cluster verify", finding("ERROR: node a: x"), finding("ERROR: node a: x"), finding("WARNING: node a: x")},
 	"nodes that are verified": {"gnt-cluster verify -v", verified("node status") + verified("node b (master)") + verified("node a (regular)"),
 		verified("node status") + verified("node a (regular)") + verified("node b (master)"), verified("node b (master)") + verified("node a (regular)") + verified("node status")},
 	"instances that are verified": {"gnt-cluster verify -v", verified("instance status") + verified("instance b.x") + verified("instance a.x"),
@@ -138,6 +144,21 @@ func TestIdentitiesHoldFromStepToStep(t *testing.T) {
 	show("Waiting for job 5 ...\n", "Waiting for job 9 ...\n", true)
 	show("Job 5 has failed\n", "Job 9 has failed\n", true)
 	show("Job 5 has failed\n", "Job 8 has failed\n", false)
+}
+
+func TestPortsOfThePoolAreMaskedInRecordsOfVirtualMachines(t *testing.T) {
+	const want, got = "Allocated network port: 11004\n", "Allocated network port: 11000\n"
+	c := newComparison(nil)
+	if _, _, same := c.compare("gnt-instance info", want, got); same {
+		t.Error("another port is hidden in all records")
+	}
+	c.ports = true
+	if _, _, same := c.compare("gnt-instance info", want, got); !same {
+		t.Error("a port of the pool is compared")
+	}
+	if _, _, same := c.compare("gnt-instance info", want, "Allocated network port: None\n"); same {
+		t.Error("no port at all is hidden")
+	}
 }
 
 func TestWhatTheUserGaveIsNoIdentity(t *testing.T) {

@@ -90,6 +90,7 @@ func (p Play) prepare(ctx context.Context, stage Stage, steps []Step) error {
 // play runs the steps in order and judges each.
 func (p Play) play(ctx context.Context, stage Stage, steps []Step, listed []Listed) (list []Outcome, err error) {
 	c := newComparison(steps)
+	c.ports = strings.HasPrefix(p.Record, "vm/")
 	for i, s := range steps {
 		if p.Stop > 0 && i >= p.Stop {
 			break

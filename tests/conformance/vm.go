@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"gantry/tests/lab"
 	"gantry/tests/vmlab"
@@ -14,6 +15,9 @@ import (
 
 //go:embed vm.txt
 var vmText string
+
+// vmLimit is how long one command of a record may take: nodes are slow.
+const vmLimit = 10 * time.Minute
 
 // VMSession are the records made with virtual machines, in the order they were made: they are played in one lab, each where the
 // one before ended.
@@ -59,7 +63,7 @@ func (p Play) RunVM(ctx context.Context, l *vmlab.Lab) (list []Outcome, commands
 		return nil, nil, err
 	}
 	if p.Limit == 0 {
-		p.Limit = vmlab.RunLimit
+		p.Limit = vmLimit
 	}
 	if err := p.prepare(ctx, l, vmPreparation(p.Record)); err != nil {
 		return nil, nil, err
