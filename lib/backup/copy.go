@@ -98,6 +98,21 @@ func Transfer(device, tool string, hop []string, to string) remote.Cmd {
 	return c
 }
 
+// Convert copies all of a device, or file, to another one on its node that is there and at least as large. Like Transfer it is durable
+// work whose result is an export's.
+func Convert(device, to string) remote.Cmd {
+	c := transfer(device, None, nil, to, "nocreat,notrunc")
+	c.Changes = "converts device " + device + " to " + to
+	return c
+}
+
+// Converted reads from what a command was about to change what Convert copies, and where to.
+func Converted(changes string) (device, to string, ok bool) {
+	rest, is := strings.CutPrefix(changes, "converts device ")
+	device, to, both := strings.Cut(rest, " to ")
+	return device, to, is && both
+}
+
 // SendRaw is Send without a script: the dump is all of the device.
 func SendRaw(device, tool string, hop []string, file string) remote.Cmd {
 	c := transfer(device, tool, hop, file, "excl")

@@ -40,11 +40,11 @@ func (w *modify) checkConversion(ctx context.Context, now string) error {
 		w.convert = w.mirrorsToPlain
 		return nil
 	}
-	return fault.Refuse(fault.Environment, "Disks of template '%s' cannot be made '%s' by this version", now, w.DiskTemplate)
+	return w.checkRecreation(ctx, now)
 }
 
-// checkMirroring finds the secondary node, and makes sure that both nodes have room.
-func (w *modify) checkMirroring(ctx context.Context) (err error) {
+// checkSecondary finds the secondary node of disks that are to be mirrored, and refuses parameters that DRBD would.
+func (w *modify) checkSecondary(ctx context.Context) (err error) {
 	cfg := w.env.Config
 	if w.snode, err = w.mirrorNode(ctx); err != nil {
 		return err
@@ -60,10 +60,16 @@ func (w *modify) checkMirroring(ctx context.Context) (err error) {
 			return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", config.DTDRBD)
 		}
 	}
-	group := cfg.Group(w.primary().Group)
-	if err := drbd.CheckParams(cfg.FilledDisk(config.DTDRBD, group)); err != nil {
+	return drbd.CheckParams(cfg.FilledDisk(config.DTDRBD, cfg.Group(w.primary().Group)))
+}
+
+// checkMirroring makes sure that both nodes have room.
+func (w *modify) checkMirroring(ctx context.Context) (err error) {
+	if err := w.checkSecondary(ctx); err != nil {
 		return err
 	}
+	cfg := w.env.Config
+	group := cfg.Group(w.primary().Group)
 	here, there := need{}, need{}
 	for _, d := range cfg.InstanceDisks(w.inst) {
 		vg, _, _ := d.LV()

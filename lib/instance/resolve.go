@@ -26,7 +26,7 @@ import (
 func Resolvers() map[string]job.Resolver {
 	all := map[string]job.Resolver{}
 	for _, kind := range []string{
-		"activates", "adds", "admits", "attaches", "brings", "cancels", "changes", "cleans", "connects", "continues", "copies", "creates", "demotes",
+		"activates", "adds", "admits", "attaches", "brings", "cancels", "changes", "cleans", "connects", "continues", "converts", "copies", "creates", "demotes",
 		"detaches", "disconnects", "ends", "formats", "gives", "grows", "leaves", "links", "makes", "pauses", "pins", "promotes", "records", "removes",
 		"renames", "resizes", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "tunes", "unlinks", "untags", "wipes", "withdraws",
 		"work", "write", "writes",
@@ -54,7 +54,7 @@ func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
 			x.done = append(x.done, in)
 		}
 	}
-	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.guests, x.removeMoved, x.mirrors, x.removeAbandoned} {
+	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.guests, x.removeMoved, x.removeConverted, x.mirrors, x.removeAbandoned} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
 		}
