@@ -39,6 +39,9 @@ var plainRules = []plain{
 	{"fingerprint", regexp.MustCompile(`\bSHA256:[A-Za-z0-9+/]{43}\b`), "SHA256:<fingerprint>"},
 	// a policy's bounds are shown in either order
 	{"bounds", regexp.MustCompile(`( +)- min/(\d+): \n((?: +[a-z-]+: [^\n]+\n)+) +max/\d+: \n((?: +[a-z-]+: [^\n]+\n)+)`), "${1}- max/${2}: \n${4}${1}  min/${2}: \n${3}"},
+	// lines that come every so often while disks are synchronised or copied
+	{"synchronisation", regexp.MustCompile(`(?m)^[^\n]*  - INFO: - device disk/\d+: +\d+\.\d\d% done, (?:[^\n]* remaining \(estimated\)|no time estimate)\n`), ""},
+	{"copy", regexp.MustCompile(`(?m)^[^\n]* disk/\d+ sent \d+M, \d+\.\d MiB/s, \d+%, ETA [^\n]*\n`), ""},
 	{"connection time", regexp.MustCompile(`\bafter \d+ ms: `), "after <n> ms: "},
 }
 

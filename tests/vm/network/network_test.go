@@ -103,7 +103,7 @@ func (s stand) cannotReach(node, address string) {
 }
 
 func TestGuestsOnRealNetworks(t *testing.T) {
-	vmlab.Need(t)
+	vmlab.NeedAll(t)
 	bin := lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")
 	s := stand{vmlab.Start(t, vmlab.Options{Bin: bin, OVS: true}), t}
 	for _, node := range []string{"node1", "node2", "node3"} {
@@ -155,7 +155,6 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 		s.clean()
 	})
 	t.Run("cards of a guest that runs", func(t *testing.T) {
-		vmlab.NeedAll(t)
 		s := s.with(t)
 		s.must("node1", add+"-n node1 "+linux+"guest.ip0="+onSwitch+"/26 guest.ip1="+onBridge+"/26' --net 0:mode=openvswitch,link=br0,vlan=4000 inst3.example.com")
 		s.reaches("node3", onSwitch)

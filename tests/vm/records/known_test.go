@@ -5,17 +5,18 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // known are the differences in what runs on the nodes that are meant. Each is a line
 //
-//	RECORD|* REGEXP
+//	RECORD|RECORD:STEP|* REGEXP
 //
 // about one line of conformance.CommandsDiffer, and below it, indented, the reason.
 type known []struct {
-	record string
-	line   *regexp.Regexp
+	where string
+	line  *regexp.Regexp
 }
 
 func readKnown(path string) (list known, err error) {
@@ -35,15 +36,15 @@ func readKnown(path string) (list known, err error) {
 		case !explained:
 			return nil, fmt.Errorf("%s:%d: the entry before has no reason", path, number)
 		default:
-			record, pattern, _ := strings.Cut(line, " ")
+			where, pattern, _ := strings.Cut(line, " ")
 			at, err := regexp.Compile("^" + pattern + "$")
 			if err != nil {
 				return nil, fmt.Errorf("%s:%d: %w", path, number, err)
 			}
 			list = append(list, struct {
-				record string
-				line   *regexp.Regexp
-			}{record, at})
+				where string
+				line  *regexp.Regexp
+			}{where, at})
 			explained = false
 		}
 	}
@@ -53,9 +54,9 @@ func readKnown(path string) (list known, err error) {
 	return list, scan.Err()
 }
 
-func (k known) explains(record, line string) bool {
+func (k known) explains(record string, step int, line string) bool {
 	for _, entry := range k {
-		if (entry.record == "*" || entry.record == record) && entry.line.MatchString(line) {
+		if slices.Contains([]string{"*", record, fmt.Sprintf("%s:%d", record, step)}, entry.where) && entry.line.MatchString(line) {
 			return true
 		}
 	}

@@ -49,7 +49,7 @@ func TestRecordedSession(t *testing.T) {
 				continue
 			}
 			for _, line := range conformance.CommandsDiffer(recorded[o.Number], ran[i]) {
-				if !known.explains(record, line) {
+				if !known.explains(record, o.Number, line) {
 					t.Errorf("%s %d: %s\n%s", record, o.Number, o.Cmd, line)
 				}
 			}
