@@ -263,42 +263,6 @@ func TestExampleHooksWithoutSwapDiskAndAddresses(t *testing.T) {
 	})
 }
 
-func TestGrubAndSSHHooks(t *testing.T) {
-	needCache(t)
-	set(t, "PARTITION_STYLE=msdos\n", map[string]string{"grub": example(t, "grub"), "ssh": example(t, "ssh")})
-	disk := newDisk(t, 2048)
-	out := run(t, "create", disk, map[string]string{"INSTANCE_HV_serial_speed": "115200"})
-	if n := len(regexp.MustCompile(`(?m)^\d+ SHA256:\S+ root@inst1\.example\.com \([A-Z0-9]+\)$`).FindAllString(out, -1)); n != 3 || strings.Count(out, "SHA256") != 3 {
-		t.Errorf("create printed %d fingerprints, want 3 and nothing like them: %s", n, out)
-	}
-	sector := make([]byte, 512)
-	file, err := os.Open(disk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.Read(sector); err != nil || !strings.Contains(string(sector), "GRUB") {
-		t.Errorf("no grub in the first sector (%v)", err)
-	}
-	mounted(t, disk, func(root string) {
-		menu, err := os.ReadFile(root + "/boot/grub/grub.cfg")
-		device := strings.TrimSpace(tool(t, "findmnt", "-n", "-o", "SOURCE", root))
-		for _, want := range []string{"root=UUID=" + uuid(t, device) + " ro console=tty0 console=ttyS0,115200", "serial --unit=0 --speed=115200"} {
-			if !strings.Contains(string(menu), want) {
-				t.Errorf("grub.cfg lacks %q (%v)", want, err)
-			}
-		}
-		if strings.Contains(string(menu), "/dev/loop") {
-			t.Error("grub.cfg names a device of the node")
-		}
-		for _, name := range []string{"usr/sbin/policy-rc.d", "boot/grub/device.map"} {
-			if _, err := os.Stat(filepath.Join(root, name)); !os.IsNotExist(err) {
-				t.Errorf("%s stays (%v)", name, err)
-			}
-		}
-	})
-}
-
 func TestCreateRefuses(t *testing.T) {
 	needLab(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

@@ -5,10 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"gantry/tests/lab"
 )
 
 // killed starts create and sends it that signal after that time, unless it has
@@ -43,10 +44,8 @@ func settled(t *testing.T) {
 // tiny is a tar of a system that create can take for one, for tests that are not about what is installed.
 func tiny(t *testing.T) string {
 	t.Helper()
-	root, file := t.TempDir(), filepath.Join(t.TempDir(), "tiny.tar")
-	sh(t, []string{"ROOT=" + root, "TAR=" + file}, `cd "$ROOT"; mkdir -p bin usr/bin etc/network proc sys dev; cp "$(command -v busybox)" bin/busybox; ln -s busybox bin/sh; ln -s /bin/busybox usr/bin/passwd
-echo root:x:0:0:root:/root:/bin/sh >etc/passwd; echo 'root:*:1:0:99999:7:::' >etc/shadow; tar -cf "$TAR" .`)
-	sum, _, _ := strings.Cut(tool(t, "sha256sum", file), " ")
+	file := filepath.Join(t.TempDir(), "tiny.tar")
+	sum := lab.TinySystem(t, file)
 	t.Cleanup(func() { // a run that was not killed in time has taken it into the cache
 		kept, _ := filepath.Glob(cache + "/cache-*" + sum[:12] + "*")
 		for _, name := range kept {
