@@ -41,7 +41,7 @@ test-vm: all needs
 
 # Kills runners at every point, cuts networks, starts nodes anew; the short form of it is part of test.
 test-faults: all needs
-	GANTRY_LAB=1 GANTRY_FAULTS=all go test -count=1 -v -timeout 4h -p 1 ./tests/faults ./tests/load ./tests/vm/...
+	GANTRY_LAB=1 GANTRY_FAULTS=all go test -count=1 -v -timeout 4h -p 1 ./debootstrap ./tests/faults ./tests/load ./tests/vm/...
 
 needs:
 	tests/needs

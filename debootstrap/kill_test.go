@@ -2,9 +2,12 @@ package debootstrap
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -125,5 +128,49 @@ func TestKilledBootstrapLeavesNothing(t *testing.T) {
 	}
 	if out, err := exec.Command("pgrep", "-f", runs+"/").Output(); err == nil {
 		t.Errorf("processes stay: %s", out)
+	}
+}
+
+// What was fetched is kept for the next attempt; all else goes.
+func TestKilledFetchLeavesNothing(t *testing.T) {
+	needLab(t)
+	begun := make(chan struct{}, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1048576")
+		if r.Method == http.MethodHead {
+			return
+		}
+		w.Write(make([]byte, 65536))
+		w.(http.Flusher).Flush()
+		begun <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	set(t, "PARTITION_STYLE=msdos\nIMAGE_FORMAT=raw\nIMAGE_URL="+server.URL+"/image\nIMAGE_SHA256="+strings.Repeat("0", 64)+"\n", nil)
+	t.Cleanup(func() {
+		kept, _ := filepath.Glob(cache + "/image-" + strings.Repeat("0", 64) + "*")
+		for _, name := range kept {
+			os.Remove(name)
+		}
+	})
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		disk := newDisk(t, 2048)
+		cmd := command(osDir, "create", disk, nil)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-begun:
+		case <-time.After(2 * time.Minute):
+			t.Fatal("nothing was fetched")
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // it was killed
+		wantNothingLeft(t, disk)
+		if out, err := exec.Command("pgrep", "-f", "debootstrap-fetch "+server.URL).Output(); err == nil {
+			t.Errorf("%s: processes stay: %s", signal, out)
+		}
 	}
 }

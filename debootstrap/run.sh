@@ -20,12 +20,15 @@ start_run() {
   exec {all}>"$RUNS/.lock"
   flock --timeout 300 "$all" || fail "Another run has been cleaning up for 5 minutes"
   undo_dead_runs
-  RUN=$(mktemp -d "$RUNS/XXXXXXXX")
+  RUN=$RUNS/$BASHPID-$SRANDOM
+  # Whatever ends this run from here on, it or the heir removes its directory.
+  CLEANUP=("remove_run $RUN ")
+  setsid ./heir "${RUN##*/}" </dev/null >/dev/null 2>&1 &
+  mkdir "$RUN"
   exec {run_lock}<"$RUN"
   flock "$run_lock"
+  printf '%s\n' "${CLEANUP[0]}" >"$RUN/cleanup"
   exec {all}>&-
-  push remove_run "$RUN"
-  setsid ./heir "${RUN##*/}" </dev/null >/dev/null 2>&1 {run_lock}<&- &
 }
 
 # push COMMAND...: run it at the end, before all that was pushed earlier.
@@ -44,6 +47,7 @@ finish() {
 }
 
 remove_run() {
+  [ -d "$1" ] || return 0
   if [ -d "$1/target" ]; then
     rmdir "$1/target" || return
   fi
