@@ -106,6 +106,27 @@ func TestACutWhileADiskIsWiped(t *testing.T) {
 	c.once(t, "web.example.com", "node3")
 }
 
+// The same while a disk is copied from one node to another: only the master cannot reach the one that copies.
+func TestACutWhileADiskIsCopied(t *testing.T) {
+	t.Parallel()
+	c := start(t, 3)
+	c.onEveryNode(t, osCreate, `echo data | dd of="$DISK_0_PATH" conv=notrunc status=none`)
+	c.add(t, "web.example.com", "fake", "file", "node2")
+	c.onEveryNode(t, "/usr/local/sbin/dd", "case $1 in if=/srv/ganeti/file-storage/*) "+slow()+" ;; esac\nexec /usr/bin/dd \"$@\"")
+	job := c.begin(t, "gnt-instance move -f --shutdown-timeout=0 -n node3 web.example.com")
+	c.until(t, "node2", "test -e /run/begun", time.Minute)
+	must(t, c.CutBetween("node1", "node2"))
+	time.Sleep(cutFor())
+	must(t, c.HealBetween("node1", "node2"))
+	if status, said := c.end(t, job, 3*time.Minute); status != "success" {
+		t.Errorf("%s: %s", status, said)
+	}
+	c.once(t, "web.example.com", "node3")
+	if got := c.Must(t, "node3", dataOfDisk); got != "data\n" {
+		t.Errorf("the copy begins with %q", got)
+	}
+}
+
 // The node loses its power in the middle: what it did is gone, and nobody pretends to know. The next command looks.
 func TestANodeThatIsRestartedDuringAnInstallation(t *testing.T) {
 	t.Parallel()

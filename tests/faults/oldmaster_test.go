@@ -89,7 +89,7 @@ var attempts = map[string]map[string]any{
 }
 
 // objects is what those commands are about.
-const objects = `gnt-group add early && gnt-group add spare && gnt-group assign-nodes --force early node2 && gnt-group add-tags early tag && gnt-network add --network=10.5.0.0/24 early && gnt-network add --network=10.7.0.0/24 lone && gnt-network add-tags early tag &&
+const objects = `gnt-group add early && gnt-group add spare && gnt-group assign-nodes --force early node1 node2 && gnt-group add-tags early tag && gnt-network add --network=10.5.0.0/24 early && gnt-network add --network=10.7.0.0/24 lone && gnt-network add-tags early tag &&
 gnt-network connect -N mode=bridged,link=br0 early default && gnt-filter add --priority=2 --action=REJECT --predicates='[["jobid", ["<", "id", 0]]]' && gnt-cluster add-tags early &&
 gnt-node add-tags node3 early && gnt-instance add-tags up.example.com early && gnt-backup export -n node3 down.example.com && gnt-group modify --alloc-policy=preferred early &&
 echo early >/root/early && mkdir -p /etc/ganeti/restricted-commands &&

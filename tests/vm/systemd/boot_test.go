@@ -13,6 +13,10 @@ const (
 	bootUnit = "/usr/lib/systemd/system/ganeti-boot.service"
 	booted   = "systemctl is-active ganeti-boot.service | grep -Eqx 'active|failed'"
 	address  = "ip -o addr show to 192.0.2.10"
+
+	// The lab's nodes boot into a target of their own, and have their network when lab.service has ended.
+	onLab = "systemctl enable ganeti-boot.service && systemctl add-wants lab.target ganeti-boot.service && d=/etc/systemd/system/ganeti-boot.service.d && " +
+		"mkdir -p $d && printf '[Unit]\\nAfter=lab.service lab-sshd.service\\n' >$d/lab.conf"
 )
 
 // A node whose process 1 is systemd loses its power and comes back, once as the master and once when another has taken over: the unit makes
@@ -22,13 +26,13 @@ func TestTheUnitAtBoot(t *testing.T) {
 	l := vmlab.Start(t, vmlab.Options{Nodes: 2, Systemd: true, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "ganeti-watcher")})
 	l.Init(t, 2)
 	l.Must(t, "node1", osDefinition)
-	l.Must(t, "node1", "gnt-instance add -t diskless -n node1 -o slow+default --no-install --no-start --no-ip-check --no-name-check web.example.com || exit; "+
-		"for i in 1 2 3; do gnt-instance startup web.example.com && break; done")
+	l.Must(t, "node1", "gnt-cluster modify --enabled-hypervisors=kvm,fake && "+
+		"gnt-instance add -t diskless -n node1 -H fake -o slow+default --no-install --no-ip-check --no-name-check web.example.com")
 	for _, node := range []string{"node1", "node2"} {
 		if err := l.Push(node, "../../../packaging/ganeti-boot.service", bootUnit); err != nil {
 			t.Fatal(err)
 		}
-		l.Must(t, node, "systemctl enable ganeti-boot.service")
+		l.Must(t, node, onLab)
 	}
 	again := func(node string) {
 		t.Helper()
@@ -45,7 +49,7 @@ func TestTheUnitAtBoot(t *testing.T) {
 		if got := l.Must(t, "node1", address); !strings.Contains(got, "br0") {
 			t.Errorf("the cluster's address is not up: %q", got)
 		}
-		l.Must(t, "node1", "! pgrep -f '^/usr/bin/qem[u]' && ganeti-watcher") // what cron does
+		l.Must(t, "node1", "test -z \"$(ls /run/ganeti/fake-hypervisor)\" && ganeti-watcher") // what cron does
 		if got := running(t, l, "node1"); got != 1 {
 			t.Errorf("after the watcher %d guests run", got)
 		}
@@ -90,5 +94,5 @@ func off(t *testing.T, l *vmlab.Lab, node string) {
 // running counts the guests of a node.
 func running(t *testing.T, l *vmlab.Lab, node string) int {
 	t.Helper()
-	return len(strings.Fields(l.Run(node, "pgrep -f '^/usr/bin/qem[u]'").Stdout))
+	return len(strings.Fields(l.Run(node, "ls /run/ganeti/fake-hypervisor").Stdout))
 }
