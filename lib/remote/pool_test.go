@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -345,6 +346,28 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 	if n := s.Logins.Load(); n != 1 {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// sshd takes ten sessions on a connection unless it is told otherwise.
+func TestAtMostEightAtATime(t *testing.T) {
+	p := newPool(t, options(t, remotetest.NewServer(t, remotetest.ServerOptions{})))
+	dir, most := t.TempDir(), atomic.Int64{}
+	var all sync.WaitGroup
+	for i := range 24 {
+		all.Go(func() {
+			r, err := p.Run(t.Context(), "node1", remote.Script(`cd "$1" && : >"$2" && ls | wc -l && sleep 0.3; rm -f "$2"`, dir, strconv.Itoa(i)))
+			n, bad := strconv.ParseInt(strings.TrimSpace(string(r.Stdout)), 10, 64)
+			if err != nil || bad != nil {
+				t.Errorf("%q, %v", r.Stdout, err)
+			}
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+		})
+	}
+	all.Wait()
+	if n := most.Load(); n > 8 || n < 3 {
+		t.Errorf("%d at a time", n)
 	}
 }
 
