@@ -61,6 +61,9 @@ func TestPreparationsAreThoseOfTheirRecord(t *testing.T) {
 	if len(got) != 4 || got[0].Node != "master" || got[0].Cmd != "gnt-cluster modify -D drbd:metavg=vg_ganeti" || got[3].Node != "node3" {
 		t.Errorf("before the third: %v", got)
 	}
+	if got := vmPreparation("vm/13-drbd-ops 1"); len(got) != 3 || got[1].Node != "node2" {
+		t.Errorf("before a step of the third: %v", got)
+	}
 	if got := vmPreparation("vm/18-unallocated-minor"); len(got) != 0 {
 		t.Errorf("before the last: %v", got)
 	}

@@ -16,7 +16,7 @@ type Answer struct {
 type comparison struct {
 	ours     map[string]string // kind and recorded identifier -> ours
 	recorded map[string]string // and the other way round
-	ports    bool              // ports of the pool are masked
+	virtual  bool              // vmRules count
 	literal  map[string]bool   // identifiers that stand in the record's commands: these are what the user gave, and not masked
 }
 
@@ -55,8 +55,10 @@ type Difference struct{ What, Want, Got string }
 // compare returns both texts masked, and whether they are the same. If they are, the identifiers that were new are paired.
 func (c *comparison) compare(cmd, want, got string) (maskedWant, maskedGot string, same bool) {
 	want, got = masked(cmd, want), masked(cmd, got)
-	if c.ports {
-		want, got = portRule.at.ReplaceAllString(want, portRule.by), portRule.at.ReplaceAllString(got, portRule.by)
+	if c.virtual {
+		for _, r := range vmRules {
+			want, got = r.at.ReplaceAllString(want, r.by), r.at.ReplaceAllString(got, r.by)
+		}
 	}
 	wantText, newWant := c.known(cmd, want, c.ours, nil)
 	gotText, newGot := c.known(cmd, got, c.recorded, c.recorded)

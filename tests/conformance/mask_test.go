@@ -150,18 +150,24 @@ func TestIdentitiesHoldFromStepToStep(t *testing.T) {
 	show("Job 5 has failed\n", "Job 8 has failed\n", false)
 }
 
-func TestPortsOfThePoolAreMaskedInRecordsOfVirtualMachines(t *testing.T) {
-	const want, got = "Allocated network port: 11004\n", "Allocated network port: 11000\n"
-	c := newComparison(nil)
-	if _, _, same := c.compare("gnt-instance info", want, got); same {
-		t.Error("another port is hidden in all records")
-	}
-	c.ports = true
-	if _, _, same := c.compare("gnt-instance info", want, got); !same {
-		t.Error("a port of the pool is compared")
-	}
-	if _, _, same := c.compare("gnt-instance info", want, "Allocated network port: None\n"); same {
-		t.Error("no port at all is hidden")
+func TestRulesForRecordsOfVirtualMachines(t *testing.T) {
+	for _, tt := range []struct{ cmd, want, same, wrong string }{
+		{"gnt-instance info", "Allocated network port: 11004\n", "Allocated network port: 11000\n", "Allocated network port: None\n"},
+		{"gnt-cluster verify", finding("ERROR: node master.lab.test: node setup error: The procfs filesystem is missing") + finding("ERROR: node node1: x"), finding("ERROR: node node1: x"), ""},
+		{"gnt-cluster verify", finding("ERROR:ENODESETUP:node:master.lab.test:node setup error: The procfs filesystem is missing"), "", finding("ERROR:ENODESETUP:node:node1.lab.test:node setup error: The procfs filesystem is missing")},
+		{"gnt-cluster verify", finding("ERROR: node node1: ssh problem: ssh: Could not resolve hostname master.lab.test: no"), "", finding("ERROR: node node1: ssh problem: ssh: Could not resolve hostname node2.lab.test: no")},
+	} {
+		c := newComparison(nil)
+		if _, _, same := c.compare(tt.cmd, tt.want, tt.same); same {
+			t.Errorf("hidden in all records: %q", tt.same)
+		}
+		c.virtual = true
+		if want, got, same := c.compare(tt.cmd, tt.want, tt.same); !same {
+			t.Errorf("a right answer counts as wrong:\n%s", unified(want, got))
+		}
+		if _, _, same := c.compare(tt.cmd, tt.want, tt.wrong); same {
+			t.Errorf("a wrong answer is hidden: %q", tt.wrong)
+		}
 	}
 }
 

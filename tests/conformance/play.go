@@ -48,8 +48,9 @@ type Play struct {
 	Only   []int // steps to compare, from 0; nil is all. All are run.
 	Stop   int   // how many steps to run; 0 is all
 	Limit  time.Duration
-	Each   func(Outcome) // told of every step, if not nil
-	GoOn   func(error)   // told when a step of the preparation fails, and the record is played all the same; nil stops there
+	Each   func(Outcome)         // told of every step, if not nil
+	before func(step int) []Step // what prepares a step
+	GoOn   func(error)           // told when a step of the preparation fails, and the record is played all the same; nil stops there
 }
 
 // Run prepares the stage and plays the record on it.
@@ -90,10 +91,15 @@ func (p Play) prepare(ctx context.Context, stage Stage, steps []Step) error {
 // play runs the steps in order and judges each.
 func (p Play) play(ctx context.Context, stage Stage, steps []Step, listed []Listed) (list []Outcome, err error) {
 	c := newComparison(steps)
-	c.ports = strings.HasPrefix(p.Record, "vm/")
+	c.virtual = strings.HasPrefix(p.Record, "vm/")
 	for i, s := range steps {
 		if p.Stop > 0 && i >= p.Stop {
 			break
+		}
+		if p.before != nil {
+			if err := p.prepare(ctx, stage, p.before(i)); err != nil {
+				return list, err
+			}
 		}
 		o := Outcome{Step: s, Number: i}
 		entry := entryFor(listed, p.Record, i)

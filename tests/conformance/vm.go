@@ -23,16 +23,19 @@ const vmLimit = 10 * time.Minute
 // one before ended.
 func VMSession() (list []string) {
 	for line := range strings.Lines(vmText) {
-		if record, ok := strings.CutPrefix(line, "= "); ok {
+		if record, ok := strings.CutPrefix(line, "= "); ok && !strings.Contains(record, " ") {
 			list = append(list, strings.TrimSpace(record))
 		}
 	}
 	return list
 }
 
-// vmPreparation is what was done before a record of a session.
-func vmPreparation(record string) []Step {
-	_, rest, _ := strings.Cut(vmText, "= "+record+"\n")
+// vmPreparation is what was done before a record of a session, or before one of its steps ("RECORD STEP").
+func vmPreparation(what string) []Step {
+	_, rest, found := strings.Cut(vmText, "= "+what+"\n")
+	if !found {
+		return nil
+	}
 	part, _, _ := strings.Cut("\n"+rest, "\n= ")
 	steps := scenario(part)
 	for i := range steps {
@@ -72,6 +75,7 @@ func (p Play) RunVM(ctx context.Context, l *vmlab.Lab) (list []Outcome, commands
 	if _, err := log.next(ctx); err != nil {
 		return nil, nil, err
 	}
+	p.before = func(step int) []Step { return vmPreparation(fmt.Sprintf("%s %d", p.Record, step)) }
 	told := p.Each
 	var logErr error
 	p.Each = func(o Outcome) {
