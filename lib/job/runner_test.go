@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"gantry/lib/config"
 	"gantry/lib/fault"
 )
@@ -40,6 +42,21 @@ func TestAJobRunsInAProcessOfItsOwn(t *testing.T) {
 	if len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// The end of the session that submitted it, a terminal's for one, is nothing to a job.
+func TestAJobHasASessionOfItsOwn(t *testing.T) {
+	q := newQueue(t)
+	id := submit(t, q, &delay{Duration: 1}, Options{})
+	until(t, q, id, Running)
+	j, err := q.Load(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if session, err := unix.Getsid(j.Owner.PID); err != nil || session != j.Owner.PID {
+		t.Errorf("process %d is of session %d, %v", j.Owner.PID, session, err)
+	}
+	ended(t, q, id, Success)
 }
 
 func TestFailuresEndTheJob(t *testing.T) {
