@@ -144,7 +144,7 @@ func (o AllocOptions) collectSingles(best *Search, nodes NodeList, instances Ins
 		}
 		found = append(found, placed)
 	}
-	o.settle(best, nodes, instances, found)
+	(&losses{AllocOptions: o, nodes: nodes, instances: instances}).settle(best, found)
 }
 
 func (o AllocOptions) single(p *Node, i *Instance) (*Allocated, Failure) {
@@ -160,6 +160,7 @@ func (o AllocOptions) single(p *Node, i *Instance) (*Allocated, Failure) {
 
 func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances InstanceList, i *Instance, pairs []placePair) {
 	var stats *statistics
+	l := &losses{AllocOptions: o, nodes: nodes, instances: instances}
 	for _, pair := range pairs {
 		if why := o.refuses(pair.primary, i); why != OK { // whatever the secondary is
 			best.failures[why] += len(pair.secondaries)
@@ -178,7 +179,7 @@ func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances Insta
 			}
 			found = append(found, placed)
 		}
-		o.settle(one, nodes, instances, found)
+		l.settle(one, found)
 		best.merge(one)
 	}
 }
@@ -245,27 +246,16 @@ func (o AllocOptions) pair(stats *statistics, p, s *Node, i *Instance) (*Allocat
 }
 
 // settle picks the best of the places found, of equal ones the last, that leaves the cluster able to lose a node.
-func (o AllocOptions) settle(s *Search, nodes NodeList, instances InstanceList, found []*Allocated) {
+func (l *losses) settle(s *Search, found []*Allocated) {
 	slices.Reverse(found)
 	found = sortLike(found, (*Allocated).greater)
 	s.successes = len(found)
 	for _, a := range found {
-		if o.redundantWith(nodes, instances, a) {
+		if l.redundantWith(a) {
 			s.Best = a
 			return
 		}
 		s.failures[FailN1]++
 		s.successes--
 	}
-}
-
-// redundantWith tells whether the cluster could lose any node once the instance is placed.
-func (o AllocOptions) redundantWith(nodes NodeList, instances InstanceList, a *Allocated) bool {
-	if !o.Capacity || o.dedicated {
-		return true
-	}
-	if a.Instance.Index >= len(instances) || instances[a.Instance.Index] == nil {
-		instances = instances.with(a.Instance.Index, a.Instance)
-	}
-	return o.redundant(nodes.with(a.Nodes...), instances)
 }

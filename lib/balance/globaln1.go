@@ -14,7 +14,7 @@ func (o AllocOptions) redundant(nodes NodeList, instances InstanceList) bool {
 func (o AllocOptions) unsafeNodes(nodes NodeList, instances InstanceList, justOne bool) []*Node {
 	var unsafe []*Node
 	for _, n := range nodes {
-		if n == nil || o.ignoredGroups[n.Group] || (o.AcceptExisting && n.Offline) {
+		if n == nil || o.ignores(n) {
 			continue
 		}
 		if !o.canLose(n, nodes, instances) {
@@ -25,6 +25,11 @@ func (o AllocOptions) unsafeNodes(nodes NodeList, instances InstanceList, justOn
 		}
 	}
 	return unsafe
+}
+
+// ignores says of which nodes it does not matter whether they could be lost.
+func (o AllocOptions) ignores(n *Node) bool {
+	return o.ignoredGroups[n.Group] || (o.AcceptExisting && n.Offline)
 }
 
 // UnsafeNodes lists the nodes that could not be lost. It fails if it meets an instance without its secondary node.
