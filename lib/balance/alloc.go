@@ -26,6 +26,13 @@ type Allocated struct {
 	Nodes    []*Node // the nodes with the instance on them, the primary first
 	Score    float64
 	metric   *lostMetric // instead of the score where nodes are dedicated to few instances
+	rated    *ratedPair  // what only has a score so far
+}
+
+// ratedPair is a pair of nodes whose score for an instance is known, while the nodes with the instance on them are not made.
+type ratedPair struct {
+	primary, secondary *Node
+	instance           *Instance
 }
 
 // Names lists the names of the nodes.
@@ -159,20 +166,20 @@ func (o AllocOptions) single(p *Node, i *Instance) (*Allocated, Failure) {
 }
 
 func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances InstanceList, i *Instance, pairs []placePair) {
-	var stats *statistics
+	var rate *rater
 	l := &losses{AllocOptions: o, nodes: nodes, instances: instances}
 	for _, pair := range pairs {
 		if why := o.refuses(pair.primary, i); why != OK { // whatever the secondary is
 			best.failures[why] += len(pair.secondaries)
 			continue
 		}
-		if stats == nil {
-			stats = newStatistics(nodes)
+		if rate == nil {
+			rate = &rater{AllocOptions: o, stats: newStatistics(nodes)}
 		}
 		one := &Search{}
 		var found []*Allocated
 		for _, s := range pair.secondaries {
-			placed, why := o.pair(stats, pair.primary, s, i)
+			placed, why := rate.pair(pair.primary, s, i)
 			if why != OK {
 				one.failures[why]++
 				continue
@@ -219,11 +226,8 @@ func (o AllocOptions) refuses(p *Node, i *Instance) Failure {
 	return p.refusesPri(i, o.IgnoreSoftErrors)
 }
 
-// pair tries a secondary for a primary that has room.
-func (o AllocOptions) pair(stats *statistics, p, s *Node, i *Instance) (*Allocated, Failure) {
-	if why := s.refusesSec(i, p.Index); why != OK {
-		return nil, why
-	}
+// pair puts an instance on two nodes.
+func (o AllocOptions) pair(p, s *Node, i *Instance) (*Allocated, Failure) {
 	placed := i.placed(p.Index, s.Index)
 	placed.LocationScore = commonTags(p, s)
 	newP, why := p.addPri(placed, o.IgnoreSoftErrors)
@@ -231,18 +235,53 @@ func (o AllocOptions) pair(stats *statistics, p, s *Node, i *Instance) (*Allocat
 		return nil, why
 	}
 	newS, why := s.addSec(placed, p.Index, false, false)
-	if why != OK {
+	return &Allocated{Instance: placed, Nodes: []*Node{newP, newS}}, why
+}
+
+// rater finds the scores of pairs without making nodes: of most pairs nothing but the score is ever wanted.
+type rater struct {
+	AllocOptions
+	stats   *statistics
+	changed statistics
+	placed  Instance
+	p, s    Node
+}
+
+// pair tries a secondary for a primary that has room.
+func (r *rater) pair(p, s *Node, i *Instance) (*Allocated, Failure) {
+	if why := s.refusesSec(i, p.Index); why != OK {
 		return nil, why
 	}
-	nodes := []*Node{newP, newS}
-	if o.dedicated {
-		return &Allocated{Instance: placed, Nodes: nodes, metric: loss(p, newP).plus(loss(s, newS))}, OK
+	if r.dedicated {
+		placed, why := r.AllocOptions.pair(p, s, i)
+		if why == OK {
+			placed.metric = loss(p, placed.Nodes[0]).plus(loss(s, placed.Nodes[1]))
+		}
+		return placed, why
 	}
-	changed := *stats
-	changed.replaced(p, newP)
-	changed.replaced(s, newS)
-	score := changed.score(stats.pairExcess([]*Node{p, s}, nodes))
-	return &Allocated{Instance: placed, Nodes: nodes, Score: score}, OK
+	r.placed, r.p, r.s = *i, *p, *s
+	r.placed.Primary, r.placed.Secondary, r.placed.LocationScore = p.Index, s.Index, commonTags(p, s)
+	if why := p.tryPri(&r.p.state, &r.placed, r.IgnoreSoftErrors); why != OK {
+		return nil, why
+	}
+	r.p.tagPrimary(p, &r.placed)
+	if why := r.s.state.addSecondary(s, &r.placed, false, false, s.peers.find(p.Index)); why != OK {
+		return nil, why
+	}
+	r.changed = *r.stats
+	r.changed.replaced(p, &r.p)
+	r.changed.replaced(s, &r.s)
+	score := r.changed.score(r.stats.pairExcess([]*Node{p, s}, []*Node{&r.p, &r.s}))
+	return &Allocated{Score: score, rated: &ratedPair{p, s, i}}, OK
+}
+
+// make puts the instance on the nodes that have only been rated.
+func (l *losses) make(a *Allocated) {
+	if a.rated == nil {
+		return
+	}
+	made, _ := l.pair(a.rated.primary, a.rated.secondary, a.rated.instance)
+	a.Instance, a.Nodes, a.rated = made.Instance, made.Nodes, nil
 }
 
 // settle picks the best of the places found, of equal ones the last, that leaves the cluster able to lose a node.
@@ -251,6 +290,7 @@ func (l *losses) settle(s *Search, found []*Allocated) {
 	found = sortLike(found, (*Allocated).greater)
 	s.successes = len(found)
 	for _, a := range found {
+		l.make(a)
 		if l.redundantWith(a) {
 			s.Best = a
 			return

@@ -22,3 +22,24 @@ func Judged(t *Table, o Options) (*Placed, error) {
 
 // After makes a move.
 func (t *Table) After(p *Placed) *Table { return t.after(p) }
+
+// CanLose says whether a node could be lost, as it is worked out, and as moving one instance after the other has it.
+func CanLose(p Part, n *Node) (got, want bool) {
+	return AllocOptions{}.canLose(n, p.Nodes, p.Instances), AllocOptions{}.empties(n, p.Nodes, p.Instances)
+}
+
+// Redundant says of placements of another instance like one of the group whether any node could be lost then, as it is worked out for
+// many placements, and as a look at every node has it.
+func Redundant(p Part, like *Instance, pairs [][2]*Node, say func(at [2]*Node, got, want bool)) {
+	o := AllocOptions{Capacity: true}
+	l := &losses{AllocOptions: o, nodes: p.Nodes, instances: p.Instances}
+	another := *like
+	another.Index = len(p.Instances)
+	for _, at := range pairs {
+		a, why := o.pair(at[0], at[1], &another)
+		if why != OK {
+			continue
+		}
+		say(at, l.redundantWith(a), o.redundant(p.Nodes.with(a.Nodes...), p.Instances.with(another.Index, a.Instance)))
+	}
+}

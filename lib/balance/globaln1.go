@@ -41,6 +41,15 @@ func UnsafeNodes(nodes NodeList, instances InstanceList) ([]*Node, error) {
 // canLose tells whether all instances of a node would find another place. Mirrored ones fail over, those on shared storage
 // move, the others are created anew on another node of the group.
 func (o AllocOptions) canLose(n *Node, nodes NodeList, instances InstanceList) bool {
+	if there := n.secondaries(nodes, instances); there != nil {
+		return n.becomesMirrors(instances) &&
+			!slices.ContainsFunc(there, func(k int) bool { return !nodes[k].takesOver(n, instances) })
+	}
+	return o.empties(n, nodes, instances)
+}
+
+// empties moves the instances of a node one after the other.
+func (o AllocOptions) empties(n *Node, nodes NodeList, instances InstanceList) bool {
 	e := &emptying{nodes: slices.Clone(nodes), instances: instances, targets: groupNodes(nodes, n.Group, n.Index), group: n.Group}
 	var shared, lost []int
 	for _, k := range n.pri {

@@ -58,9 +58,16 @@ func (n *Node) refusesPri(i *Instance, force bool) Failure {
 func (m *Node) listPrimary(n *Node, i *Instance) {
 	if !i.Forthcoming {
 		m.pri = prepended(n.pri, i.Index)
-		m.locations = n.locations.with(n.locationPairs(i))
 	}
 	m.priF = prepended(n.priF, i.Index)
+	m.tagPrimary(n, i)
+}
+
+// tagPrimary counts the tags of the instance on m, a changed copy of n.
+func (m *Node) tagPrimary(n *Node, i *Instance) {
+	if !i.Forthcoming {
+		m.locations = n.locations.with(n.locationPairs(i))
+	}
 	m.tags = n.tags.with(i.ExclTags)
 }
 
