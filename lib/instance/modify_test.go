@@ -250,6 +250,26 @@ func TestADetachedDiskCanBeAttachedAgain(t *testing.T) {
 	}
 }
 
+func TestADiskThatCannotBeAttached(t *testing.T) {
+	for want, change := range map[string]func(w *world, d *config.Disk){
+		"There are 2 disks with this name: data":                              func(w *world, _ *config.Disk) { w.cfg.Disks[0].Name = "data" },
+		"Instance has 'file' template while disk has 'sharedfile' template":   func(_ *world, d *config.Disk) { d.DevType = config.DTSharedFile },
+		"Disk nodes are ['elsewhere'] while the instance's nodes are ('n1',)": func(_ *world, d *config.Disk) { d.Nodes = []string{"elsewhere"} },
+		"Disk 'loose' already attached to instance 'web'":                     func(w *world, d *config.Disk) { w.web().Disks = append(w.web().Disks, d.UUID) },
+	} {
+		w := newWorld(t).withFile()
+		d := w.cfg.Clone().Disks[0]
+		d.UUID, d.Name = "loose", "data"
+		w.cfg.Disks = append(w.cfg.Disks, d)
+		change(w, d)
+		w.begun = nil
+		e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "data"}}}})
+		if e.Err == nil || !strings.Contains(e.Err.Error(), want) || len(w.begun) > 0 {
+			t.Errorf("%v, want %s; begun %q", e.Err, want, w.begun)
+		}
+	}
+}
+
 // What cannot be recorded leaves the file where it was.
 func TestADiskThatIsNotDetachedStaysWhereItIs(t *testing.T) {
 	w := newWorld(t).withFile()

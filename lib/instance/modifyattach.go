@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
@@ -32,7 +33,7 @@ func (w *modify) attachedDisk(asked map[string]any) (*config.Disk, error) {
 	}
 	switch {
 	case len(found) > 1:
-		return nil, fault.RefuseBare("There are %d disks with this name: %s", len(found), unit.Str(name))
+		return nil, fault.New(fault.Configuration, "There are %d disks with this name: %s", len(found), unit.Str(name))
 	case len(found) == 0 && byUUID:
 		return nil, fault.Refuse(fault.WrongInput, "No disk was found with this UUID: %s", unit.Str(uuid))
 	case len(found) == 0:
@@ -46,13 +47,13 @@ func (w *modify) attachedDisk(asked map[string]any) (*config.Disk, error) {
 func (w *modify) canHave(d *config.Disk) error {
 	cfg := w.env.Config
 	if now := cfg.DiskTemplate(w.inst); now != d.DevType && now != config.DTDiskless {
-		return fault.Refuse(fault.WrongInput, "Instance has '%s' template while disk has '%s'", now, d.DevType)
+		return fault.Refuse(fault.WrongInput, "Instance has '%s' template while disk has '%s' template", now, d.DevType)
 	}
 	nodes := cfg.InstanceNodes(w.inst)
 	on := d.NodesOf()
 	for _, uuid := range nodes {
 		if len(on) > 0 && !slices.Contains(on, uuid) {
-			return fault.Refuse(fault.WrongInput, "Disk nodes are %s while the instance's nodes are %s", unit.Repr(on), unit.Repr(nodes))
+			return fault.Refuse(fault.WrongInput, "Disk nodes are %s while the instance's nodes are %s", unit.Repr(on), tuple(nodes))
 		}
 	}
 	for _, inst := range cfg.Instances {
@@ -61,6 +62,15 @@ func (w *modify) canHave(d *config.Disk) error {
 		}
 	}
 	return nil
+}
+
+// tuple shows a list as Ganeti does where it cannot be changed: (1,).
+func tuple(list []string) string {
+	text := strings.Trim(unit.Repr(list), "[]")
+	if len(list) == 1 {
+		text += ","
+	}
+	return "(" + text + ")"
 }
 
 // inOwnDir tells whether a disk is a file below a directory named after its instance.
@@ -101,6 +111,9 @@ func (w *modify) attachDisk(ctx context.Context, step *diskStep) error {
 	to, err := w.rehome(step.disk, step.index)
 	if err != nil {
 		return err
+	}
+	if inOwnDir(step.disk) {
+		w.env.Say("* disk %d, size %s", step.index, unit.FormatSize(float64(step.disk.Size), "h"))
 	}
 	if err := job.Run(ctx, w.env.Say, []job.Step{
 		w.moveFile(step.disk, to),
