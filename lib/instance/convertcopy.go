@@ -105,6 +105,10 @@ func (r *recreation) layOut() error {
 func (r *recreation) run(ctx context.Context) error {
 	w := r.w
 	w.env.Say("Converting disk template from '%s' to '%s'", r.from, r.to)
+	w.env.Say("Generating new '%s' disk template...", r.to)
+	for i, d := range r.fresh {
+		w.env.Say("* disk %d, size %s", i, unit.FormatSize(float64(d.Size), "h"))
+	}
 	if err := job.Run(ctx, w.env.Say, []job.Step{
 		job.Do("", r.endMirrors),
 		job.Do("", r.reserve),
@@ -254,6 +258,7 @@ func (r *recreation) record(ctx context.Context) error {
 		returnPorts(cfg, cfg.InstanceDisks(inst))
 		claimPorts(cfg, r.fresh)
 		exchangeDisks(cfg, inst, r.fresh, w.env)
+		inst.SerialNo += int64(2*len(r.fresh) - 1) // Ganeti writes down each disk that goes and each that comes
 		return nil
 	})
 }

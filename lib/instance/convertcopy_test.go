@@ -48,7 +48,8 @@ func TestConversionCopiesTheDisks(t *testing.T) {
 	if e.Err != nil {
 		t.Fatal(e.Err)
 	}
-	if want := []string{"Converting disk template from 'file' to 'sharedfile'", "Creating new empty disks of type 'sharedfile'...",
+	if want := []string{"Converting disk template from 'file' to 'sharedfile'", "Generating new 'sharedfile' disk template...", "* disk 0, size 4M",
+		"Creating new empty disks of type 'sharedfile'...",
 		"Populating the new empty disks of type 'sharedfile'...", " - copying data from disk 0 (file), size 4M",
 		"Detaching old disks (file) from the instance and removing them from cluster config",
 		"Adding new disks (sharedfile) to cluster config and attaching them to the instance",
