@@ -81,11 +81,9 @@ func (w *remove) Run(ctx context.Context) (any, error) {
 	return nil, nil
 }
 
-// clean removes the cluster's files from the node; a node that is gone does not keep anybody from removing it.
+// clean removes the cluster's files from the node; a node that is gone does not keep anybody from removing it. One that is marked
+// offline is tried, too, as in Ganeti: it may be there, and would take itself for a part of the cluster.
 func (w *remove) clean(ctx context.Context) {
-	if w.node.Offline {
-		return
-	}
 	if _, err := w.env.Nodes.Run(ctx, w.node.Name, leave()); err != nil {
 		w.env.Warn("Errors encountered on the remote node while leaving the cluster: %v", err)
 	}
