@@ -25,7 +25,7 @@ func modify(c *cli.Command) {
 		if names := o.Strangers(); names != nil {
 			env.Warn("Data collector names not recognized: %s", strings.Join(names, ", "))
 		}
-		return env.Submit(ctx, op)
+		return env.SubmitWithJobs(ctx, op)
 	})
 }
 
@@ -36,7 +36,7 @@ func modifyFlags(c *cli.Command, o *cluster.ModifyOptions) {
 	c.Flag("max-running-jobs", "How many jobs may run at a time").IntPtr(&o.MaxRunningJobs)
 	c.Flag("max-tracked-jobs", "How many jobs Ganeti's scheduler follows; kept for its tools").IntPtr(&o.MaxTrackedJobs)
 	c.Flag("install-image", "Image of the helper machine that OS scripts may run in").StringPtr(&o.InstallImage)
-	c.Flag("instance-communication-network", "Network between instances and the nodes they run on").StringPtr(&o.CommunicationNet)
+	c.Flag("instance-communication-network", "Network between instances and the nodes they run on; made and connected to all groups").Gone().StringPtr(&o.CommunicationNet)
 	c.Flag("enabled-hypervisors", "Hypervisors to use, separated by commas; the first is the default").StringVar(&o.Hypervisors)
 	c.Flag("hypervisor-parameters", "Parameters that instances of a hypervisor get by default").Short('H').Meta("HVPARAMS").IdentsVar(&o.HVOptions)
 	c.Flag("mac-prefix", "First half of the MAC addresses of instances").Short('m').Meta("PREFIX").StringPtr(&o.MACPrefix)

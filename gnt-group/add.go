@@ -19,7 +19,7 @@ func add(c *cli.Command) {
 		if err != nil {
 			return err
 		}
-		return env.Submit(ctx, op)
+		return env.SubmitWithJobs(ctx, op)
 	})
 }
 

@@ -13,6 +13,6 @@ var gone = map[string]string{
 	"cluster-domain-secret":          "instances are moved between clusters over SSH; the secret is not used",
 	"enabled-data-collectors":        "there is no monitoring daemon; the setting is only kept",
 	"data-collector-interval":        "there is no monitoring daemon; the setting is only kept",
-	"instance-communication-network": "there is no metadata daemon; the setting is only kept",
+	"instance-communication-network": "there is no metadata daemon: instances get an interface in that network, and nobody answers there",
 	"user-shutdown":                  "there is no daemon that watches for shutdowns; the watcher heeds the setting when it runs",
 }

@@ -133,6 +133,15 @@ func (e *Env) SubmitJobs(ctx context.Context, op job.Operation) ([]JobResult, er
 	return jobs.Wait(ctx)
 }
 
+// SubmitWithJobs is SubmitJobs for an operation that does something itself and may submit jobs besides. The status tells of theirs.
+func (e *Env) SubmitWithJobs(ctx context.Context, op job.Operation) error {
+	results, err := e.SubmitJobs(ctx, op)
+	if err == nil && Failures(results) > 0 {
+		err = fault.Status(1)
+	}
+	return err
+}
+
 // Failures counts the jobs that did not end well.
 func Failures(results []JobResult) (failed int) {
 	for _, r := range results {

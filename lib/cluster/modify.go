@@ -87,12 +87,18 @@ func (w *modify) Hooks() *hooks.Plan {
 func (w *modify) Run(ctx context.Context) (any, error) {
 	w.tellUnchanged(&w.env.Config.Cluster)
 	w.tellOS(&w.env.Config.Cluster)
-	return nil, job.Run(ctx, w.env.Say, []job.Step{
+	w.tellCommunication(w.env.Config)
+	before := w.env.Config.Cluster.InstanceCommunicateNet
+	err := job.Run(ctx, w.env.Say, []job.Step{
 		job.Do("", w.leaveNetdev).Undo(w.returnToNetdev),
 		job.Do("", w.changeNetmask).Undo(w.restoreNetmask),
 		job.Do("", w.record),
 		job.Do("", w.enterNetdev),
 	})
+	if err != nil {
+		return nil, err
+	}
+	return w.connectCommunication(ctx, before)
 }
 
 // tellUnchanged tells of settings that are to be what they are.

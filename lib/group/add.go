@@ -100,7 +100,7 @@ func (w *add) Hooks() *hooks.Plan {
 }
 
 func (w *add) Run(ctx context.Context) (any, error) {
-	return nil, w.env.Update(ctx, func(cfg *config.Config) error {
+	err := w.env.Update(ctx, func(cfg *config.Config) error {
 		if err := w.unused(cfg); err != nil {
 			return err
 		}
@@ -109,4 +109,9 @@ func (w *add) Run(ctx context.Context) (any, error) {
 		cfg.NodeGroups = append(cfg.NodeGroups, &g)
 		return nil
 	})
+	name := w.env.Config.Cluster.InstanceCommunicateNet
+	if err != nil || name == "" {
+		return nil, err
+	}
+	return w.env.SubmitOpcodes(ctx, config.ConnectCommunication(name, w.group.UUID))
 }

@@ -66,9 +66,14 @@ func (w *create) name(cfg *config.Config) error {
 	return nil
 }
 
-func (w *create) deviceArguments(*config.Config) error {
-	if w.Communication {
-		return fault.Refuse(fault.Environment, "The communication network of instances is not supported by this version")
+func (w *create) deviceArguments(cfg *config.Config) error {
+	named := func(nic map[string]any) bool { return text(nic, "name") == communicationName(w.Name) }
+	if w.Communication && !slices.ContainsFunc(w.NICs, named) {
+		nic, err := communicationNIC(cfg, w.Name)
+		if err != nil {
+			return err
+		}
+		w.NICs = append(slices.Clone(w.NICs), nic)
 	}
 	for _, nic := range w.NICs {
 		if _, err := NICInput.Force(nic); err != nil {

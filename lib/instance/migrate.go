@@ -1,9 +1,11 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/drbd"
@@ -219,9 +221,36 @@ func (w *migrate) complete(ctx context.Context) error {
 		job.Do("", w.recording(mark{Primary: w.target.UUID})),
 	}, w.unsharing()...))
 	if err == nil {
+		err = w.unmap(ctx)
+	}
+	if err == nil {
 		w.env.Say("* done")
 	}
 	return err
+}
+
+// unmap gives up the devices of network storage on the source, where nobody needs them any more; that they stay harms nothing.
+func (w *migrate) unmap(ctx context.Context) error {
+	disks := slices.DeleteFunc(slices.Clone(w.env.Config.InstanceDisks(w.inst)), func(d *config.Disk) bool {
+		return d.DevType != config.DTRBD && d.DevType != config.DTExt
+	})
+	if len(disks) == 0 {
+		return nil
+	}
+	names := make([]string, len(disks))
+	for i, d := range disks {
+		names[i] = cmp.Or(d.Name, "None")
+	}
+	w.env.Say("* unmapping instance's disks %s from %s", strings.Join(names, ", "), w.source.Name)
+	for i, d := range disks {
+		switch err := w.on(w.source.Name).Detach(ctx, d); {
+		case isUnknown(err):
+			return err
+		case err != nil:
+			w.env.Warn("Could not shutdown block device disk/%d on node %s: %v", i, w.source.Name, err)
+		}
+	}
+	return nil
 }
 
 // compareVersions warns when the hypervisors differ; kvm is safe to migrate between all of them.

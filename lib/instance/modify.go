@@ -104,11 +104,8 @@ func (w *modify) checkArguments() error {
 	if err := checkNotGlobal(w.HVParams); err != nil {
 		return err
 	}
-	switch {
-	case w.DiskTemplate != "" && len(w.Disks) > 0:
+	if w.DiskTemplate != "" && len(w.Disks) > 0 {
 		return fault.Refuse(fault.WrongInput, "Disk template conversion and other disk changes not supported at the same time")
-	case w.Communication != nil:
-		return fault.Refuse(fault.Environment, "The communication network of instances is not supported by this version")
 	}
 	return checkNICArguments(w.NICs)
 }

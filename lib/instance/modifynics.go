@@ -81,11 +81,12 @@ func checkNICArgument(action string, params config.Params) error {
 
 func (w *modify) checkNICs(ctx context.Context) error {
 	w.nics = nil
-	if len(w.NICs) == 0 {
-		return nil
+	changes, err := w.communication()
+	if changes = append(changes, w.NICs...); err != nil || len(changes) == 0 {
+		return err
 	}
 	w.nics = &nicChanges{nics: slices.Clone(w.inst.NICs)}
-	for _, c := range w.NICs {
+	for _, c := range changes {
 		if err := w.checkNIC(ctx, c); err != nil {
 			return err
 		}

@@ -192,6 +192,24 @@ func (e *Env) Submit(ctx context.Context, jobs [][]Operation) ([]int, error) {
 // Decode makes the operation of an opcode in Ganeti's form.
 func (e *Env) Decode(opcode json.RawMessage) (Operation, error) { return e.runner.Table.Decode(opcode) }
 
+// SubmitOpcodes submits one job of opcodes in Ganeti's form. Its result is what an operation that submits jobs ends with.
+func (e *Env) SubmitOpcodes(ctx context.Context, opcodes ...map[string]any) (Submitted, error) {
+	var ops []Operation
+	for _, opcode := range opcodes {
+		text, err := json.Marshal(opcode)
+		if err != nil {
+			return Submitted{}, err
+		}
+		op, err := e.Decode(text)
+		if err != nil {
+			return Submitted{}, err
+		}
+		ops = append(ops, op)
+	}
+	ids, err := e.SubmitRequests(ctx, []Request{{Ops: ops}})
+	return NewSubmitted(ids), err
+}
+
 // SubmitRequests is Submit for jobs that depend on each other.
 func (e *Env) SubmitRequests(ctx context.Context, requests []Request) ([]int, error) {
 	requests = slices.Clone(requests)
