@@ -13,15 +13,18 @@ poweredoff() {
 }
 
 if alive "$name" && [ "$acpi" = yes ]; then
-	left=$seconds
+	clock
+	last=$((now + seconds * 100))
 	while :; do
 		hmp "$name" system_powerdown >/dev/null 2>&1
+		clock
+		left=$(((last - now + 99) / 100))
 		wait=5
-		[ "$left" -gt 5 ] || wait=$left
+		[ "$left" -gt 5 ] || wait=$((left > 0 ? left : 0))
 		gone "$name" "$wait" && break
 		poweredoff && break
-		left=$((left - wait))
-		[ $left -gt 0 ] || break
+		clock
+		[ "$now" -lt "$last" ] || break
 	done
 fi
 destroy "$name" || exit 20
