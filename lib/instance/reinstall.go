@@ -39,7 +39,7 @@ func (op Reinstall) Work(env *job.Env) job.Work { return &reinstall{Reinstall: o
 type reinstall struct {
 	Reinstall
 	env  *job.Env
-	inst *config.Instance // with the new OS, and the parameters of this once
+	inst *config.Instance // with the new OS and parameters
 	node *config.Node
 	os   osChoice
 }
@@ -84,7 +84,7 @@ func (w *reinstall) Check(ctx context.Context) error {
 	return nil
 }
 
-// changed is the instance as it is to be installed. Parameters are for this once, another OS stays.
+// changed is the instance with what the operation changes.
 func (w *reinstall) changed(inst *config.Instance) *config.Instance {
 	changed := *inst
 	if w.OSType != "" {
@@ -93,6 +93,11 @@ func (w *reinstall) changed(inst *config.Instance) *config.Instance {
 	changed.OSParams = inst.OSParams.Update(w.OSParams)
 	changed.OSParamsPrivate = inst.OSParamsPrivate.Update(w.OSParamsPrivate)
 	return &changed
+}
+
+// changes says whether the configuration will be another one.
+func (w *reinstall) changes() bool {
+	return w.OSType != "" || len(w.OSParams) > 0 || len(w.OSParamsPrivate) > 0
 }
 
 func (w *reinstall) Hooks() *hooks.Plan {
@@ -105,13 +110,15 @@ func (w *reinstall) Run(ctx context.Context) (any, error) {
 	}
 	if w.OSType != "" {
 		w.env.Say("Changing OS scripts to '%s'...", w.OSType)
-		if err := w.record(ctx); err != nil {
-			return nil, err
-		}
 	}
 	if w.inst.OS == "" && imageOf(w.inst.OSParams) == "" {
 		w.env.Info("No OS scripts or OS image specified or found in the instance's configuration, nothing to install")
 		return nil, nil
+	}
+	if w.changes() {
+		if err := w.record(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := attachDisks(ctx, w.env, w.inst, w.node.Name); err != nil {
 		return nil, err
@@ -147,7 +154,7 @@ func (w *reinstall) record(ctx context.Context) error {
 		if inst == nil {
 			return fault.Exec("Instance %s has been removed", w.inst.Name)
 		}
-		inst.OS = w.inst.OS
+		inst.OS, inst.OSParams, inst.OSParamsPrivate = w.inst.OS, w.inst.OSParams, w.inst.OSParamsPrivate
 		inst.Touch(w.env.Clock())
 		return nil
 	})

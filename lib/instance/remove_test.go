@@ -103,7 +103,7 @@ func TestReinstall(t *testing.T) {
 	}
 	inst := w.cfg.InstanceByName("db")
 	out, err := w.execute(t.Context(), "node1", remote.Command("cat", w.cfg.InstanceDisks(inst)[0].Path()))
-	if err != nil || string(out.Stdout) != "again 1 here\n" || len(inst.OSParams) > 0 { // they are for this once
+	if err != nil || string(out.Stdout) != "again 1 here\n" || inst.OSParams["word"] != "here" {
 		t.Errorf("the disk has %q, %v; parameters %v", out.Stdout, err, inst.OSParams)
 	}
 }
