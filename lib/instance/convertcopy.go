@@ -11,6 +11,7 @@ import (
 	"gantry/lib/config"
 	"gantry/lib/disk"
 	"gantry/lib/fault"
+	"gantry/lib/filedisk"
 	"gantry/lib/gluster"
 	"gantry/lib/job"
 	"gantry/lib/osdef"
@@ -107,12 +108,14 @@ func (r *recreation) run(ctx context.Context) error {
 	w.env.Say("Converting disk template from '%s' to '%s'", r.from, r.to)
 	w.env.Say("Generating new '%s' disk template...", r.to)
 	for i, d := range r.fresh {
-		w.env.Say("* disk %d, size %s", i, unit.FormatSize(float64(d.Size), "h"))
+		if d.DevType != config.DTDRBD { // of which Ganeti does not tell
+			w.env.Say("* disk %d, size %s", i, unit.FormatSize(float64(d.Size), "h"))
+		}
 	}
 	if err := job.Run(ctx, w.env.Say, []job.Step{
 		job.Do("", r.endMirrors),
 		job.Do("", r.reserve),
-		job.Do("", r.create).Undo(r.remove),
+		job.Do("", r.create).Undo(r.takeBack),
 		job.Do("", r.populate),
 		job.Do("", r.record),
 	}); err != nil {
@@ -204,6 +207,16 @@ func (r *recreation) remove(ctx context.Context) (all error) {
 	return all
 }
 
+// takeBack removes them, and says so.
+func (r *recreation) takeBack(ctx context.Context) error {
+	r.w.env.Info("Removing newly created disks of type '%s'...", r.to)
+	err := r.remove(ctx)
+	if err == nil {
+		r.w.env.Info("Newly created disks removed successfully")
+	}
+	return err
+}
+
 // populate copies the data on the primary node.
 func (r *recreation) populate(ctx context.Context) error {
 	w := r.w
@@ -217,9 +230,9 @@ func (r *recreation) populate(ctx context.Context) error {
 		if isUnknown(err) {
 			return err
 		}
+		w.env.Say(" - ERROR: Could not copy disk '%s' to '%s'", disk.Device(r.old[i], w.inst.PrimaryNode), disk.Device(d, w.inst.PrimaryNode))
 		w.env.Info("Some disks failed to copy")
 		w.env.Info("The instance will not be affected, aborting operation")
-		w.env.Info("Removing newly created disks of type '%s'...", r.to)
 		return fault.Exec("Error while converting the instance's template: %w", err)
 	}
 	return nil
@@ -233,7 +246,11 @@ func (r *recreation) copy(ctx context.Context, i int) error {
 	}
 	here := w.on(w.primary().Name)
 	for _, d := range []*config.Disk{from, to} {
-		if err := here.Attach(ctx, d); err != nil {
+		err := here.Attach(ctx, d)
+		if errors.Is(err, filedisk.ErrNoFile) {
+			return fault.Exec("Cannot copy from device '%s': device not found", d.UUID)
+		}
+		if err != nil {
 			return fmt.Errorf("Error while assembling disk: %w", err)
 		}
 	}

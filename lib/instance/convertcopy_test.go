@@ -70,6 +70,22 @@ func TestConversionThatFailsIsTakenBack(t *testing.T) {
 	}
 }
 
+func TestConversionOfAFileThatIsGone(t *testing.T) {
+	w := convertible(t)
+	old := w.cfg.InstanceDisks(w.web())[0]
+	if err := os.Remove(old.Path()); err != nil {
+		t.Fatal(err)
+	}
+	e := w.run(Modify{Name: "web", DiskTemplate: config.DTSharedFile, WaitForSync: true})
+	if want := "Error while converting the instance's template: Cannot copy from device '" + old.UUID + "': device not found"; e.Err == nil || e.Err.Error() != want {
+		t.Errorf("got %v, want %s", e.Err, want)
+	}
+	if said := strings.Join(e.Messages, "|"); !strings.Contains(said, "| - INFO: The instance will not be affected, aborting operation| - INFO: Removing newly created disks of type "+
+		"'sharedfile'...| - INFO: Newly created disks removed successfully") {
+		t.Errorf("said %s", said)
+	}
+}
+
 // A conversion that is cut off leaves the old disks or the new ones, whole.
 func TestConversionThatIsCutOff(t *testing.T) {
 	for _, by := range []mishap{unheard, vanished} {
