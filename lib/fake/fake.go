@@ -49,11 +49,14 @@ func markDown(name string) remote.Cmd {
 	return c
 }
 
-// do runs a command whose exit status 10 is a refusal.
+// do runs a command whose exit status 10 is a refusal. It has nothing to say: of a node that talks nobody knows what it has done.
 func do(ctx context.Context, r remote.Runner, node string, c remote.Cmd, refusal string) error {
 	out, err := r.Run(ctx, node, c)
 	if err == nil && out.Status == 10 {
 		return fault.New(fault.Hypervisor, "%s", refusal)
+	}
+	if err == nil && len(out.Stdout) > 0 {
+		return &remote.Error{Node: node, Line: c.Line(), Outcome: remote.Unknown, Err: fmt.Errorf("unexpected answer %.40q", out.Stdout)}
 	}
 	return err
 }
