@@ -26,9 +26,12 @@ func TestANodeThatHasGoneMad(t *testing.T) {
 			defer c.Must(t, "node3", "rm /usr/local/sbin/timeout /usr/local/sbin/tail; pkill -x sleep; pkill -x cat; true")
 			commands := []string{"gnt-cluster add-tags " + what[:3], "gnt-node list --no-headers -o name,mfree", "gnt-cluster verify"}
 			if fast := what == "garbage" || what == "gigabytes"; fast || os.Getenv(lengthName) != "" {
-				commands = append(commands, "gnt-instance list --no-headers -o name,pnode,oper_state", addCommand("late.example.com", "fake", "diskless", "node3"),
+				commands = append(commands, "gnt-instance list --no-headers -o name,pnode,oper_state",
 					"gnt-node add --readd --no-ssh-key-check node3", "gnt-instance startup down.example.com", "gnt-instance failover -f up.example.com",
 					"gnt-instance shutdown up.example.com", "gnt-cluster command -n node3 echo it works")
+			}
+			if what == "garbage" || what == "gigabytes" { // each of its questions would cost its limit
+				commands = append(commands, addCommand("late.example.com", "fake", "diskless", "node3"))
 			}
 			for _, command := range commands {
 				began := time.Now()

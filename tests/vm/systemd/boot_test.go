@@ -49,7 +49,8 @@ func TestTheUnitAtBoot(t *testing.T) {
 		if got := l.Must(t, "node1", address); !strings.Contains(got, "br0") {
 			t.Errorf("the cluster's address is not up: %q", got)
 		}
-		l.Must(t, "node1", "test -z \"$(ls /run/ganeti/fake-hypervisor)\" && ganeti-watcher") // what cron does
+		l.Must(t, "node1", "test -z \"$(ls /run/ganeti/fake-hypervisor)\" ") // before cron has run the watcher
+		waitFor(t, l, "ganeti-watcher; ls /run/ganeti/fake-hypervisor | grep -qx web.example.com", 5*time.Minute)
 		if got := running(t, l, "node1"); got != 1 {
 			t.Errorf("after the watcher %d guests run", got)
 		}
@@ -69,7 +70,8 @@ func TestTheUnitAtBoot(t *testing.T) {
 		if got := running(t, l, "node1"); got != 0 {
 			t.Errorf("a watcher of a reign that has ended has started %d guests", got)
 		}
-		l.Must(t, "node2", address+" | grep -q br0 && ganeti-watcher")
+		l.Must(t, "node2", address+" | grep -q br0")
+		waitOn(t, l, "node2", "ganeti-watcher; gnt-instance list --no-headers -o oper_state web.example.com | grep -qx Y", 5*time.Minute)
 		if got := running(t, l, "node1"); got != 1 {
 			t.Errorf("after the new master's watcher %d guests run", got)
 		}
