@@ -20,6 +20,24 @@ func Judged(t *Table, o Options) (*Placed, error) {
 	return s.judgeAll(b, instances), nil
 }
 
+// Coarse finds the best move with instances that are nearly alike put together, the way for clusters with too many sizes.
+func Coarse(t *Table, o Options) (*Placed, error) {
+	s := newSearch(t, o)
+	instances, err := s.candidates()
+	if err != nil {
+		return nil, err
+	}
+	b := newBounds(t.Nodes, newScorer(t.Nodes))
+	if !b.valid {
+		return s.exhaustive()
+	}
+	p := s.prune(b, instances, 0, 9)
+	if p == nil {
+		return s.exhaustive()
+	}
+	return p.find(), nil
+}
+
 // After makes a move.
 func (t *Table) After(p *Placed) *Table { return t.after(p) }
 

@@ -281,7 +281,7 @@ func (s *search) best() (*Placed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p := s.prune(b, instances); p != nil {
+	if p := s.prune(b, instances, maxSizes, fewSizes); p != nil {
 		return p.find(), nil
 	}
 	return s.judgeAll(b, instances), nil

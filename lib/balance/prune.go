@@ -7,7 +7,8 @@ import (
 // Pruning. The square root in a spread is concave, so over the range of all changes that one step can bring it lies above
 // its chord. With chords in place of roots a lower bound of the score becomes a sum of one number for each node a move
 // touches. What a target contributes depends only on the size of the instance and its role there. So the targets are
-// sorted once for each size, and of most moves nothing is ever computed.
+// sorted once for each size, and of most moves nothing is ever computed. Where instances have too many sizes, those that are nearly
+// alike count as one, which contributes the least that any between its smallest and its largest could.
 
 // size is what a node feels of an instance, whatever node it was on.
 type size struct {
@@ -15,8 +16,7 @@ type size struct {
 	knownSpindles                         bool
 	util                                  Util
 	usesMem, mirrored, local, forthcoming bool
-	secondaryMem                          int
-	listed                                bool
+	reserves, listed                      bool
 	need                                  [maxKinds]int
 	kind                                  int
 }
@@ -25,8 +25,68 @@ func (i *Instance) size() size {
 	spindles, known := i.TotalSpindles()
 	return size{
 		i.Mem, i.Disk, i.onlineCPUs(), i.SpindleUse, spindles, known, i.Util, i.usesMemory(), i.Mirrored(), i.local(),
-		i.Forthcoming, i.secondaryMem(), i.listed, i.need, i.kind,
+		i.Forthcoming, i.online() && i.AutoBalance, i.listed, i.need, i.kind,
 	}
+}
+
+// grain is by how much memory and disks may differ and still count as one size.
+type grain struct{ mem, disk int }
+
+func (g grain) size(i *Instance) size {
+	s := i.size()
+	s.mem /= g.mem
+	s.disk /= g.disk
+	return s
+}
+
+// newGrain is 1 MiB if the instances have at most so many sizes, and else so coarse that they have few. It is not ok if they differ
+// in too much else.
+func newGrain(instances []*Instance, most, few int) (g grain, ok bool) {
+	g = grain{1, 1}
+	if g.sizes(instances, most) {
+		return g, true
+	}
+	var largest grain
+	for _, i := range instances {
+		largest = grain{max(largest.mem, i.Mem), max(largest.disk, i.Disk)}
+	}
+	for parts := 32; parts > 0; parts /= 2 {
+		if g = (grain{largest.mem/parts + 1, largest.disk/parts + 1}); g.sizes(instances, few) {
+			return g, true
+		}
+	}
+	return g, false
+}
+
+// sizes says whether there are at most so many.
+func (g grain) sizes(instances []*Instance, most int) bool {
+	seen := map[size]bool{}
+	for _, i := range instances {
+		if seen[g.size(i)] = true; len(seen) > most {
+			return false
+		}
+	}
+	return true
+}
+
+// alike are the smallest and the largest that instances of one size can be.
+type alike struct{ least, most *Instance }
+
+func (a alike) with(i *Instance) alike {
+	if a.least == nil {
+		return alike{i, i}
+	}
+	if i.Mem < a.least.Mem || i.Disk < a.least.Disk {
+		least := *a.least
+		least.Mem, least.Disk = min(least.Mem, i.Mem), min(least.Disk, i.Disk)
+		a.least = &least
+	}
+	if i.Mem > a.most.Mem || i.Disk > a.most.Disk {
+		most := *a.most
+		most.Mem, most.Disk = max(most.Mem, i.Mem), max(most.Disk, i.Disk)
+		a.most = &most
+	}
+	return a
 }
 
 // The roles that an instance has on its target.

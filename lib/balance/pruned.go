@@ -5,8 +5,11 @@ import (
 	"slices"
 )
 
-// maxSizes bounds how many sizes of instances get sorted lists of targets.
-const maxSizes = 1024
+// How many sizes of instances get sorted lists of targets: as they are, and where nearly alike ones are put together.
+const (
+	maxSizes = 1024
+	fewSizes = 256
+)
 
 // pruner finds the best move of a table without looking at most of them.
 type pruner struct {
@@ -14,23 +17,23 @@ type pruner struct {
 	chords       chords
 	roles        [3]spans // primary, secondary, target
 	instances    []*routed
-	samples      map[size]*Instance
+	grain        grain
+	samples      map[size]alike
 	destinations map[size][2][]destination
 }
 
 // prune prepares a pruner; nil if the instances differ too much for it to pay.
-func (s *search) prune(b *bounds, instances []*Instance) *pruner {
+func (s *search) prune(b *bounds, instances []*Instance, most, few int) *pruner {
+	grain, ok := newGrain(instances, most, few)
+	if !ok {
+		return nil
+	}
 	p := &pruner{
-		judge: newJudge(s, b, countPairs(s.table.Nodes)), samples: map[size]*Instance{}, destinations: map[size][2][]destination{},
+		grain: grain, judge: newJudge(s, b, countPairs(s.table.Nodes)), samples: map[size]alike{}, destinations: map[size][2][]destination{},
 	}
 	for order, i := range instances {
-		r := &routed{instance: i, order: order, size: i.size()}
-		if p.samples[r.size] == nil {
-			p.samples[r.size] = i
-		}
-		if len(p.samples) > maxSizes {
-			return nil
-		}
+		r := &routed{instance: i, order: order, size: grain.size(i)}
+		p.samples[r.size] = p.samples[r.size].with(i)
 		p.route(r)
 		p.instances = append(p.instances, r)
 	}
@@ -101,8 +104,9 @@ func (p *pruner) span() {
 	for _, sample := range p.samples {
 		for _, n := range p.targets {
 			for role := asPrimary; role <= asSecondary; role++ {
-				c := p.arrival(n, sample, role)
-				p.roles[2].include(&c)
+				low, high := p.arrivals(n, sample, role)
+				p.roles[2].include(&low)
+				p.roles[2].include(&high)
 			}
 		}
 	}
@@ -118,13 +122,33 @@ func (p *pruner) arrival(n *Node, i *Instance, role int) (c change) {
 	return c
 }
 
+// arrivals are the least and the most of the changes of a target that instances of one size can make. A figure is a straight line
+// in the size, so that its square has its most at an end, and its least there or, if the line crosses the mean, at nothing.
+func (p *pruner) arrivals(n *Node, a alike, role int) (low, high change) {
+	low = p.arrival(n, a.least, role)
+	if a.least == a.most {
+		return low, low
+	}
+	high = p.arrival(n, a.most, role)
+	low.counts = min(low.counts, high.counts)
+	for k := range figureCount {
+		x := p.bounds.index[n.Index][k] - p.bounds.mean[k]
+		one, other := low.second[k], high.second[k]
+		low.second[k], high.second[k] = min(one, other), max(one, other)
+		if crosses := (x+low.first[k])*(x+high.first[k]) <= 0; crosses && !n.Offline && one != other {
+			low.second[k] = -x * x
+		}
+	}
+	return low, high
+}
+
 func (p *pruner) sortDestinations() {
 	for size, sample := range p.samples {
 		var lists [2][]destination
 		for role := asPrimary; role <= asSecondary; role++ {
 			list := make([]destination, 0, len(p.targets))
 			for order, n := range p.targets {
-				c := p.arrival(n, sample, role)
+				c, _ := p.arrivals(n, sample, role)
 				list = append(list, destination{n, order, p.chords.part(&c)})
 			}
 			slices.SortFunc(list, func(a, b destination) int { return cmp.Or(cmp.Compare(a.part, b.part), a.order-b.order) })
@@ -196,6 +220,12 @@ func (p *pruner) follow(lead *leader, r *routed, k int) {
 			p.consider(lead, r, Move{x.kind, d.node.Index}, rank{r.order, d.order, k})
 		}
 	}
+}
+
+// reaches says whether a route can still be better with the very size of the instance.
+func (p *pruner) reaches(lead *leader, r *routed, x *route, target *Node) bool {
+	c := p.arrival(target, r.instance, x.role)
+	return x.part+p.chords.part(&c) <= lead.score
 }
 
 func (p *pruner) consider(lead *leader, r *routed, move Move, at rank) {

@@ -63,7 +63,7 @@ func compareSteps(t *testing.T, title string, table *balance.Table, o balance.Op
 	for step := range 4 {
 		want, wantErr := balance.Exhaustive(table, o)
 		for way, find := range map[string]func(*balance.Table, balance.Options) (*balance.Placed, error){
-			"pruned": balance.NextMove, "judged": balance.Judged,
+			"pruned": balance.NextMove, "judged": balance.Judged, "coarse": balance.Coarse,
 		} {
 			got, err := find(table, o)
 			if (err == nil) != (wantErr == nil) {
