@@ -8,7 +8,7 @@ import (
 // How many sizes of instances get sorted lists of targets: as they are, and where nearly alike ones are put together.
 const (
 	maxSizes = 1024
-	fewSizes = 256
+	fewSizes = 64
 )
 
 // pruner finds the best move of a table without looking at most of them.
