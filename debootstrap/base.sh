@@ -80,19 +80,19 @@ install_base() {
 # bootstrap runs debootstrap. The proxy reaches the hooks too, but only when
 # this ran: that is how it always was.
 bootstrap() {
-  local from args=( --arch "$(architecture)" )
+  local from=() args=( --arch "$(architecture)" )
   if [ -n "$PROXY" ]; then
     export http_proxy=$PROXY https_proxy=$PROXY
   fi
-  from=$(mirror)
-  require_mirror "$from"
+  read -ra from <<<"$(mirror)" # a script of debootstrap may follow the mirror
+  require_mirror "${from[0]}"
   if [ -n "$EXTRA_PKGS" ]; then
     args+=( "--include=$EXTRA_PKGS" )
   fi
   if [ -n "$COMPONENTS" ]; then
     args+=( "--components=$COMPONENTS" )
   fi
-  patient debootstrap "${args[@]}" "$SUITE" "$TARGET" ${from:+"$from"}
+  patient debootstrap "${args[@]}" "$SUITE" "$TARGET" "${from[@]}"
 }
 
 # patient COMMAND...: wget, in it, gives up on a server that falls silent.

@@ -118,3 +118,6 @@ esac
 if [ -n "$OS_VARIANT" ]; then
   source_variant
 fi
+
+# shellcheck source=disk.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/disk.sh"

@@ -146,7 +146,7 @@ func TestHooksSeeWhatTheyAlwaysSaw(t *testing.T) {
 		"a10":  "#!/bin/sh\nenv -0 >" + seen + "\nreadlink /proc/self/fd/0; pwd; mountpoint -q \"$TARGET\" && test -b \"$FSYSDEV\" -a -b \"$BLOCKDEV\"\n",
 		"b.sh": "#!/bin/sh\necho skipped >&2\n",
 		"ssh":  "#!/bin/sh\nexit 100\n",
-		"zz":   "#!/bin/bash\n. common.sh\ntrap cleanup EXIT\nCLEANUP+=(\"echo last $PARTITION_STYLE\")\nCLEANUP+=(\"echo first $instance\")\n",
+		"zz":   "#!/bin/bash\n. common.sh\ndeclare -F format_disk0 map_disk0 unmap_disk0 >/dev/null || exit 7\ntrap cleanup EXIT\nCLEANUP+=(\"echo last $PARTITION_STYLE\")\nCLEANUP+=(\"echo first $instance\")\n",
 	})
 	disk := newDisk(t, 2048)
 	refused(t, "create", disk, nil, "passwd: password changed.\n/dev/null\n"+osDir+"\n"+
@@ -287,6 +287,7 @@ func TestCreateRefuses(t *testing.T) {
 		"no disk":            {"", map[string]string{"DISK_COUNT": "0"}, "At least one disk is needed\n"},
 		"style":              {"PARTITION_STYLE=bsd\n", nil, "Unknown partition style bsd\n"},
 		"silent mirror":      {"MIRROR=http://" + silent.Addr().String() + "\n", nil, "Mirror http://" + silent.Addr().String() + " does not answer"},
+		"mirror and script":  {"MIRROR='http://127.0.0.1:1 /nonexistent'\n", nil, "Mirror http://127.0.0.1:1 does not answer"},
 		"no mirror there":    {"MIRROR=http://127.0.0.1:1\n", nil, "Mirror http://127.0.0.1:1 does not answer"},
 		"image without sum":  {"IMAGE_URL=file:///etc/hosts.raw\n", nil, "file:///etc/hosts.raw needs its SHA-256"},
 		"image of what":      {"IMAGE_URL=file:///etc/hosts\n", nil, "Cannot tell the format of file:///etc/hosts"},

@@ -1,5 +1,6 @@
 # From the path Ganeti gives to the device of the root file system: loop
-# devices, partition tables, partitions. Sourced after run.sh.
+# devices, partition tables, partitions. Sourced by common.sh, so that hooks can
+# map other disks; open_disk and open_root need run.sh.
 # shellcheck shell=bash disable=SC2034 # FSYSDEV is for those who source it
 
 # open_disk PATH: sets BLOCKDEV, a loop device when PATH is a file.
@@ -150,8 +151,8 @@ partition_node() {
     return
   fi
   numbers=$(cat "/sys/class/block/$name/dev") || fail "Can't find partition 1 of $1"
-  mknod "$RUN/$name" b "${numbers%:*}" "${numbers#*:}"
-  echo "$RUN/$name"
+  mknod "${RUN:-/run}/$name" b "${numbers%:*}" "${numbers#*:}"
+  echo "${RUN:-/run}/$name"
 }
 
 # mapped_partition DEVICE: kpartx names its mappings after what it finds below

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -220,11 +221,13 @@ func run(t *testing.T, c remote.Cmd) remote.Result {
 	argv := append([]string{"--mount", "sh", "-c", `mount -t tmpfs tmpfs /var/log && exec "$@"`, "sh"}, c.Argv...)
 	x := exec.CommandContext(t.Context(), "unshare", argv...)
 	x.Stdin = bytes.NewReader(c.Stdin)
+	var said bytes.Buffer
+	x.Stderr = &said
 	out, err := x.Output()
 	if x.ProcessState == nil || !slices.Contains([]int{0, failed}, x.ProcessState.ExitCode()) {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return remote.Result{Stdout: out, Status: x.ProcessState.ExitCode()}
+	return remote.Result{Stdout: out, Stderr: said.Bytes(), Status: x.ProcessState.ExitCode()}
 }
 
 // The scripts run for real: a dump goes out and comes in again, and what fails is found.
@@ -238,7 +241,7 @@ func TestDumpsAreCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := makeOS(t, map[string]string{
-		"export": `[ -z "$FAIL" ] || { echo "no more" >&2; exit "$FAIL"; }; env >&2; exec cat "$EXPORT_DEVICE"`,
+		"export": `[ -z "$FAIL" ] || { echo "no more" >&2; exit "$FAIL"; }; env >&2; stat -c %s "$EXPORT_DEVICE" >&"$EXP_SIZE_FD"; exec cat "$EXPORT_DEVICE"`,
 		"import": `[ -z "$FAIL" ] || { echo "no more" >&2; exit "$FAIL"; }; head -c "$SIZE" >"$IMPORT_DEVICE"`,
 	})
 	script := func(env string) Script { return Script{Dir: dir, Log: "x", Env: []byte(env)} }
@@ -246,8 +249,12 @@ func TestDumpsAreCopied(t *testing.T) {
 	for _, tool := range []string{None, "gzip", "gzip-fast"} {
 		dump, back := filepath.Join(t.TempDir(), "dump"), filepath.Join(t.TempDir(), "back")
 		send := "export EXPORT_DEVICE=" + remote.Quote(disk) + "\n"
-		if c := Judge("export", run(t, Send(script(send), tool, here, dump))); !c.OK() {
+		out := run(t, Send(script(send), tool, here, dump))
+		if c := Judge("export", out); !c.OK() {
 			t.Fatalf("%s: %+v\n%s", tool, c, c.Log)
+		}
+		if !strings.HasPrefix(string(out.Stderr), strconv.Itoa(len(data))+"\n") || !strings.Contains(string(out.Stderr), " copied, ") {
+			t.Errorf("%s: said %q of its size", tool, out.Stderr)
 		}
 		if got, _ := os.ReadFile(dump); string(got) != data {
 			t.Errorf("%s: a dump of %d bytes", tool, len(got))

@@ -11,10 +11,12 @@ import (
 	"gantry/lib/unit"
 )
 
-// Progress is how far a copy has come. Its scripts let dd count what leaves the sender, compressed as it is.
+// Progress is how far a copy has come. Its scripts let dd count what leaves the sender, compressed as it is. The script of an OS may
+// have said before how many bytes it will write.
 type Progress struct {
-	rest    []byte // the beginning of a line
-	samples []sample
+	rest     []byte // the beginning of a line
+	samples  []sample
+	expected float64 // MiB
 }
 
 type sample struct{ seconds, mib float64 }
@@ -22,8 +24,11 @@ type sample struct{ seconds, mib float64 }
 // window is over how many seconds the speed is taken.
 const window = 60
 
-// counted is what dd prints once a second.
-var counted = regexp.MustCompile(`^(\d+) bytes .*copied, ([0-9.e+-]+) s`)
+// counted is what dd prints once a second, predicted what a script says.
+var (
+	counted   = regexp.MustCompile(`^(\d+) bytes .*copied, ([0-9.e+-]+) s`)
+	predicted = regexp.MustCompile(`^\d{1,18}$`)
+)
 
 // Take reads more of what dd prints. Each of its lines begins with a carriage return, so the last one may not be complete.
 func (p *Progress) Take(text []byte) {
@@ -32,7 +37,12 @@ func (p *Progress) Take(text []byte) {
 	if len(lines) > 0 && len(text) > 0 && !bytes.ContainsRune([]byte("\r\n"), rune(text[len(text)-1])) {
 		p.rest = slices.Clone(lines[len(lines)-1])
 	}
-	for _, line := range lines {
+	for i, line := range lines {
+		whole := i < len(lines)-1 || p.rest == nil
+		if whole && predicted.Match(line) {
+			size, _ := strconv.ParseFloat(string(line), 64)
+			p.expected = size / (1 << 20)
+		}
 		m := counted.FindSubmatch(line)
 		if m == nil {
 			continue
@@ -50,13 +60,16 @@ func (p *Progress) Take(text []byte) {
 }
 
 // Text tells of it as Ganeti does: what has been sent, how fast and, of so many MiB, which share and how long the rest will take.
-// 0 is an unknown size. Text is empty as long as nobody can say how fast it is.
+// 0 is what nobody but a script knows. Text is empty as long as nobody can say how fast it is.
 func (p *Progress) Text(mib float64) string {
 	if len(p.samples) < 2 {
 		return ""
 	}
 	first, last := p.samples[0], p.samples[len(p.samples)-1]
 	speed := (last.mib - first.mib) / (last.seconds - first.seconds)
+	if mib == 0 {
+		mib = p.expected
+	}
 	parts := []string{unit.FormatSize(last.mib, "h"), fmt.Sprintf("%.1f MiB/s", speed)}
 	if mib > 0 {
 		parts = append(parts, fmt.Sprintf("%d%%", int(min(100, 100*last.mib/mib))))

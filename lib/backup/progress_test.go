@@ -16,6 +16,7 @@ func TestProgress(t *testing.T) {
 		"nothing":           {"", 128, ""},
 		"too early":         {"\r22020096 bytes (22 MB, 21 MiB) copied, 3 s, 7.3 MB/s", 128, ""},
 		"as recorded":       {said, 128, "42M, 7.4 MiB/s, 32%, ETA 12s"},
+		"as predicted":      {"134217728\n" + said, 0, "42M, 7.4 MiB/s, 32%, ETA 12s"},
 		"of unknown size":   {said, 0, "42M, 7.4 MiB/s"},
 		"more than thought": {said, 21, "42M, 7.4 MiB/s, 100%, ETA 0s"},
 		"standing still":    {"\r5 bytes copied, 1 s, 5 B/s\r1048576 bytes (1.0 MB, 1.0 MiB) copied, 2 s, 1 MB/s\r1048576 bytes (1.0 MB, 1.0 MiB) copied, 70 s, 1 kB/s\r1048576 bytes (1.0 MB, 1.0 MiB) copied, 71 s, 1 kB/s", 2, "1M, 0.0 MiB/s, 50%"},
@@ -24,7 +25,7 @@ func TestProgress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			whole, pieces := &Progress{}, &Progress{}
 			whole.Take([]byte(tt.said))
-			for _, c := range strings.SplitAfter(tt.said, "B") {
+			for _, c := range strings.SplitAfter(tt.said, "2") {
 				pieces.Take([]byte(c))
 			}
 			for how, p := range map[string]*Progress{"whole": whole, "in pieces": pieces} {

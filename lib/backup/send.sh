@@ -20,11 +20,12 @@ count() {
 }
 exec 5>&2
 
+# The script may say on EXP_SIZE_FD how much it will write; that goes where the count goes.
 # The variables get to the script through the memory of a shell: on a command line everybody could read them.
 # shellcheck disable=SC2016 # expanded by that shell
 status=$({
 	{
-		env -i PATH="$PATH" sh -c 'eval "$(cat)"; unset PWD OLDPWD SHLVL; exec "$1" </dev/null 3>&- 5>&-' sh "$script"
+		env -i PATH="$PATH" EXP_SIZE_FD=6 sh -c 'eval "$(cat)"; unset PWD OLDPWD SHLVL; exec "$1" </dev/null 3>&- 6>&5 5>&-' sh "$script"
 		echo "script $?" >&3
 	} | {
 		pack

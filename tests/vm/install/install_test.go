@@ -75,7 +75,7 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 	}
 	l := vmlab.Start(t, vmlab.Options{Nodes: 2, Bin: tree})
 	l.Init(t, 2)
-	l.Must(t, "node1", "gnt-cluster modify --enabled-disk-templates=drbd,blockdev,diskless")
+	l.Must(t, "node1", "gnt-cluster modify --enabled-disk-templates=drbd,plain,blockdev,diskless --ipolicy-disk-templates=drbd,plain,blockdev,diskless")
 	const add = "gnt-instance add -o debootstrap+default --no-start --no-name-check --no-ip-check "
 
 	t.Run("of a multipath device", func(t *testing.T) {
