@@ -104,9 +104,11 @@ map_disk0() {
   esac
 }
 
-# unmap_disk0 DEVICE undoes map_disk0, also half of it.
+# unmap_disk0 DEVICE undoes map_disk0, also half of it. The kernel may need a
+# while to let go of a file system whose last process was killed, and udev may
+# look at one that was just unmounted.
 unmap_disk0() {
-  local try
+  local device try
   if is_loop "$1"; then
     return 0 # its partitions go when it goes
   fi
@@ -114,12 +116,20 @@ unmap_disk0() {
     release_loops "$1"
     return
   fi
-  for try in 1 2 3 4 5; do
+  device=$(readlink -f "$1")
+  for ((try = 0; try < 60; try++)); do
     settle
-    ! kpartx -d -p- "$(readlink -f "$1")" || return 0
-    sleep "0.$try" # udev may look at the file system that was just unmounted
+    kpartx -d -p- "$device" || true
+    is_mapped "$device" || return 0
+    sleep 0.5
   done
+  log_error "The partitions of $1 stay mapped: they are in use"
   return 1
+}
+
+# is_mapped DEVICE: whether kpartx has made a mapping on it that is still there.
+is_mapped() {
+  grep -qs '^part[0-9]' "/sys/dev/block/$(mountpoint -x "$1")"/holders/*/dm/uuid
 }
 
 first_partition() {

@@ -64,9 +64,12 @@ undo_dead_runs() {
       exec {lock}<"$run"
       flock --nonblock "$lock" || exit 0 # it lives
       log_error "Cleaning up after a run that was killed: ${run##*/}"
-      mapfile -t CLEANUP < <(cat "$run/cleanup" 2>/dev/null || true)
+      CLEANUP=()
+      [ ! -e "$run/cleanup" ] || mapfile -t CLEANUP <"$run/cleanup"
       [ ${#CLEANUP[@]} -gt 0 ] || CLEANUP=("remove_run $run")
-      cleanup || true
+      undo=("${CLEANUP[@]}")
+      # What cannot be undone now the next run tries once more.
+      cleanup || { mkdir -p "$run" && printf '%s\n' "${undo[@]}" >"$run/cleanup"; }
     )
   done
 }
