@@ -52,7 +52,7 @@ ip link set brv.5 up
 // an iPXE: it has its address a few seconds after it was started, and answers pings. It knows nothing of cards that come and go.
 const (
 	loader = "/boot/ipxe.lkrn"
-	ipxe   = "-B minmem=64M,maxmem=64M,vcpus=1 -H 'kvm:kernel_path=" + loader + ",initrd_path=,kvm_flag=disabled,migration_downtime=300,kernel_args=|| "
+	ipxe   = "-B minmem=128M,maxmem=128M,vcpus=1 -H 'kvm:kernel_path=" + loader + ",initrd_path=,kvm_flag=disabled,migration_downtime=300,kernel_args=|| "
 	linux  = "-B minmem=128M,maxmem=128M,vcpus=1 -H 'kvm:kernel_path=/boot/vmlinux-guest,initrd_path=/boot/initrd-guest,kvm_flag=disabled," +
 		// its clock goes as fast as it is emulated: else its timer's next interrupt comes before the last one was dealt with
 		"kvm_extra=-icount shift=3,kernel_args=quiet norandmaps nokaslr mitigations=off nowatchdog cryptomgr.notests audit=0 "
