@@ -154,7 +154,10 @@ func (w *reinstall) record(ctx context.Context) error {
 		if inst == nil {
 			return fault.Exec("Instance %s has been removed", w.inst.Name)
 		}
-		inst.OS, inst.OSParams, inst.OSParamsPrivate = w.inst.OS, w.inst.OSParams, w.inst.OSParamsPrivate
+		if w.OSType != "" { // the scripts see the parameters of the OS before, the configuration forgets them: so it is in Ganeti
+			inst.OSParams = nil
+		}
+		inst.OS, inst.OSParams, inst.OSParamsPrivate = w.inst.OS, inst.OSParams.Update(w.OSParams), w.inst.OSParamsPrivate
 		inst.Touch(w.env.Clock())
 		return nil
 	})

@@ -106,6 +106,17 @@ func TestReinstall(t *testing.T) {
 	if err != nil || string(out.Stdout) != "again 1 here\n" || inst.OSParams["word"] != "here" {
 		t.Errorf("the disk has %q, %v; parameters %v", out.Stdout, err, inst.OSParams)
 	}
+	e = w.run(Reinstall{Name: "db", OSParams: map[string]any{"word": "there"}})
+	if inst := w.cfg.InstanceByName("db"); e.Err != nil || inst.OSParams["word"] != "there" {
+		t.Errorf("%v, parameters %v", e.Err, inst.OSParams)
+	}
+	e = w.run(Reinstall{Name: "db", OSType: "noop"})
+	if inst := w.cfg.InstanceByName("db"); e.Err != nil || len(inst.OSParams) > 0 {
+		t.Errorf("another OS: %v, parameters %v", e.Err, inst.OSParams)
+	}
+	if got, _ := w.execute(t.Context(), "node1", remote.Command("cat", w.cfg.InstanceDisks(inst)[0].Path())); string(got.Stdout) != "again 1 there\n" {
+		t.Errorf("its scripts saw %q", got.Stdout)
+	}
 }
 
 func TestReinstallThatFails(t *testing.T) {
