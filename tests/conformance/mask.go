@@ -41,7 +41,7 @@ var plainRules = []plain{
 	{"bounds", regexp.MustCompile(`( +)- min/(\d+): \n((?: +[a-z-]+: [^\n]+\n)+) +max/\d+: \n((?: +[a-z-]+: [^\n]+\n)+)`), "${1}- max/${2}: \n${4}${1}  min/${2}: \n${3}"},
 	// lines that come every so often while disks are synchronised or copied
 	{"synchronisation", regexp.MustCompile(`(?m)^[^\n]*  - INFO: - device disk/\d+: +\d+\.\d\d% done, (?:[^\n]* remaining \(estimated\)|no time estimate)\n`), ""},
-	{"copy", regexp.MustCompile(`(?m)^[^\n]* disk/\d+ sent \d+M, \d+\.\d MiB/s, \d+%, ETA [^\n]*\n`), ""},
+	{"copy", regexp.MustCompile(`(?m)^[^\n]* disk/\d+ (?:is (?:receiving|sending) data on \S+|sent [\d.]+[MGT], \d+\.\d MiB/s(?:, \d+%)?(?:, ETA [^\n]*)?)\n`), ""},
 	{"connection time", regexp.MustCompile(`\bafter \d+ ms: `), "after <n> ms: "},
 }
 
