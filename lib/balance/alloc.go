@@ -18,6 +18,7 @@ type AllocOptions struct {
 	ignoredGroups    map[int]bool
 	broken           *error // set when an instance lacks its secondary node
 	dedicated        bool   // rate places by what else would still fit
+	suspect          *int   // the node that could not be lost last time; nil if all have to be looked at in order
 }
 
 // Allocated is an instance on its new nodes.
@@ -25,14 +26,8 @@ type Allocated struct {
 	Instance *Instance
 	Nodes    []*Node // the nodes with the instance on them, the primary first
 	Score    float64
+	on       [2]*Node    // the nodes without it; no secondary is nil
 	metric   *lostMetric // instead of the score where nodes are dedicated to few instances
-	rated    *ratedPair  // what only has a score so far
-}
-
-// ratedPair is a pair of nodes whose score for an instance is known, while the nodes with the instance on them are not made.
-type ratedPair struct {
-	primary, secondary *Node
-	instance           *Instance
 }
 
 // Names lists the names of the nodes.
@@ -136,59 +131,77 @@ func (o AllocOptions) collectSingles(best *Search, nodes NodeList, instances Ins
 	var scorer *scorer // made when there is something to rate: most trials find no place
 	var found []*Allocated
 	for _, p := range candidates {
-		placed, why := o.single(p, i)
-		if why != OK {
+		if why := p.Policy.check(i, p.Exclusive); why != OK {
 			best.failures[why]++
 			continue
 		}
-		if o.dedicated {
-			placed.metric = loss(p, placed.Nodes[0])
-		} else {
-			if scorer == nil {
-				scorer = newScorer(nodes)
-			}
-			placed.Score = scorer.with(placed.Nodes)
+		after := p.state
+		if why := p.tryPri(&after, i, o.IgnoreSoftErrors); why != OK {
+			best.failures[why]++
+			continue
 		}
-		found = append(found, placed)
+		if scorer == nil && !o.dedicated {
+			scorer = newScorer(nodes)
+		}
+		found = append(found, o.rateSingle(scorer, p, i, &after))
 	}
-	(&losses{AllocOptions: o, nodes: nodes, instances: instances}).settle(best, found)
+	(&losses{AllocOptions: o, nodes: nodes, instances: instances}).settle(best, i, found)
 }
 
-func (o AllocOptions) single(p *Node, i *Instance) (*Allocated, Failure) {
-	if why := p.Policy.check(i, p.Exclusive); why != OK {
-		return nil, why
+// rateSingle makes the node only where it is needed for the rating.
+func (o AllocOptions) rateSingle(scorer *scorer, p *Node, i *Instance, after *state) *Allocated {
+	a := &Allocated{on: [2]*Node{p}}
+	switch {
+	case o.dedicated:
+		a.make(o, i)
+		a.metric = loss(p, a.Nodes[0])
+	case len(i.ExclTags) == 0:
+		a.Score = scorer.inState(p, after)
+	default:
+		a.make(o, i)
+		a.Score = scorer.with(a.Nodes)
 	}
-	after, why := p.addPri(i, o.IgnoreSoftErrors)
-	if why != OK {
-		return nil, why
-	}
-	return &Allocated{Instance: i.placed(p.Index, None), Nodes: []*Node{after}}, OK
+	return a
 }
 
 func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances InstanceList, i *Instance, pairs []placePair) {
-	var rate *rater
+	var rates *pairRates
 	l := &losses{AllocOptions: o, nodes: nodes, instances: instances}
 	for _, pair := range pairs {
 		if why := o.refuses(pair.primary, i); why != OK { // whatever the secondary is
 			best.failures[why] += len(pair.secondaries)
 			continue
 		}
-		if rate == nil {
-			rate = &rater{AllocOptions: o, stats: newStatistics(nodes)}
+		if rates == nil {
+			rates = &pairRates{options: o, stats: newStatistics(nodes), instance: i}
 		}
+		rates.take(pair.primary)
 		one := &Search{}
 		var found []*Allocated
 		for _, s := range pair.secondaries {
-			placed, why := rate.pair(pair.primary, s, i)
+			placed, why := rates.rate(s)
 			if why != OK {
 				one.failures[why]++
 				continue
 			}
 			found = append(found, placed)
 		}
-		l.settle(one, found)
+		l.settle(one, i, found)
 		best.merge(one)
 	}
+}
+
+// make puts the instance on its new nodes, which have room for it.
+func (a *Allocated) make(o AllocOptions, i *Instance) {
+	p, s := a.on[0], a.on[1]
+	if s != nil {
+		made, _ := o.pair(p, s, i)
+		a.Instance, a.Nodes = made.Instance, made.Nodes
+		return
+	}
+	a.Instance = i.placed(p.Index, None)
+	after, _ := p.addPri(i, o.IgnoreSoftErrors)
+	a.Nodes = []*Node{after}
 }
 
 // merge adds the outcome of further places; of equal ones the later wins.
@@ -238,59 +251,15 @@ func (o AllocOptions) pair(p, s *Node, i *Instance) (*Allocated, Failure) {
 	return &Allocated{Instance: placed, Nodes: []*Node{newP, newS}}, why
 }
 
-// rater finds the scores of pairs without making nodes: of most pairs nothing but the score is ever wanted.
-type rater struct {
-	AllocOptions
-	stats   *statistics
-	changed statistics
-	placed  Instance
-	p, s    Node
-}
-
-// pair tries a secondary for a primary that has room.
-func (r *rater) pair(p, s *Node, i *Instance) (*Allocated, Failure) {
-	if why := s.refusesSec(i, p.Index); why != OK {
-		return nil, why
-	}
-	if r.dedicated {
-		placed, why := r.AllocOptions.pair(p, s, i)
-		if why == OK {
-			placed.metric = loss(p, placed.Nodes[0]).plus(loss(s, placed.Nodes[1]))
-		}
-		return placed, why
-	}
-	r.placed, r.p, r.s = *i, *p, *s
-	r.placed.Primary, r.placed.Secondary, r.placed.LocationScore = p.Index, s.Index, commonTags(p, s)
-	if why := p.tryPri(&r.p.state, &r.placed, r.IgnoreSoftErrors); why != OK {
-		return nil, why
-	}
-	r.p.tagPrimary(p, &r.placed)
-	if why := r.s.state.addSecondary(s, &r.placed, false, false, s.peers.find(p.Index)); why != OK {
-		return nil, why
-	}
-	r.changed = *r.stats
-	r.changed.replaced(p, &r.p)
-	r.changed.replaced(s, &r.s)
-	score := r.changed.score(r.stats.pairExcess([]*Node{p, s}, []*Node{&r.p, &r.s}))
-	return &Allocated{Score: score, rated: &ratedPair{p, s, i}}, OK
-}
-
-// make puts the instance on the nodes that have only been rated.
-func (l *losses) make(a *Allocated) {
-	if a.rated == nil {
-		return
-	}
-	made, _ := l.pair(a.rated.primary, a.rated.secondary, a.rated.instance)
-	a.Instance, a.Nodes, a.rated = made.Instance, made.Nodes, nil
-}
-
 // settle picks the best of the places found, of equal ones the last, that leaves the cluster able to lose a node.
-func (l *losses) settle(s *Search, found []*Allocated) {
+func (l *losses) settle(s *Search, i *Instance, found []*Allocated) {
 	slices.Reverse(found)
 	found = sortLike(found, (*Allocated).greater)
 	s.successes = len(found)
 	for _, a := range found {
-		l.make(a)
+		if a.Nodes == nil {
+			a.make(l.AllocOptions, i)
+		}
 		if l.redundantWith(a) {
 			s.Best = a
 			return

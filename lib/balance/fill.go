@@ -15,6 +15,17 @@ type Filling struct {
 	Reasons   []Reason    // why the next one did not fit, the most frequent first; empty if nothing was tried
 	failures  failures
 	tried     bool
+	safe      *bool // whether any node could be lost, if that is known
+	shrunken  *shrunken
+}
+
+// shrunken remembers, for one state of the nodes, what making instances smaller led to.
+type shrunken struct{ fitting map[shrinking]*Instance }
+
+// shrinking is a size of an instance and the resource that is made smaller.
+type shrinking struct {
+	mem, disk, cpus, spindles int
+	why                       Failure
 }
 
 // Reason is why an instance did not fit, and on how many places.
@@ -88,7 +99,16 @@ func (p places) indices() *Places {
 	return list
 }
 
-func (f *Filler) start() *Filling { return &Filling{Nodes: f.Nodes, Instances: f.Initial} }
+// start is the cluster as it is. Where an instance lacks its secondary node, nodes are looked at in order until it is met.
+func (f *Filler) start() *Filling {
+	f.broken, f.suspect = new(error), new(int)
+	for _, i := range f.Initial {
+		if i.Mirrored() && i.Secondary == None {
+			f.suspect = nil
+		}
+	}
+	return &Filling{Nodes: f.Nodes, Instances: f.Initial, shrunken: &shrunken{}}
+}
 
 // IgnoreGroups leaves groups out of the check that any node may be lost.
 func (f *Filler) IgnoreGroups(groups []*Group) {
@@ -100,7 +120,6 @@ func (f *Filler) IgnoreGroups(groups []*Group) {
 
 // Fixed fills the cluster with instances of one size.
 func (f *Filler) Fixed(i *Instance) (*Filling, error) {
-	f.broken = new(error)
 	filling, err := f.fixed(f.start(), i, f.Limit)
 	if err = errors.Join(err, *f.broken); err != nil {
 		return nil, err
@@ -126,7 +145,7 @@ const unlimited = -1
 // fixed places instances in bulk as long as the result could lose any node, then in smaller bulks, then one by one.
 func (f *Filler) fixed(s *Filling, i *Instance, limit int) (*Filling, error) {
 	if !f.Capacity {
-		return f.oneByOne(s, i, limit, false)
+		return f.oneByOne(s, i, limit, false, nil)
 	}
 	size, err := f.bulkSize(s, i)
 	for _, bulk := range []int{size, 10} {
@@ -138,7 +157,7 @@ func (f *Filler) fixed(s *Filling, i *Instance, limit int) (*Filling, error) {
 			return s, err
 		}
 	}
-	return f.oneByOne(s, i, limit, true)
+	return f.oneByOne(s, i, limit, true, nil)
 }
 
 // bulkSize is how many instances fit surely enough not to look after each.
@@ -169,14 +188,17 @@ func (f *Filler) inBulk(s *Filling, i *Instance, limit, size int) (_ *Filling, l
 		if limit >= 0 {
 			bulk = min(bulk, limit)
 		}
-		next, err := f.oneByOne(s, i, bulk, false)
+		next, err := f.bulk(s, i, bulk)
 		if err != nil {
 			return nil, 0, true, err
 		}
-		if !f.redundant(next.Nodes, next.Instances) {
+		added := len(next.Placed) - len(s.Placed)
+		if !f.isSafe(next) {
+			if added == 0 {
+				s.safe = next.safe
+			}
 			return s, limit, false, nil
 		}
-		added := len(next.Placed) - len(s.Placed)
 		s = next
 		if limit >= 0 {
 			limit -= added
@@ -187,9 +209,19 @@ func (f *Filler) inBulk(s *Filling, i *Instance, limit, size int) (_ *Filling, l
 	}
 }
 
+// isSafe tells whether the filled cluster could lose any node.
+func (f *Filler) isSafe(s *Filling) bool {
+	if s.safe == nil {
+		safe := f.redundant(s.Nodes, s.Instances)
+		s.safe = &safe
+	}
+	return *s.safe
+}
+
 // oneByOne places instances until none fits or the limit is reached, which is only looked at after a place was found.
 // checked asks after each whether the cluster could still lose any node; not for mirrored instances.
-func (f *Filler) oneByOne(s *Filling, i *Instance, limit int, checked bool) (*Filling, error) {
+// giveUp, if not nil, is asked after each whether to give up.
+func (f *Filler) oneByOne(s *Filling, i *Instance, limit int, checked bool, giveUp func(*Filling) bool) (*Filling, error) {
 	o := f.AllocOptions
 	o.Capacity = checked && i.Template != DRBD
 	for {
@@ -203,20 +235,41 @@ func (f *Filler) oneByOne(s *Filling, i *Instance, limit int, checked bool) (*Fi
 		}
 		found := o.search(s.Nodes, s.Instances, &next, p)
 		if found.Best == nil || limit == 0 {
-			return &Filling{Nodes: s.Nodes, Instances: s.Instances, Placed: s.Placed, failures: found.failures, tried: true}, nil
+			end := *s
+			end.failures, end.tried = found.failures, true
+			return &end, nil
 		}
 		limit--
 		s = &Filling{
 			Nodes:     s.Nodes.with(found.Best.Nodes...),
 			Instances: append(slices.Clip(s.Instances), found.Best.Instance),
 			Placed:    append(slices.Clip(s.Placed), found.Best.Instance),
+			shrunken:  &shrunken{},
+		}
+		if giveUp != nil && giveUp(s) {
+			return s, nil
 		}
 	}
 }
 
+// bulk places up to so many instances without asking whether the cluster could still lose any node. Once it surely could not,
+// the rest does not matter: a bulk is taken back then.
+func (f *Filler) bulk(s *Filling, i *Instance, size int) (*Filling, error) {
+	return f.oneByOne(s, i, size, false, func(s *Filling) bool {
+		last := s.Placed[len(s.Placed)-1].Primary
+		lost := f.doomed(s.Nodes[last], s.Nodes, s.Instances)
+		if !lost && f.suspect != nil && *f.suspect < len(s.Nodes) {
+			lost = f.doomed(s.Nodes[*f.suspect], s.Nodes, s.Instances)
+		}
+		if lost {
+			s.safe = new(bool)
+		}
+		return lost
+	})
+}
+
 // Tiered fills the cluster with instances that shrink whenever no more fit. Each size goes on where the one before ended.
 func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
-	f.broken = new(error)
 	s := f.start()
 	for _, i := range sizes {
 		if f.Limit != unlimited && len(s.Placed) >= f.Limit {
@@ -274,24 +327,48 @@ func (f failures) ascending() []Failure {
 	return all
 }
 
-// shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits.
+// shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits. The same sizes come up
+// again and again, so every one that was tried on the way is remembered.
 func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance {
 	p, err := f.current(s.Nodes)
 	if err != nil {
 		return nil
 	}
+	if s.shrunken.fitting == nil {
+		s.shrunken.fitting = map[shrinking]*Instance{}
+	}
+	var fits *Instance
+	var tried []shrinking
 	for smaller := i.shrink(why); smaller != nil; i, smaller = smaller, smaller.shrink(why) {
+		size := i.shrinking(why)
+		if known, ok := s.shrunken.fitting[size]; ok {
+			fits = known
+			break
+		}
+		tried = append(tried, size)
 		try := *i
 		try.Index = len(s.Instances)
 		found := f.search(s.Nodes, s.Instances, &try, p)
 		if found.Best != nil {
-			return i
+			fits = i
+			break
 		}
 		if found.failures[why] == 0 {
-			return nil
+			break
 		}
 	}
-	return nil
+	for _, size := range tried {
+		s.shrunken.fitting[size] = fits
+	}
+	return fits
+}
+
+func (i *Instance) shrinking(why Failure) shrinking {
+	spindles := 0
+	if len(i.Disks) == 1 {
+		spindles = i.Disks[0].Spindles
+	}
+	return shrinking{i.Mem, i.Disk, i.VCPUs, spindles, why}
 }
 
 // The steps in which instances shrink.

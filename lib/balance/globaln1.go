@@ -12,6 +12,11 @@ func (o AllocOptions) redundant(nodes NodeList, instances InstanceList) bool {
 
 // unsafeNodes lists the nodes that could not be lost; with justOne the first is enough.
 func (o AllocOptions) unsafeNodes(nodes NodeList, instances InstanceList, justOne bool) []*Node {
+	if justOne {
+		if n := o.likely(nodes); n != nil && !o.canLose(n, nodes, instances) {
+			return []*Node{n}
+		}
+	}
 	var unsafe []*Node
 	for _, n := range nodes {
 		if n == nil || o.ignores(n) {
@@ -19,12 +24,27 @@ func (o AllocOptions) unsafeNodes(nodes NodeList, instances InstanceList, justOn
 		}
 		if !o.canLose(n, nodes, instances) {
 			unsafe = append(unsafe, n)
+			o.suspects(n)
 			if justOne {
 				break
 			}
 		}
 	}
 	return unsafe
+}
+
+// likely is the node to look at first, the one that could not be lost before; nil if there is none.
+func (o AllocOptions) likely(nodes NodeList) *Node {
+	if o.suspect == nil || *o.suspect >= len(nodes) || nodes[*o.suspect] == nil || o.ignores(nodes[*o.suspect]) {
+		return nil
+	}
+	return nodes[*o.suspect]
+}
+
+func (o AllocOptions) suspects(n *Node) {
+	if o.suspect != nil {
+		*o.suspect = n.Index
+	}
 }
 
 // ignores says of which nodes it does not matter whether they could be lost.
@@ -45,6 +65,9 @@ func (o AllocOptions) canLose(n *Node, nodes NodeList, instances InstanceList) b
 		return n.becomesMirrors(instances) &&
 			!slices.ContainsFunc(there, func(k int) bool { return !nodes[k].takesOver(n, instances) })
 	}
+	if found, decided := forecast(n, nodes, instances); decided {
+		return found
+	}
 	return o.empties(n, nodes, instances)
 }
 
@@ -62,7 +85,7 @@ func (o AllocOptions) empties(n *Node, nodes NodeList, instances InstanceList) b
 			if !e.failOver(k) {
 				return false
 			}
-		case i.Template.Mirror() == MirrorExternal && i.Template != Block:
+		case i.movesShared():
 			shared = append(shared, k)
 		default:
 			lost = append(lost, k)
@@ -80,6 +103,11 @@ func (o AllocOptions) empties(n *Node, nodes NodeList, instances InstanceList) b
 		}
 	}
 	return true
+}
+
+// movesShared tells whether an instance is on storage from which other nodes can start it.
+func (i *Instance) movesShared() bool {
+	return i.Template.Mirror() == MirrorExternal && i.Template != Block
 }
 
 // emptying is the state of the nodes while the instances of one of them find other places.
@@ -160,18 +188,18 @@ func (e *emptying) recreate(i *Instance) bool {
 		if t.Policy.check(i.placed(k, None), t.Exclusive) != OK {
 			continue
 		}
-		after, why := t.addPri(i, true)
-		if why != OK {
+		after := t.state
+		if t.tryPri(&after, i, true) != OK {
 			continue
 		}
-		if score := scorer.with([]*Node{after}); best == nil || !(bestScore < score) {
-			best, bestScore = after, score
+		if score := scorer.afterPri(t, i, &after); best == nil || !(bestScore < score) {
+			best, bestScore = t, score
 		}
 	}
 	if best == nil {
 		return false
 	}
-	e.nodes[best.Index] = best
+	e.nodes[best.Index], _ = best.addPri(i, true)
 	return true
 }
 

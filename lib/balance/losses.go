@@ -105,6 +105,9 @@ func (l *losses) redundantWith(a *Allocated) bool {
 	if a.Instance.Index >= len(instances) || instances[a.Instance.Index] == nil {
 		instances = instances.with(a.Instance.Index, a.Instance)
 	}
+	if n := l.likely(nodes); n != nil && !l.canLose(n, nodes, instances) {
+		return false
+	}
 	for k, n := range nodes {
 		switch {
 		case n == nil || l.ignores(n):
@@ -113,6 +116,7 @@ func (l *losses) redundantWith(a *Allocated) bool {
 				return false
 			}
 		case !l.canLose(n, nodes, instances):
+			l.suspects(n)
 			return false
 		}
 	}
