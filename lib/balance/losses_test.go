@@ -56,7 +56,7 @@ func TestTheLossOfANodeIsWorkedOutAsMovingItsInstancesShows(t *testing.T) {
 			}
 		}
 	}
-	if lost < 500 || kept < 100 || placed < 500 || refused < 500 {
+	if lost < 500 || kept < 100 || placed < 500 || refused < 400 {
 		t.Errorf("too little was compared: %d nodes that can be lost, %d that cannot, %d placements, %d refused", lost, kept, placed, refused)
 	}
 }
