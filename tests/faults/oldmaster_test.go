@@ -54,13 +54,13 @@ var attempts = map[string]map[string]any{
 	},
 	"gnt-group": {
 		"add": attempt{words: "late"}, "add-tags": attempt{words: "early late"}, "assign-nodes": attempt{words: "--force early node3"},
-		"evacuate": attempt{words: "--to=early default"}, "modify": attempt{words: "--alloc-policy=last_resort early"}, "remove": attempt{words: "spare"},
+		"evacuate": attempt{words: "--to=early default", says: "Unable to evacuate"}, "modify": attempt{words: "--alloc-policy=last_resort early"}, "remove": attempt{words: "spare"},
 		"remove-tags": attempt{words: "early tag"}, "rename": attempt{words: "early late"}, "info": reads, "list": reads, "list-fields": reads, "list-tags": reads, "show-ispecs-cmd": reads,
 	},
 	"gnt-instance": {
 		"activate-disks": attempt{words: "down.example.com"}, "add-tags": attempt{words: "up.example.com late"}, "batch-create": attempt{words: "/root/batch.json"},
 		"add":          attempt{words: "-t diskless -n node3 -o empty+default -H fake --no-ip-check --no-name-check late.example.com"},
-		"change-group": attempt{words: "--to=early up.example.com"}, "deactivate-disks": attempt{words: "down.example.com"}, "failover": attempt{words: "-f -n node2 up.example.com"},
+		"change-group": attempt{words: "--to=early up.example.com", says: "Unable to evacuate"}, "deactivate-disks": attempt{words: "down.example.com"}, "failover": attempt{words: "-f -n node2 up.example.com"},
 		"grow-disk": attempt{words: "down.example.com 0 1m"}, "migrate": attempt{words: "-f -n node2 up.example.com"}, "modify": attempt{words: "-B vcpus=2 up.example.com"},
 		"move": attempt{words: "-f -n node3 file.example.com"}, "reboot": attempt{words: "--shutdown-timeout=0 up.example.com"}, "recreate-disks": attempt{words: "down.example.com"},
 		"reinstall": attempt{words: "-f down.example.com"}, "remove": attempt{words: "-f --shutdown-timeout=0 up.example.com"}, "remove-tags": attempt{words: "up.example.com early"},
@@ -89,7 +89,7 @@ var attempts = map[string]map[string]any{
 }
 
 // objects is what those commands are about.
-const objects = `gnt-group add early && gnt-group add spare && gnt-group assign-nodes --force early node1 node2 && gnt-group add-tags early tag && gnt-network add --network=10.5.0.0/24 early && gnt-network add --network=10.7.0.0/24 lone && gnt-network add-tags early tag &&
+const objects = `gnt-group add early && gnt-group add spare && gnt-group assign-nodes --force early node2 && gnt-group add-tags early tag && gnt-network add --network=10.5.0.0/24 early && gnt-network add --network=10.7.0.0/24 lone && gnt-network add-tags early tag &&
 gnt-network connect -N mode=bridged,link=br0 early default && gnt-filter add --priority=2 --action=REJECT --predicates='[["jobid", ["<", "id", 0]]]' && gnt-cluster add-tags early &&
 gnt-node add-tags node3 early && gnt-instance add-tags up.example.com early && gnt-backup export -n node3 down.example.com && gnt-group modify --alloc-policy=preferred early &&
 echo early >/root/early && mkdir -p /etc/ganeti/restricted-commands &&
