@@ -17,7 +17,6 @@ type pruner struct {
 	chords       chords
 	roles        [3]spans // primary, secondary, target
 	instances    []*routed
-	grain        grain
 	samples      map[size]alike
 	destinations map[size][2][]destination
 }
@@ -29,7 +28,7 @@ func (s *search) prune(b *bounds, instances []*Instance, most, few int) *pruner 
 		return nil
 	}
 	p := &pruner{
-		grain: grain, judge: newJudge(s, b, countPairs(s.table.Nodes)), samples: map[size]alike{}, destinations: map[size][2][]destination{},
+		judge: newJudge(s, b, countPairs(s.table.Nodes)), samples: map[size]alike{}, destinations: map[size][2][]destination{},
 	}
 	for order, i := range instances {
 		r := &routed{instance: i, order: order, size: grain.size(i)}
@@ -220,12 +219,6 @@ func (p *pruner) follow(lead *leader, r *routed, k int) {
 			p.consider(lead, r, Move{x.kind, d.node.Index}, rank{r.order, d.order, k})
 		}
 	}
-}
-
-// reaches says whether a route can still be better with the very size of the instance.
-func (p *pruner) reaches(lead *leader, r *routed, x *route, target *Node) bool {
-	c := p.arrival(target, r.instance, x.role)
-	return x.part+p.chords.part(&c) <= lead.score
 }
 
 func (p *pruner) consider(lead *leader, r *routed, move Move, at rank) {
