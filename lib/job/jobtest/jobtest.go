@@ -46,11 +46,6 @@ type Option func(t testing.TB, r *run)
 // With gives the job its common parameters: priority, dry run, reason.
 func With(o job.Options) Option { return func(_ testing.TB, r *run) { r.options = o } }
 
-// Resolving gives the job resolvers for what earlier jobs left open.
-func Resolving(resolvers map[string]job.Resolver) Option {
-	return func(_ testing.TB, r *run) { r.resolvers = resolvers }
-}
-
 // Fenced makes the candidates say that this node may not be the master.
 func Fenced(err error) Option { return func(_ testing.TB, r *run) { r.store.fence = err } }
 
@@ -69,11 +64,10 @@ func Knowing(create ...func() job.Operation) Option {
 }
 
 type run struct {
-	known     []func() job.Operation
-	options   job.Options
-	resolvers map[string]job.Resolver
-	store     *memory
-	through   remote.Runner
+	known   []func() job.Operation
+	options job.Options
+	store   *memory
+	through remote.Runner
 }
 
 // Run runs an operation. create makes an empty one for the job to read its parameters into, as the table of operations does.
@@ -97,7 +91,7 @@ func Run(t testing.TB, fake *remotetest.Fake, cfg *config.Config, op job.Operati
 	for _, other := range r.known {
 		table[other().OpID()] = other
 	}
-	rt := job.Runtime{Table: table, Nodes: nodes, Store: r.store, Resolvers: r.resolvers}
+	rt := job.Runtime{Table: table, Nodes: nodes, Store: r.store}
 	if err := job.RunJob(t.Context(), q, id, rt); err != nil {
 		t.Fatal(err)
 	}
