@@ -2,6 +2,8 @@
 package mirror
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -12,8 +14,9 @@ import (
 // stand is a cluster with one instance on two volume groups; what was written to its disks is known.
 type stand struct {
 	*vmlab.Lab
-	t   *testing.T
-	sum string // of both disks, as written
+	t     *testing.T
+	sum   string // of what was written
+	turns int    // how often that was
 }
 
 func (s *stand) must(node, text string) string {
@@ -69,11 +72,50 @@ func (s *stand) errors() string {
 	return s.must("node1", "gnt-cluster verify | grep -E '(ERROR|WARNING): (instance|node [^:]*: (volume|unallocated|drbd minor))' || true")
 }
 
-func TestAMirroredInstanceKeepsItsData(t *testing.T) {
-	s := &stand{vmlab.Start(t, vmlab.Options{Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")}), t, ""}
+// bounds let instances be small.
+const bounds = "--ipolicy-bounds-specs max:cpu-count=8,disk-count=16,disk-size=1024,memory-size=1024,nic-count=8,spindle-use=12/" +
+	"min:cpu-count=1,disk-count=1,disk-size=16,memory-size=64,nic-count=1,spindle-use=1"
+
+// shared is the lab of all tests here: a start takes long. Each test leaves it without instances.
+var shared *vmlab.Lab
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if shared != nil {
+		if err := vmlab.Down("", shared.Dir()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
+
+// start gives a test the cluster, without instances.
+func start(t *testing.T) *stand {
+	t.Helper()
+	vmlab.Need(t)
+	if shared != nil {
+		s := &stand{Lab: shared, t: t}
+		s.must("node1", "for i in $(gnt-instance list --no-headers -o name); do gnt-instance remove -f --shutdown-timeout 1 $i || exit; done")
+		return s
+	}
+	dir, err := os.MkdirTemp("", "gantry-vmlab-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := vmlab.Up(vmlab.Options{Dir: dir, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")}, true, func(text string) { t.Log(text) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared = l
+	s := &stand{Lab: l, t: t}
 	s.Init(t, 3)
-	s.must("node1", "gnt-cluster modify -H kvm:migration_downtime=300 -B minmem=128M,maxmem=128M -D drbd:resync-rate=20480 "+
-		"--ipolicy-bounds-specs max:cpu-count=8,disk-count=16,disk-size=1024,memory-size=1024,nic-count=8,spindle-use=12/min:cpu-count=1,disk-count=1,disk-size=16,memory-size=64,nic-count=1,spindle-use=1")
+	s.must("node1", "gnt-cluster modify -H kvm:migration_downtime=300 -B minmem=64M,maxmem=64M -D drbd:resync-rate=20480 "+bounds)
+	return s
+}
+
+func TestAMirroredInstanceKeepsItsData(t *testing.T) {
+	s := start(t)
 	for _, step := range []struct {
 		name string
 		run  func(*stand)

@@ -1,0 +1,343 @@
+package mirror
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gantry/lib/config"
+)
+
+// GANTRY_FAULTS is "all" or for how long points are tried (20m); without it a short while. GANTRY_FAULTS_SEED repeats a choice.
+const shortWhile = 75 * time.Second
+
+func faults(t *testing.T) (limit time.Duration, random *rand.Rand) {
+	t.Helper()
+	limit = shortWhile
+	switch asked := os.Getenv("GANTRY_FAULTS"); asked {
+	case "":
+	case "all":
+		limit = 0
+	default:
+		var err error
+		if limit, err = time.ParseDuration(asked); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seed, err := strconv.ParseUint(os.Getenv("GANTRY_FAULTS_SEED"), 10, 64)
+	if err != nil {
+		seed = uint64(time.Now().Unix())
+	}
+	t.Logf("GANTRY_FAULTS_SEED=%d", seed)
+	return limit, rand.New(rand.NewPCG(seed, 0))
+}
+
+// victim is the instance whose operations are cut off.
+const victim = "inst1.example.com"
+
+// operation is something whose runner is killed.
+type operation struct {
+	name     string
+	template string // which the instance has before
+	stopped  bool   // it does not run before
+	command  func(s *stand) string
+	done     func(s *stand) // the ordinary command afterwards, which has to succeed
+	points   []point        // where it can be killed; nil is not known yet
+}
+
+// point is a moment of an operation: "remote:7:before" and what that command is.
+type point struct{ at, what string }
+
+// instance is a command of gnt-instance; %s stands for the name.
+func instance(format string) func(*stand) string {
+	return func(*stand) string { return fmt.Sprintf("gnt-instance "+format, victim) }
+}
+
+// again is the same command once more.
+func again(format string) func(*stand) {
+	return func(s *stand) { s.must("node1", instance(format)(s)) }
+}
+
+// to is the ordinary way to a template from wherever the killed job has left the instance.
+func to(template string) func(*stand) {
+	return func(s *stand) {
+		if s.field("disk_template") != template {
+			s.must("node1", s.convert(template))
+		}
+	}
+}
+
+func (s *stand) field(name string) string {
+	s.t.Helper()
+	return strings.TrimSpace(s.must("node1", "gnt-instance list --no-headers -o "+name+" "+victim))
+}
+
+func (s *stand) convert(template string) string {
+	if template == config.DTPlain {
+		return "gnt-instance modify -t plain " + victim
+	}
+	return "gnt-instance modify -t drbd -n " + s.spare() + " " + victim
+}
+
+// spare is a node that has no side of the instance's disks.
+func (s *stand) spare() string {
+	used := strings.Split(s.field("pnode,snodes --separator=,"), ",")
+	for _, node := range nodes {
+		if !slices.Contains(used, node+".example.com") {
+			return node
+		}
+	}
+	s.t.Fatalf("%s is on all nodes: %s", victim, used)
+	return ""
+}
+
+const addVictim = "gnt-instance add -t drbd -o noop --no-name-check --no-ip-check --no-install -n node1:node2 --disk 0:size=16M "
+
+func operations() []*operation {
+	newNode := ""
+	return []*operation{
+		{name: "add", template: config.DTDRBD, command: func(*stand) string { return addVictim + "inst2.example.com" }, done: func(s *stand) {
+			if s.Run("node1", "gnt-instance list inst2").Status == 0 {
+				s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 inst2")
+			}
+			s.must("node1", addVictim+"inst2.example.com && gnt-instance remove -f inst2")
+		}},
+		{name: "replace -s", template: config.DTDRBD, command: instance("replace-disks -s %s"), done: again("replace-disks -s %s")},
+		{name: "replace -p", template: config.DTDRBD, command: instance("replace-disks -p %s"), done: again("replace-disks -p %s")},
+		{name: "replace -n", template: config.DTDRBD, command: func(s *stand) string {
+			newNode = s.spare()
+			return "gnt-instance replace-disks -n " + newNode + " " + victim
+		}, done: func(s *stand) {
+			r := s.Run("node1", "gnt-instance replace-disks -n "+newNode+" "+victim)
+			if r.Status != 0 && !strings.Contains(r.Stderr, "The specified node is already the secondary node of the instance") {
+				s.t.Errorf("replaced again: status %d, %s", r.Status, r.Stderr)
+			}
+			if got := s.field("snodes"); got != newNode+".example.com" {
+				s.t.Errorf("the secondary is %s, was to be %s", got, newNode)
+			}
+		}},
+		{name: "migrate", template: config.DTDRBD, command: instance("migrate -f %s"), done: again("migrate -f %s")},
+		{name: "failover", template: config.DTDRBD, command: instance("failover -f --shutdown-timeout 1 %s"), done: again("failover -f --shutdown-timeout 1 %s")},
+		{name: "grow", template: config.DTDRBD, command: instance("grow-disk %s 0 8m"), done: again("grow-disk %s 0 8m")},
+		{name: "to plain", template: config.DTDRBD, stopped: true, command: instance("modify -t plain %s"), done: to(config.DTPlain)},
+		{name: "to drbd", template: config.DTPlain, stopped: true, command: func(s *stand) string { return s.convert(config.DTDRBD) }, done: to(config.DTDRBD)},
+	}
+}
+
+// TestMirrorsSurviveTheDeathOfAJobAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
+func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
+	s := start(t)
+	limit, random := faults(t)
+	s.must("node1", addVictim+victim)
+	all := operations()
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	began, tried, failed := time.Now(), map[string]int{}, 0
+	for round := 0; len(all) > 0; round++ {
+		op := all[round%len(all)]
+		if limit > 0 && time.Since(began) > limit {
+			break
+		}
+		if op.points == nil {
+			ok := t.Run(op.name, func(t *testing.T) { s.in(t, func() { s.list(op) }) })
+			if !ok || len(op.points) == 0 {
+				t.Fatalf("%s does not work even undisturbed", op.name)
+			}
+			random.Shuffle(len(op.points), func(i, j int) { op.points[i], op.points[j] = op.points[j], op.points[i] })
+			t.Logf("%s can be killed at %d points", op.name, len(op.points))
+		}
+		p := op.points[0]
+		tried[op.name]++
+		if !t.Run(op.name+"/"+p.at, func(t *testing.T) { s.in(t, func() { s.kill(op, p) }) }) {
+			failed++
+		}
+		if op.points = op.points[1:]; len(op.points) == 0 {
+			all = slices.Delete(all, round%len(all), round%len(all)+1)
+		}
+	}
+	s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 "+victim)
+	t.Logf("killed at %v, of which %d failed, in %s", tried, failed, time.Since(began).Round(time.Second))
+}
+
+// in runs something in the name of a subtest.
+func (s *stand) in(t *testing.T, run func()) {
+	defer func(before *testing.T) { s.t = before }(s.t)
+	s.t = t
+	run()
+}
+
+// ready brings the instance to where an operation begins, with new data on its disk.
+func (s *stand) ready(op *operation) {
+	s.t.Helper()
+	if got := s.field("disk_template"); got != op.template {
+		s.stop()
+		s.must("node1", s.convert(op.template))
+	}
+	if op.stopped {
+		s.stop()
+		return
+	}
+	s.must("node1", "gnt-instance startup "+victim)
+	inv := s.inventory()
+	if on := inv.on(victim); len(on) == 1 {
+		s.scribble(inv, on[0])
+	} else {
+		s.t.Fatalf("it runs on %s", on)
+	}
+}
+
+func (s *stand) stop() {
+	s.t.Helper()
+	if s.field("oper_state") == "Y" || s.field("admin_state") == "up" {
+		s.must("node1", "gnt-instance shutdown --timeout 1 "+victim)
+	}
+}
+
+// list runs an operation undisturbed and notes where it can be killed: before and after each command that changes something, and at each
+// commit.
+func (s *stand) list(op *operation) {
+	s.ready(op)
+	s.must("node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+op.command(s))
+	op.points = []point{}
+	intent := false
+	for line := range strings.Lines(s.must("node1", "cat /tmp/points")) {
+		program, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		at, what, _ := strings.Cut(rest, " ")
+		if program != "gnt-job" {
+			continue
+		}
+		changes := intent && strings.HasPrefix(at, "remote:") || what == "commit on candidates" || strings.HasPrefix(what, "rename config.toml.pending")
+		intent = strings.HasPrefix(at, "job:") && strings.HasSuffix(what, " intent") || intent && !strings.HasPrefix(at, "remote:")
+		if changes {
+			op.points = append(op.points, point{at + ":before", what}, point{at + ":after", what})
+		}
+	}
+	if op.name == "add" {
+		s.must("node1", "gnt-instance remove -f inst2")
+	}
+	s.settled()
+}
+
+func (s *stand) kill(op *operation, p point) {
+	s.ready(op)
+	command := op.command(s)
+	r := s.Run("node1", "GANTRY_FAULT=gnt-job/"+p.at+" "+command)
+	inv := s.inventory()
+	s.judge(inv)
+	op.done(s)
+	s.settled()
+	if s.t.Failed() {
+		s.t.Logf("the point was %s: %s\n%s: status %d\n%s%s", p.at, p.what, command, r.Status, r.Stdout, r.Stderr)
+		s.t.Logf("afterwards:\n%s", s.Run("node1", "gnt-job list | tail -n 4; tail -n 30 /var/log/ganeti/jobs.log; gnt-instance info "+victim).Stdout)
+	}
+}
+
+// judge looks at what a killed job has left: nothing runs twice, what was written is there where it runs, and verify tells the rest.
+func (s *stand) judge(inv *inventory) {
+	s.t.Helper()
+	on := inv.on(victim)
+	switch len(on) {
+	case 0:
+	case 1:
+		if got := s.begins(on[0], "/dev/drbd"+strconv.Itoa(s.minor(inv, on[0]))); got != s.sum {
+			s.t.Errorf("the disk on %s has %s, written was %s", on[0], got, s.sum)
+		}
+		s.scribble(inv, on[0])
+	default:
+		s.t.Errorf("it runs twice: %s", on)
+	}
+	odd := append(inv.extras(), inv.missing()...)
+	if len(odd) == 0 {
+		return
+	}
+	said := s.must("node1", "gnt-cluster verify || true")
+	for _, extra := range odd {
+		if !mentioned(said, extra) {
+			s.t.Errorf("verify does not tell of %s:\n%s", extra, said)
+		}
+	}
+}
+
+// minor is that of the instance's disk on a node.
+func (s *stand) minor(inv *inventory, node string) int {
+	s.t.Helper()
+	id, _ := inv.cfg.InstanceDisks(inv.cfg.InstanceByName(victim))[0].DRBD()
+	return id.Minor(inv.cfg.NodeByName(node + ".example.com").UUID)
+}
+
+// The first MiB of the disk are looked at; grown ones, too, keep them.
+const begin = "bs=1M count=16"
+
+func (s *stand) begins(node, device string) string {
+	s.t.Helper()
+	return strings.Fields(s.must(node, "dd if="+device+" "+begin+" iflag=direct 2>/dev/null | md5sum"))[0]
+}
+
+// scribble writes something new to the disk where the instance runs.
+func (s *stand) scribble(inv *inventory, node string) {
+	s.t.Helper()
+	device := fmt.Sprintf("/dev/drbd%d", s.minor(inv, node))
+	if r := s.Run(node, fmt.Sprintf("dd if=/dev/urandom of=%s bs=1M count=2 oflag=direct conv=notrunc seek=%d; cat /proc/drbd", device, s.turns%8)); strings.Contains(r.Stderr, "failed") {
+		s.t.Errorf("the disk cannot be written where the instance runs: %s%s", r.Stderr, r.Stdout)
+	}
+	s.turns++
+	s.sum = s.begins(node, device)
+}
+
+// settled is how it has to be after the ordinary command: all volumes are there and no others, both sides of the mirror have what was
+// written, the instance runs where the configuration says if it is up, and verify finds nothing.
+func (s *stand) settled() {
+	s.t.Helper()
+	inv := s.inventory()
+	if odd := append(inv.extras(), inv.missing()...); len(odd) > 0 {
+		s.t.Errorf("left after the ordinary command: %q", odd)
+	}
+	inst := inv.cfg.InstanceByName(victim)
+	primary := inv.short(inst.PrimaryNode)
+	var want []string
+	if inst.AdminState == "up" {
+		want = []string{primary}
+	}
+	if on := inv.on(victim); !slices.Equal(on, want) {
+		s.t.Errorf("it is %s on %s and runs on %s", inst.AdminState, primary, on)
+	}
+	d := inv.cfg.InstanceDisks(inst)[0]
+	volume := d.LogicalID
+	sides := []string{primary}
+	if _, mirrored := d.DRBD(); mirrored {
+		volume = d.Children[0].LogicalID
+		sides = append(sides, inv.short(inv.cfg.SecondaryNodes(inst)[0]))
+		if inst.AdminState == "up" {
+			s.whole(inv, sides)
+		}
+	}
+	for _, node := range sides {
+		if got := s.begins(node, fmt.Sprintf("/dev/%s/%s", volume...)); got != s.sum {
+			s.t.Errorf("the volume on %s has %s, written was %s", node, got, s.sum)
+		}
+	}
+	if said := s.errors(); said != "" {
+		s.t.Errorf("verify says\n%s", said)
+	}
+}
+
+// whole waits until the mirror is complete, with one side that can be written.
+func (s *stand) whole(inv *inventory, sides []string) {
+	s.t.Helper()
+	var got []string
+	for range 20 {
+		got = nil
+		for _, node := range sides {
+			got = append(got, strings.TrimSpace(s.must(node, fmt.Sprintf("sed -n 's/^ *%d: cs:\\(\\S*\\) ro:\\(\\S*\\) ds:\\(\\S*\\) .*/\\1 \\2 \\3/p' /proc/drbd", s.minor(inv, node)))))
+		}
+		if slices.Equal(got, []string{"Connected Primary/Secondary UpToDate/UpToDate", "Connected Secondary/Primary UpToDate/UpToDate"}) {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	s.t.Errorf("the mirror is %q", got)
+}
