@@ -36,7 +36,7 @@ func (g guest) running() bool {
 
 // look lists processes of qemu with their states, volumes and the devices of DRBD.
 const look = `
-for pid in $(pgrep -f '^/usr/bin/qemu-system'); do
+for pid in $(pgrep -f '^/usr/bin/(kvm|qemu-system-[^ ]*) '); do
 	name=$(tr '\0' '\n' </proc/$pid/cmdline | sed -n '/^-name$/{n;s/,.*//;p;q}')
 	status=$(printf '{"execute":"qmp_capabilities"}\n{"execute":"query-status"}\n' | timeout 20 socat -t 5 - UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/$name.qmp 2>/dev/null |
 		sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p' | tail -n 1)

@@ -54,7 +54,7 @@ func (s *stand) holds(node string, others ...string) {
 		s.t.Errorf("its disks on %s are\n%swritten was\n%s", node, got, s.sum)
 	}
 	for _, other := range others {
-		if got := s.must(other, "pgrep -fc '[q]emu-system.* -name inst1' || true"); got != "0\n" {
+		if got := s.must(other, "pgrep -fc '^/usr/bin/(kvm|qemu-system-[^ ]*) -name inst1' || true"); got != "0\n" {
 			s.t.Errorf("%s processes of it are on %s", strings.TrimSpace(got), other)
 		}
 	}
