@@ -13,16 +13,13 @@ import (
 	"gantry/lib/config"
 )
 
-// GANTRY_FAULTS is "all" or for how long points are tried (20m); without it a short while. GANTRY_FAULTS_SEED repeats a choice.
-const shortWhile = 75 * time.Second
-
+// faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m); GANTRY_FAULTS_SEED repeats a choice.
 func faults(t *testing.T) (limit time.Duration, random *rand.Rand) {
 	t.Helper()
-	limit = shortWhile
 	switch asked := os.Getenv("GANTRY_FAULTS"); asked {
 	case "":
+		t.Skip("SKIPPED, NOT TESTED: takes long; run as root with GANTRY_LAB=1 and GANTRY_FAULTS=all, or 20m")
 	case "all":
-		limit = 0
 	default:
 		var err error
 		if limit, err = time.ParseDuration(asked); err != nil {
@@ -131,8 +128,8 @@ func operations() []*operation {
 
 // TestMirrorsSurviveTheDeathOfAJobAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
 func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
-	s := start(t)
 	limit, random := faults(t)
+	s := start(t)
 	s.must("node1", addVictim+victim)
 	all := operations()
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
