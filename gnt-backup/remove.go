@@ -8,7 +8,7 @@ import (
 )
 
 func remove(c *cli.Command) {
-	c.Usage("<name>", "Removes the exports of an instance from all nodes")
+	c.Usage("<instance-name>", "Removes the exports of an instance from all nodes")
 	cli.DryRun(c)
 	cli.Priority(c)
 	cli.Submit(c)

@@ -15,7 +15,7 @@ func activateMasterIP(c *cli.Command) {
 }
 
 func deactivateMasterIP(c *cli.Command) {
-	c.Usage("[--yes]", "Takes the cluster's address from the master")
+	c.Usage("", "Takes the cluster's address from the master")
 	sure := c.Flag("yes", "Do not ask for confirmation").Bool()
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		if !*sure && !env.Confirm("This will disable the master IP. All the open connections to the master IP will be closed. "+

@@ -11,7 +11,7 @@ import (
 )
 
 func command(c *cli.Command) {
-	c.Usage("[-n node...] <command>", "Runs a command on nodes, one after the other")
+	c.Usage("[-n <node-name>...] <command>", "Runs a command on nodes, one after the other")
 	var names, words []string
 	var group string
 	c.Flag("node", "Node to run it on; may be repeated").Short('n').Meta("<node>").StringsVar(&names)

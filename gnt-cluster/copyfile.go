@@ -11,7 +11,7 @@ import (
 )
 
 func copyfile(c *cli.Command) {
-	c.Usage("[-n node...] <filename>", "Copies a file of the master to nodes")
+	c.Usage("[-n <node-name>...] <filename>", "Copies a file of the master to nodes")
 	var names []string
 	var group, path string
 	c.Flag("node", "Node to copy it to; may be repeated").Short('n').Meta("<node>").StringsVar(&names)

@@ -9,7 +9,7 @@ import (
 )
 
 func destroy(c *cli.Command) {
-	c.Usage("--yes-do-it", "Ends a cluster that has no instances and no other nodes")
+	c.Usage("", "Ends a cluster that has no instances and no other nodes")
 	sure := c.Flag("yes-do-it", "Really do it").Alias("ya-rly").Bool()
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {

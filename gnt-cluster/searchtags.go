@@ -9,7 +9,7 @@ import (
 )
 
 func searchTags(c *cli.Command) {
-	c.Usage("<re.pattern>", "Finds tags by a regular expression, wherever they are")
+	c.Usage("", "Finds tags by a regular expression, wherever they are")
 	var pattern string
 	cli.Priority(c)
 	c.One("pattern", &pattern)

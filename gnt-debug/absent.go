@@ -12,7 +12,7 @@ import (
 // absent makes the commands that talk to a daemon of Ganeti directly. What the daemon would understand is told not to be there.
 func absent(daemon, instead string, known ...string) func(*cli.Command) {
 	return func(c *cli.Command) {
-		c.Usage("<command> [<argument>...]", "Accepted for compatibility: there is no "+daemon)
+		c.Usage("<cmd> <args...>", "Accepted for compatibility: there is no "+daemon)
 		var words []string
 		c.Some("command", &words)
 

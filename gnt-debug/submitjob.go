@@ -14,7 +14,7 @@ import (
 )
 
 func submitJob(c *cli.Command) {
-	c.Usage("<op_list_file>...", "Submits jobs from files, each of which holds a list of opcodes in JSON")
+	c.Usage("<op-list-file>...", "Submits jobs from files, each of which holds a list of opcodes in JSON")
 	verbose := c.Flag("verbose", "Print the numbers of the jobs first").Short('v').Bool()
 	repeatOps, repeatJobs := 1, 1
 	c.Flag("op-repeat", "How often the opcodes of a file are in its job").Meta("REP_OP").IntVar(&repeatOps)

@@ -16,7 +16,7 @@ var commands = cli.Commands{
 }
 
 var filters = cli.Listed[*query.FilterRow]{
-	Noun: "filter", Summary: "Lists the rules of the job queue", Resource: query.Filters, Rows: query.FilterRows, Plain: true,
+	Noun: "filter", Named: "<filter-uuid>", Field: "<fields>", Summary: "Lists the rules of the job queue", Resource: query.Filters, Rows: query.FilterRows, Plain: true,
 	Fields: []string{"uuid", "watermark", "priority", "predicates", "action", "reason_trail"},
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 func add(c *cli.Command) {
-	c.Usage("[options...] <group-name>", "Makes a node group, at first without nodes")
+	c.Usage("<group-name>", "Makes a node group, at first without nodes")
 	var o group.Options
 	var name string
 	settings(c, &o)

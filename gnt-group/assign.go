@@ -8,7 +8,7 @@ import (
 )
 
 func assignNodes(c *cli.Command) {
-	c.Usage("[--dry-run] [-f] <group-name> [<node-name>...]", "Moves nodes into a group, all nodes if none is named")
+	c.Usage("<group-name> <node-name>...", "Moves nodes into a group, all nodes if none is named")
 	var op group.AssignNodes
 	cli.DryRun(c)
 	c.Flag("force", "Move them even if mirrored instances get their two nodes in different groups").Short('f').BoolVar(&op.Force)

@@ -15,7 +15,7 @@ import (
 )
 
 func info(c *cli.Command) {
-	c.Usage("[<group-name>...]", "Shows node groups with their parameters and what they take from the cluster")
+	c.Usage("[<group>...]", "Shows node groups with their parameters and what they take from the cluster")
 	var names []string
 	c.Any("group", &names)
 
@@ -33,7 +33,7 @@ func info(c *cli.Command) {
 }
 
 func showSpecs(c *cli.Command) {
-	c.Usage("[--include-defaults] [<group-name>...]", "Prints the commands that would make groups with the same instance specifications")
+	c.Usage("[--include-defaults] [<group>...]", "Prints the commands that would make groups with the same instance specifications")
 	all := c.Flag("include-defaults", "With the specifications that come from the cluster").Bool()
 	var names []string
 	c.Any("group", &names)

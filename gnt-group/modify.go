@@ -8,7 +8,7 @@ import (
 )
 
 func modify(c *cli.Command) {
-	c.Usage("[options...] <group-name>", `Changes a node group; "default" as a value gives it back to the cluster`)
+	c.Usage("<group>", `Changes a node group; "default" as a value gives it back to the cluster`)
 	var o group.Options
 	var name string
 	settings(c, &o)

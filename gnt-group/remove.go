@@ -8,7 +8,7 @@ import (
 )
 
 func remove(c *cli.Command) {
-	c.Usage("[--dry-run] <group-name>", "Removes a node group that has no nodes")
+	c.Usage("[--dry-run] <group>", "Removes a node group that has no nodes")
 	var op group.Remove
 	cli.DryRun(c)
 	cli.Priority(c)

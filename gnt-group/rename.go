@@ -8,7 +8,7 @@ import (
 )
 
 func rename(c *cli.Command) {
-	c.Usage("[--dry-run] <group-name> <new-name>", "Gives a node group another name")
+	c.Usage("[--dry-run] <old-name> <new-name>", "Gives a node group another name")
 	var op group.Rename
 	cli.DryRun(c)
 	cli.Submit(c)

@@ -11,7 +11,7 @@ import (
 )
 
 func console(c *cli.Command) {
-	c.Usage("[--show-cmd] <instance>", "Opens the console of an instance")
+	c.Usage("[--show-cmd] <instance-name>", "Opens the console of an instance")
 	var name string
 	show := c.Flag("show-cmd", "Print the command instead of running it").Bool()
 	cli.Priority(c)

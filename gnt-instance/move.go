@@ -8,7 +8,7 @@ import (
 )
 
 func move(c *cli.Command) {
-	c.Usage("[-f] -n <node> <instance-name>", "Moves an instance to another node by copying its disks")
+	c.Usage("[-f] <instance-name>", "Moves an instance to another node by copying its disks")
 	op := instance.NewMove()
 	force := c.Flag("force", "Do not ask for confirmation").Short('f').Bool()
 	c.Flag("node", "Node to move to").Short('n').Meta("<node>").Complete("node").StringVar(&op.TargetNode)

@@ -12,7 +12,7 @@ import (
 )
 
 func recreateDisks(c *cli.Command) {
-	c.Usage("[--disk NUMBER[:size=SIZE]...] [-n <pnode>[:<snode>]] <instance-name>", "Makes lost disks of a stopped instance anew, empty")
+	c.Usage("<instance-name>", "Makes lost disks of a stopped instance anew, empty")
 	var op instance.RecreateDisks
 	var disks []unit.Ident
 	var nodes string

@@ -8,7 +8,7 @@ import (
 )
 
 func remove(c *cli.Command) {
-	c.Usage("[-f] <instance>", "Stops an instance and removes it with all its data")
+	c.Usage("[-f] <instance-name>", "Stops an instance and removes it with all its data")
 	var op instance.Remove
 	op.ShutdownTimeout = 120
 	force := c.Flag("force", "Do not ask for confirmation").Short('f').Bool()

@@ -12,7 +12,7 @@ import (
 )
 
 func replaceDisks(c *cli.Command) {
-	c.Usage("{-p | -s | -a | -n NODE | -I NAME} <instance-name>", "Gives mirrored disks new volumes, or another secondary node")
+	c.Usage("[-s|-p|-a|-n NODE|-I NAME] <instance-name>", "Gives mirrored disks new volumes, or another secondary node")
 	var op instance.ReplaceDisks
 	var disks *string
 	primary := c.Flag("on-primary", "New volumes on the primary node").Short('p').Bool()

@@ -70,7 +70,7 @@ func times(v any) string {
 }
 
 func listFields(c *cli.Command) {
-	c.Usage("[<field>...]", "Describes the fields that list can show")
+	c.Usage("[<fields>...]", "Describes the fields that list can show")
 	l := cli.Table(c)
 	var names []string
 	c.Any("field", &names)

@@ -10,7 +10,7 @@ import (
 )
 
 func connect(c *cli.Command) {
-	c.Usage("[--no-conflicts-check] [-N key=value...] <network-name> [<node-group>...]",
+	c.Usage("<network> [<group>...]",
 		"Connects a network to node groups, all of them by default, with the mode and link its interfaces get")
 	op := network.Connect{ConflictsCheck: true}
 	var groups []string
@@ -36,7 +36,7 @@ func connect(c *cli.Command) {
 }
 
 func disconnect(c *cli.Command) {
-	c.Usage("<network-name> [<node-group>...]", "Disconnects a network from node groups, all of them by default")
+	c.Usage("<network> [<group>...]", "Disconnects a network from node groups, all of them by default")
 	var op network.Disconnect
 	var groups []string
 	cli.Priority(c)

@@ -12,7 +12,7 @@ import (
 )
 
 func info(c *cli.Command) {
-	c.Usage("[<network-name>...]", "Shows networks with their addresses")
+	c.Usage("[<network>...]", "Shows networks with their addresses")
 	var names []string
 	c.Any("network", &names)
 

@@ -9,7 +9,7 @@ import (
 )
 
 func modify(c *cli.Command) {
-	c.Usage("[options...] <network-name>", "Changes a network; its range stays")
+	c.Usage("<network>", "Changes a network; its range stays")
 	var op network.Modify
 	cli.DryRun(c)
 	cli.Submit(c)

@@ -8,7 +8,7 @@ import (
 )
 
 func remove(c *cli.Command) {
-	c.Usage("[--dry-run] <network-name>", "Removes a network that is connected to no node group")
+	c.Usage("[--dry-run] <network>", "Removes a network that is connected to no node group")
 	var op network.Remove
 	c.Flag("force", "Do not ask for confirmation").Short('f').BoolVar(&op.Force)
 	cli.DryRun(c)

@@ -12,7 +12,7 @@ import (
 )
 
 func info(c *cli.Command) {
-	c.Usage("[<node-name>...]", "Shows nodes with their parameters")
+	c.Usage("[<node>...]", "Shows nodes with their parameters")
 	var names []string
 	c.Any("node", &names)
 

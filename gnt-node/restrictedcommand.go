@@ -10,7 +10,7 @@ import (
 )
 
 func restrictedCommand(c *cli.Command) {
-	c.Usage("<command> [<node-name>...]", "Runs a program of the administrator's directory of restricted commands on nodes")
+	c.Usage("<command> <node-name>...", "Runs a program of the administrator's directory of restricted commands on nodes")
 	var op node.Restricted
 	c.Flag("sync", "Lock the nodes meanwhile").BoolVar(&op.Locking)
 	cli.Priority(c)

@@ -60,7 +60,7 @@ func listStorage(c *cli.Command) {
 }
 
 func modifyStorage(c *cli.Command) {
-	c.Usage("<node-name> <storage_type> <name>", "Changes a place for disks on a node")
+	c.Usage("<node-name> <storage-type> <volume-name>", "Changes a place for disks on a node")
 	var op node.ModifyStorage
 	var allocatable *bool
 	c.Flag("allocatable", "Whether new disks may take space there").Meta("yes|no").YesNoPtr(&allocatable)
@@ -83,7 +83,7 @@ func modifyStorage(c *cli.Command) {
 }
 
 func repairStorage(c *cli.Command) {
-	c.Usage("<node-name> <storage_type> <name>", "Takes devices out of a volume group that are gone for good")
+	c.Usage("<node-name> <storage-type> <volume-name>", "Takes devices out of a volume group that are gone for good")
 	var op node.RepairStorage
 	c.Flag("ignore-consistency", "Do it even if other nodes have faulty copies of the node's disks").BoolVar(&op.IgnoreConsistency)
 	cli.DryRun(c)

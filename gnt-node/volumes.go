@@ -66,7 +66,7 @@ var minorSheet = cli.Sheet[*query.MinorRow]{
 }
 
 func listDRBD(c *cli.Command) {
-	c.Usage("<node-name>", "Lists the DRBD disks of a node")
+	c.Usage("<node>", "Lists the DRBD disks of a node")
 	l := cli.Table(c)
 	var name string
 	c.One("node", &name)

@@ -13,7 +13,7 @@ import (
 )
 
 func info(c *cli.Command) {
-	c.Usage("[<os>...]", "Shows what OS definitions offer: versions, variants, parameters")
+	c.Usage("", "Shows what OS definitions offer: versions, variants, parameters")
 	cli.Priority(c)
 	var names []string
 	c.Any("os", &names)

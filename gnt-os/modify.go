@@ -9,7 +9,7 @@ import (
 )
 
 func modify(c *cli.Command) {
-	c.Usage("[<opts>...] <os>", "Changes what instances with an OS get, and who may see it")
+	c.Usage("", "Changes what instances with an OS get, and who may see it")
 	var o cluster.OSOptions
 	c.Flag("hypervisor-parameters", "Parameters of a hypervisor that instances with this OS get").Short('H').Meta("HVPARAMS").IdentsVar(&o.HVOptions)
 	c.Flag("os-parameters", "Parameters of the OS definition").Short('O').Meta("OSPARAMS").ParamsVar(&o.Public)

@@ -17,6 +17,8 @@ type Listed[T any] struct {
 	Ask      func(remote.Runner) func(context.Context, []T) // asks the nodes; nil where there is nothing to ask
 	Fields   []string                                       // shown without -o
 	Special  map[string]func(any) string                    // how the cells of some columns are written
+	Named    string                                         // what stands for a name in the usage; "" means <NOUN-name>
+	Field    string                                         // and for a field; "" means fields
 	NoUnits  bool                                           // no --units, as gnt-group has it
 	Plain    bool                                           // neither --units nor --filter, as gnt-network has it
 }
@@ -26,7 +28,10 @@ func (l Listed[T]) List(c *Command) {
 	if l.Summary == "" {
 		l.Summary = "Lists the " + l.Noun + "s"
 	}
-	c.Usage("[<"+l.Noun+"-name>...]", l.Summary)
+	if l.Named == "" {
+		l.Named = "<" + l.Noun + "-name>"
+	}
+	c.Usage("["+l.Named+"...]", l.Summary)
 	listing := Table(c)
 	if !l.Plain {
 		c.Environment()
@@ -70,7 +75,10 @@ func (l Listed[T]) List(c *Command) {
 
 // ListFields declares "list-fields".
 func (l Listed[T]) ListFields(c *Command) {
-	c.Usage("[<field>...]", "Describes the fields that list can show")
+	if l.Field == "" {
+		l.Field = "fields"
+	}
+	c.Usage("["+l.Field+"...]", "Describes the fields that list can show")
 	listing := Table(c)
 	var names []string
 	c.Any("field", &names)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
@@ -44,15 +45,18 @@ func ListTags(noun string, tagsOf func(cfg *config.Config, name string) ([]strin
 }
 
 func tagsSynopsis(noun, more string) string {
-	if noun == "" {
+	switch noun {
+	case "":
 		return more
+	case "instance", "node":
+		noun += "-name"
 	}
-	return "<" + noun + "-name>" + more
+	return strings.TrimSpace("<" + noun + "> " + more)
 }
 
 func changeTags(noun, done, summary string, op func(name string, tags []string) job.Operation) func(*Command) {
 	return func(c *Command) {
-		c.Usage(tagsSynopsis(noun, " <tag>..."), summary)
+		c.Usage(tagsSynopsis(noun, "<tag>..."), summary)
 		from := c.Flag("from", "Read more tags from this file, one a line; - is standard input").Meta("TAGS_SOURCE").String()
 		Priority(c)
 		Submit(c)

@@ -20,7 +20,11 @@ func mirroredWorld(t *testing.T) *world {
 	w := newWorld(t)
 	w.withOS("exit 0").store = newVolumes()
 	w.cfg.Cluster.VolumeGroupName = "vg"
-	w.cfg.Cluster.EnabledDiskTemplates = []string{config.DTDRBD, config.DTPlain, config.DTDiskless}
+	w.cfg.Cluster.EnabledDiskTemplates = []string{config.DTDRBD, config.DTPlain, config.DTDiskless, config.DTSharedFile}
+	w.cfg.Cluster.SharedFileStorageDir = filepath.Join(w.dir, "shared")
+	for _, n := range w.cfg.Nodes {
+		w.write(filepath.Join(n.Name, "etc", "file-storage-paths"), w.cfg.Cluster.SharedFileStorageDir+"\n", 0o644)
+	}
 	w.cfg.Instances = nil
 	op := NewCreate()
 	op.Name, op.OSType, op.NoInstall, op.Start, op.NameCheck, op.IPCheck, op.IgnoreIPolicy = "web", "noop", true, false, false, false, true
@@ -65,6 +69,16 @@ func (w *world) whole(what string) {
 				w.t.Errorf("%s: minor %d of %s is nobody's", what, m, n.Name)
 			}
 		}
+	}
+	var files []string
+	if d.DevType == config.DTSharedFile {
+		files = []string{d.Path()}
+		if data := readFile(d.Path()); !strings.HasPrefix(data, "precious\x00") {
+			w.t.Errorf("%s: the data is %.20q", what, data)
+		}
+	}
+	if got, _ := filepath.Glob(w.dir + "/shared/*/*"); !slices.Equal(got, files) {
+		w.t.Errorf("%s: files %q, want %q", what, got, files)
 	}
 	writers := 0
 	for _, n := range w.cfg.Nodes {
@@ -274,6 +288,7 @@ func TestMirrorsSurviveTheDeathOfAJob(t *testing.T) {
 // A job that is cut off at any of its changes, whether that one was done or not, leaves something that the next job puts in order.
 func TestMirrorsSurviveTheDeathOfAJobAtEveryChange(t *testing.T) {
 	toPlain := Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}
+	toFile := Modify{Name: "web", DiskTemplate: config.DTSharedFile, WaitForSync: true, IgnoreIPolicy: true}
 	every := 15 // a sample, unless the long tests of faults are run
 	if os.Getenv("GANTRY_FAULTS") == "all" {
 		every = 1
@@ -288,6 +303,9 @@ func TestMirrorsSurviveTheDeathOfAJobAtEveryChange(t *testing.T) {
 		"replace the secondary":    {ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"}, true, nil},
 		"to plain":                 {toPlain, false, nil},
 		"to drbd":                  {Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node3", WaitForSync: true, IgnoreIPolicy: true}, false, toPlain},
+		"to a file":                {toFile, false, nil},
+		"from a file to drbd":      {Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node3", WaitForSync: true, IgnoreIPolicy: true}, false, toFile},
+		"from a file to plain":     {toPlain, false, toFile},
 		"grow":                     {GrowDisk{Name: "web", Amount: 32, WaitForSync: true, IgnoreIPolicy: true}, true, nil},
 		"a disk more":              {Modify{Name: "web", Disks: []DeviceChange{{Action: "add", Params: map[string]any{"size": 64}}}, WaitForSync: true, IgnoreIPolicy: true}, true, nil},
 		"migrate":                  {Migrate{Name: "web"}, true, nil},
@@ -317,10 +335,13 @@ func TestMirrorsSurviveTheDeathOfAJobAtEveryChange(t *testing.T) {
 func (w *world) cutOff(op job.Operation, cut int, by mishap) (done bool) {
 	w.t.Helper()
 	w.cut, w.cutBy = cut, by
-	w.run(op)
+	e := w.run(op)
 	begun := slices.Clone(w.begun)
 	w.cut, w.dead = 0, false
 	if len(begun) < cut {
+		if e.Err != nil {
+			w.t.Errorf("not cut off: %v", e.Err)
+		}
 		w.whole("not cut off")
 		return true
 	}

@@ -3,6 +3,7 @@ package instance
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +58,9 @@ func (s *volumes) run(node string, c remote.Cmd) (out string, status int, handle
 	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# connect.sh") {
 		return "", s.connect(node, argv[4:]), true
 	}
+	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# transfer.sh") && argv[6] == "sh" { // on the node itself
+		return "", s.convert(node, argv[4], argv[10]), true
+	}
 	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# transfer.sh") { // to the same name on the node with this address
 		s.lvs["node"+strings.TrimPrefix(argv[7], "192.0.2.1")][name(argv[4])].data = s.lvs[node][name(argv[4])].data
 		return "", 0, true
@@ -95,6 +99,47 @@ func (s *volumes) run(node string, c remote.Cmd) (out string, status int, handle
 		return out, status, true
 	}
 	return "", 0, false
+}
+
+// convert copies what is on a volume or in a file to a volume, a device or a file.
+func (s *volumes) convert(node, from, to string) int {
+	data := ""
+	if v := s.lvs[node][name(from)]; v != nil {
+		data = v.data
+	} else if text, err := os.ReadFile(from); err == nil {
+		data = strings.TrimRight(string(text), "\x00")
+	} else {
+		return failedStatus
+	}
+	if v := s.lvs[node][name(to)]; v != nil {
+		v.data = data
+		return 0
+	}
+	if number, is := strings.CutPrefix(to, "/dev/drbd"); is {
+		n, _ := strconv.Atoi(number)
+		m := s.minors[node][n]
+		if m == nil || !m.primary || s.lvs[node][m.data] == nil {
+			return failedStatus
+		}
+		s.lvs[node][m.data].data = data
+		for other, minors := range s.minors {
+			for _, peer := range minors {
+				if peer.local == m.remote && m.remote != "" {
+					s.lvs[other][peer.data].data = data
+				}
+			}
+		}
+		return 0
+	}
+	file, err := os.OpenFile(to, os.O_WRONLY, 0)
+	if err != nil {
+		return failedStatus
+	}
+	defer file.Close()
+	if _, err := file.WriteString(data); err != nil {
+		return failedStatus
+	}
+	return 0
 }
 
 // name is VG/LV of a device file.

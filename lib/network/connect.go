@@ -200,7 +200,7 @@ func (p *pair) conflicts(doing string, inTheWay func(config.NIC) bool) error {
 	if users == nil {
 		return nil
 	}
-	p.env.Warn("IP addresses from network '%s', which is about to %s node group '%s', are in use: %s", p.net.Name, doing, p.grp.Name, strings.Join(users, "; "))
+	p.env.Warn("IP addresses from network '%s', which is about to %s node group '%s', are in use: %s", p.net.Name, doing, p.grp.Name, strings.Join(users, ", "))
 	return fault.Refuse(fault.WrongState, "Conflicting IP addresses found;  remove/modify the corresponding network interfaces")
 }
 

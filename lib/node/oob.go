@@ -223,6 +223,31 @@ func (w *oob) complain(r OOBResult) {
 	}
 }
 
+// pythonType is how Ganeti names the kind of a value in JSON.
+func pythonType(payload json.RawMessage) string {
+	if !json.Valid(payload) {
+		return string(payload)
+	}
+	kind := "int"
+	switch payload[0] {
+	case 'n':
+		kind = "NoneType"
+	case 't', 'f':
+		kind = "bool"
+	case '"':
+		kind = "str"
+	case '[':
+		kind = "list"
+	case '{':
+		kind = "dict"
+	default:
+		if strings.ContainsAny(string(payload), ".eE") {
+			kind = "float"
+		}
+	}
+	return "<class '" + kind + "'>"
+}
+
 // checkOOB reads what a helper said; trouble says in Ganeti's words what is wrong with it.
 func checkOOB(command string, out []byte) (payload json.RawMessage, trouble string) {
 	payload = json.RawMessage("null")
@@ -234,7 +259,7 @@ func checkOOB(command string, out []byte) (payload json.RawMessage, trouble stri
 	case OOBHealth:
 		items, err := r.Health()
 		if err != nil || items == nil {
-			return nil, fmt.Sprintf("%s is expected to be a list but got %s", command, payload)
+			return nil, fmt.Sprintf("%s is expected to return a list but got %s", command, pythonType(payload))
 		}
 		for _, item := range items {
 			if !slices.Contains([]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}, item[1]) {
@@ -243,7 +268,7 @@ func checkOOB(command string, out []byte) (payload json.RawMessage, trouble stri
 		}
 	case OOBPowerStatus:
 		if _, err := r.Powered(); err != nil {
-			return nil, fmt.Sprintf("%s is expected to be a dict but got %s", command, payload)
+			return nil, fmt.Sprintf("%s is expected to return a dict but got %s", command, pythonType(payload))
 		}
 	default:
 		if string(payload) != "null" {

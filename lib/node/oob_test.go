@@ -49,7 +49,7 @@ func TestPowerStatusIsAskedOfEveryHelper(t *testing.T) {
 	if !strings.HasPrefix(string(end.Result), `[[[0,"node1.example.com"],[3,null]],[[0,"node2.example.com"],[0,{"powered":true}]]`) {
 		t.Errorf("%s", end.Result)
 	}
-	if len(end.Messages) != 2 || !strings.Contains(end.Messages[0], "power-status is expected to be a dict but got []") ||
+	if len(end.Messages) != 2 || !strings.Contains(end.Messages[0], "power-status is expected to return a dict but got <class 'list'>") ||
 		!strings.Contains(end.Messages[1], "Out-of-band RPC failed on node 'node4.example.com'") {
 		t.Errorf("%q", end.Messages)
 	}
