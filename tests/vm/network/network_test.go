@@ -48,7 +48,7 @@ ip addr add 203.0.113.193/26 dev brv.5
 ip link set brv.5 up
 `
 
-// A guest is emulated by a qemu that is emulated itself. The kernel of a Debian takes many minutes there to boot, so most guests are
+// A guest is emulated by a qemu that is emulated itself. The kernel of a Debian takes minutes there to boot, so most guests are
 // an iPXE: it has its address a few seconds after it was started, and answers pings. It knows nothing of cards that come and go.
 const (
 	loader = "/boot/ipxe.lkrn"
@@ -90,7 +90,7 @@ func (s stand) must(node, text string) string {
 // reaches waits until an address answers a node, or fails.
 func (s stand) reaches(node, address string) {
 	s.t.Helper()
-	if r := s.Run(node, "for i in $(seq 150); do ping -qc 1 -W 2 "+address+" >/dev/null && exit; done; exit 1"); r.Status != 0 {
+	if r := s.Run(node, "for i in $(seq 260); do ping -qc 1 -W 2 "+address+" >/dev/null && exit; done; exit 1"); r.Status != 0 {
 		s.t.Fatalf("%s does not reach %s\n%s", node, address, s.Run("node1", "ovs-vsctl show; bridge vlan; ip -br addr; ip route; tail -n 20 /var/log/ganeti/kvm/* 2>/dev/null").Stdout)
 	}
 }
