@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,12 +85,7 @@ func seconds(d time.Duration) string {
 
 // answers says whether status is one of those the caller of the command wants to see.
 func (c Cmd) answers(status int) bool {
-	for _, ok := range c.OK {
-		if status == ok {
-			return true
-		}
-	}
-	return status == 0
+	return status == 0 || slices.Contains(c.OK, status)
 }
 
 // check refuses what no kernel can pass to a program.
