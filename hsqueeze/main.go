@@ -55,6 +55,9 @@ func (h *hsqueeze) run(ctx context.Context) error {
 	if err := h.decide(s); err != nil {
 		return err
 	}
+	if h.Exec && h.Live {
+		return htools.Fail("hsqueeze does not run these commands itself: -C prints them")
+	}
 	if h.Exec {
 		return htools.Fail("hsqueeze: Execution of commands possible only on LUXI")
 	}
