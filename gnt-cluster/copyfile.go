@@ -53,7 +53,7 @@ func copyfile(c *cli.Command) {
 			return struct{}{}, pool.Put(ctx, node, path, data, info.Mode().Perm())
 		}) {
 			if r.Err != nil {
-				env.Warn("Copy of file %s to node %s:%d failed\n%v", path, r.Node, cfg.FilledND(cfg.NodeByName(r.Node)).Int("ssh_port"), r.Err)
+				env.Warn("Copy of file %s to node %s:%d failed\n%v", path, r.Node, cfg.SSHPort(cfg.NodeByName(r.Node)), r.Err)
 			}
 		}
 		return nil

@@ -201,7 +201,7 @@ func (env *Env) reach(c *config.Config) remote.Options {
 
 func (env *Env) host(c *config.Config, node *config.Node) (remote.Host, error) {
 	local, err := env.here(node.Name)
-	return remote.Host{Name: node.Name, Address: node.PrimaryIP, Port: int(c.FilledND(node).Int("ssh_port")), Local: local}, err
+	return remote.Host{Name: node.Name, Address: node.PrimaryIP, Port: c.SSHPort(node), Local: local}, err
 }
 
 // Queue is the job queue of the cluster. It is opened without reading the configuration.

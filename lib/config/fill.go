@@ -33,6 +33,14 @@ func (c *Config) NICDefaults() Params {
 	return c.Cluster.NICParams[Default].Fill(NICParams.Defaults())
 }
 
+// SSHPort is where a node's sshd listens. 0 is the usual port.
+func (c *Config) SSHPort(n *Node) int {
+	if port := int(c.FilledND(n).Int("ssh_port")); port != 0 {
+		return port
+	}
+	return 22
+}
+
 // FilledND returns all node parameters of a node: its own over those of its group and of the cluster.
 func (c *Config) FilledND(node *Node) Params {
 	return node.NDParams.Fill(c.GroupND(c.Group(node.Group)))

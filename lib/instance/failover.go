@@ -93,7 +93,7 @@ func (w *failover) checkStart(ctx context.Context) error {
 
 // checkOffline believes a person's word that the source is off, unless the node itself shows that it runs the instance.
 func (w *failover) checkOffline(ctx context.Context) error {
-	if !resolve.Answers(ctx, w.source.PrimaryIP, int(w.env.Config.FilledND(w.source).Int("ssh_port"))) {
+	if !resolve.Answers(ctx, w.source.PrimaryIP, w.env.Config.SSHPort(w.source)) {
 		return nil
 	}
 	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.source.Name)

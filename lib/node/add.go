@@ -77,7 +77,7 @@ func (w *add) Check(ctx context.Context) error {
 	if err := w.plan(cfg, old); err != nil {
 		return err
 	}
-	if !resolve.Answers(ctx, w.PrimaryIP, int(cfg.FilledND(&w.node).Int("ssh_port"))) {
+	if !resolve.Answers(ctx, w.PrimaryIP, cfg.SSHPort(&w.node)) {
 		return fault.Refuse(fault.Environment, "Node not reachable by ping")
 	}
 	if err := w.hasSecondary(ctx); err != nil {

@@ -55,7 +55,7 @@ func (g *group) logIn(ctx context.Context) {
 func (g *group) login(nodes []*config.Node) remote.Cmd {
 	args := []string{g.inDataDir("known_hosts"), g.cfg.Cluster.ClusterName, g.cfg.Cluster.SSHIdentity}
 	for _, n := range nodes {
-		args = append(args, n.Name, strconv.Itoa(g.sshPort(n)))
+		args = append(args, n.Name, strconv.Itoa(g.cfg.SSHPort(n)))
 	}
 	return remote.Script(loginScript, args...)
 }
@@ -122,7 +122,7 @@ func (g *group) loginFailure(from *config.Node, a *answer, to *config.Node) stri
 	text, tried := a.logins[to.Name]
 	switch {
 	case !connected(a, to):
-		return fmt.Sprintf("ssh problem: ssh: connect to host %s port %d: %s\n", to.Name, g.sshPort(to), a.reached[to.Name+" primary"])
+		return fmt.Sprintf("ssh problem: ssh: connect to host %s port %d: %s\n", to.Name, g.cfg.SSHPort(to), a.reached[to.Name+" primary"])
 	case tried:
 		return text
 	case there == nil, there.partial: // the verification of its own group tells

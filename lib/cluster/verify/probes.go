@@ -198,18 +198,16 @@ func reach(list []destination) remote.Cmd {
 func (g *group) destinations(from *config.Node) []destination {
 	var list []destination
 	for _, n := range g.partners(from) {
-		list = append(list, destination{n.Name + " primary", n.PrimaryIP, g.sshPort(n)})
+		list = append(list, destination{n.Name + " primary", n.PrimaryIP, g.cfg.SSHPort(n)})
 		if n.SecondaryIP != n.PrimaryIP && from.SecondaryIP != from.PrimaryIP {
 			list = append(list, destination{n.Name + " secondary", n.SecondaryIP, config.LastPort})
 		}
 	}
 	if master := g.cfg.MasterNode(); master != nil && from != master {
-		list = append(list, destination{"master IP", g.cfg.Cluster.MasterIP, g.sshPort(master)})
+		list = append(list, destination{"master IP", g.cfg.Cluster.MasterIP, g.cfg.SSHPort(master)})
 	}
 	return list
 }
-
-func (g *group) sshPort(n *config.Node) int { return int(g.cfg.FilledND(n).Int("ssh_port")) }
 
 // partners are the other nodes that a candidate must be able to log in to: all of its group that are online, and one of each
 // other group, in turn.
