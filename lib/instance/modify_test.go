@@ -231,8 +231,8 @@ func TestADetachedDiskCanBeAttachedAgain(t *testing.T) {
 	if err := os.WriteFile(before.Path(), []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"modify", "0", map[string]any{"name": "data"}}}})
-	e = w.run(Modify{Name: "web", Disks: []DeviceChange{{"detach", "data", nil}}})
+	w.run(Modify{Name: "web", Disks: []DeviceChange{{"modify", "0", map[string]any{"name": "data"}}}})
+	e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"detach", "data", nil}}})
 	if got := said(t, e); !slices.Equal(got, []string{"disk/0 detach"}) {
 		t.Errorf("said %q", got)
 	}
