@@ -178,6 +178,9 @@ func (a *Allocator) allocateIn(name string, i *Instance, count int, onDedicated 
 	}
 	s := a.run(nodes, instances, i, places, onDedicated)
 	s.Log = groupResult{group: g, search: s}.messages()
+	if s.Best != nil {
+		a.Nodes, a.Instances = nodes, instances // what the cluster is shown as afterwards
+	}
 	return s, nil
 }
 
