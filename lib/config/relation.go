@@ -126,12 +126,14 @@ func (d *Disk) LV() (vg, lv string, ok bool) {
 func (c *Config) InstanceVolumes(inst *Instance) map[string][]string {
 	volumes := map[string][]string{}
 	for _, d := range c.InstanceDisks(inst) {
-		nodes := []string{inst.PrimaryNode}
+		list, nodes := d.Volumes(), []string{inst.PrimaryNode}
 		if id, ok := d.DRBD(); ok {
 			nodes = []string{id.NodeA, id.NodeB}
 		}
 		for _, node := range nodes {
-			volumes[node] = append(volumes[node], d.Volumes()...)
+			if len(list) > 0 { // a node without any is not one of those to be asked
+				volumes[node] = append(volumes[node], list...)
+			}
 		}
 	}
 	return volumes
