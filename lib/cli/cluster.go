@@ -259,8 +259,12 @@ func (env *Env) otherCandidates() ([]string, error) {
 	return names, nil
 }
 
-// Fenced fails when another master has taken over. Commands that change something on nodes without a job ask it first.
+// Fenced fails when another master has taken over, or Ganeti itself is in charge. Commands that change something on nodes without a
+// job ask it first.
 func (env *Env) Fenced(ctx context.Context) error {
+	if err := env.Alone(); err != nil {
+		return err
+	}
 	s, err := env.Store()
 	if err != nil {
 		return err
