@@ -74,7 +74,7 @@ var attempts = map[string]map[string]any{
 	},
 	"gnt-network": {
 		"add": attempt{words: "--network=10.6.0.0/24 late"}, "add-tags": attempt{words: "early late"}, "connect": attempt{words: "-N mode=bridged,link=br0 early early"},
-		"disconnect": attempt{words: "early default"}, "modify": attempt{words: "--gateway=10.5.0.7 early"}, "remove": attempt{words: "lone"}, "remove-tags": attempt{words: "early tag"},
+		"disconnect": attempt{words: "early default"}, "modify": attempt{words: "--gateway=10.5.0.7 early"}, "rename": attempt{words: "early late"}, "remove": attempt{words: "lone"}, "remove-tags": attempt{words: "early tag"},
 		"info": reads, "list": reads, "list-fields": reads, "list-tags": reads,
 	},
 	"gnt-node": {
