@@ -6,6 +6,7 @@ logs=/var/log/ganeti/os
 log=$logs/$1-$(date +%Y-%m-%d_%H_%M_%S).log
 cd "$2" || exit
 (umask 077 && : >>"$log") || exit
+before=$(stat -c %s "$log") # of a run in the same second
 script=$2/export pack=$3
 shift 3
 
@@ -42,5 +43,5 @@ case $(echo "$status" | sort | tr '\n' ' ') in
 "copy 0 count 0 pack 0 script 0 ") exit 0 ;;
 esac
 printf '%s\n\n' "$status"
-tail -c 4096 "$log"
+tail -c +$((before + 1)) "$log" | tail -c 4096
 exit 10

@@ -6,6 +6,7 @@ logs=/var/log/ganeti/os
 log=$logs/$1-$(date +%Y-%m-%d_%H_%M_%S).log
 cd "$2" || exit
 (umask 077 && : >>"$log") || exit
+before=$(stat -c %s "$log") # of a run in the same second
 began=$(date +%s)
 # The variables get to the script through the memory of a shell: on a command line everybody could read them.
 # shellcheck disable=SC2016 # expanded by that shell
@@ -16,5 +17,5 @@ case $status in
 124 | 137) [ $(($(date +%s) - began)) -lt "$4" ] || status=limit ;;
 esac
 echo $status
-tail -c 4096 "$log"
+tail -c +$((before + 1)) "$log" | tail -c 4096
 exit 10

@@ -62,7 +62,10 @@ func TestScriptsAreRun(t *testing.T) {
 		t.Errorf("create: %v\n%s\nwant\n%s", err, out.Stdout, want)
 	}
 	env["OSP_FAIL"] = "1"
-	err := Judge("create", runIn(t, mounts, o.Create(env), ""))
+	earlier := `mkdir -p /var/log/ganeti/os; for s in 0 1 2 3 4 5; do
+	echo 'of an earlier run' >/var/log/ganeti/os/add-os1+a-web.example.com-$(date -d "+$s seconds" +%Y-%m-%d_%H_%M_%S).log; done
+`
+	err := Judge("create", runIn(t, mounts+earlier, o.Create(env), ""))
 	if err == nil || !strings.HasPrefix(err.Error(), "OS create script failed (exited with exit code 3), last lines in the log file:\nINSTANCE_NAME=") ||
 		!strings.HasSuffix(err.Error(), "\nno input\na line on stderr") {
 		t.Errorf("create: %v", err)
