@@ -34,6 +34,7 @@ type startup struct {
 	Startup
 	onOne
 	guest   *config.Instance // with the parameters of this run
+	before  mark             // what was wanted before
 	offline bool             // its primary node is, and that is fine
 	remains bool             // of a guest whose user powered it off
 }
@@ -130,9 +131,10 @@ func (w *startup) Hooks() *hooks.Plan {
 	return onInstance(w.env.Config, w.env.Config.Instance(w.inst.UUID), "instance-start", map[string]string{"FORCE": unit.Str(w.Force)})
 }
 
-// Run notes first that the instance is to run: whoever finds it not running, after a crash or a start that failed, knows what was
-// wanted, and the watcher tries again.
+// Run notes first that the instance is to run: whoever finds it not running after a crash knows what was wanted. That is taken
+// back if the start fails, otherwise than in Ganeti.
 func (w *startup) Run(ctx context.Context) (any, error) {
+	w.before = markOf(w.inst)
 	if w.offline {
 		err := w.markUp(ctx)
 		if err == nil {
@@ -141,7 +143,7 @@ func (w *startup) Run(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	return nil, job.Run(ctx, w.env.Say, []job.Step{
-		job.Do("", w.markUp).Undo(w.markDisks),
+		job.Do("", w.markUp).Undo(w.markBack),
 		job.Do("", w.clear),
 		job.Do("", w.prepare).Undo(w.giveUpDisks),
 		job.Do("", w.launch),
@@ -155,13 +157,16 @@ func (w *startup) markUp(ctx context.Context) error {
 	return w.record(ctx, mark{Admin: config.AdminUp, Source: config.AdminSource, Disks: new(true)})
 }
 
-// markDisks notes that the disks were given up, once the node says that nothing runs there.
-func (w *startup) markDisks(ctx context.Context) error {
+// markBack notes that the disks were given up and what was wanted before, once the node says that nothing runs there.
+func (w *startup) markBack(ctx context.Context) error {
 	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.primary().Name)
 	if err != nil || s.Running {
 		return err
 	}
-	return w.record(ctx, mark{Disks: new(false)})
+	if w.inst.AdminState != w.before.Admin {
+		w.env.Info("Instance %s could not be started, it is marked %s again", w.inst.Name, w.before.Admin)
+	}
+	return w.record(ctx, mark{Admin: w.before.Admin, Source: w.before.Source, Disks: new(false)})
 }
 
 // clear removes what a guest left that its user has powered off.

@@ -96,15 +96,15 @@ func TestStartupPassesOverOfflineNodes(t *testing.T) {
 	w.expect(w.run(Startup{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
 }
 
-// The disks are given up, and the instance stays marked to run, as in Ganeti: the watcher tries again.
-func TestAFailedStartupStaysWanted(t *testing.T) {
+// The disks are given up and the instance is marked as before: otherwise the watcher would try for ever what a person has seen fail.
+func TestFailedStartupGoesBackToWhatWasWanted(t *testing.T) {
 	w := newWorld(t)
 	w.mends["node1: starts instance web"] = refused
-	w.expect(w.run(Startup{Name: "web"}), "Could not start instance 'web'", nowhere, "node1 up disks=false")
-
-	w = newWorld(t)
-	w.mends["node1: starts instance web"] = refused
-	w.expect(w.run(Startup{Name: "web", NoRemember: true}), "Could not start instance 'web'", nowhere, "node1 down disks=false")
+	e := w.run(Startup{Name: "web"})
+	w.expect(e, "Could not start instance 'web'", nowhere, "node1 down disks=false")
+	if want := " - INFO: Instance web could not be started, it is marked down again"; !slices.Contains(e.Messages, want) {
+		t.Errorf("messages %q", e.Messages)
+	}
 }
 
 // Nobody knows that it does not run: the wish stays noted with the open intent.
@@ -112,6 +112,14 @@ func TestStartupThatNobodyKnowsTheEndOfStaysWanted(t *testing.T) {
 	w := newWorld(t)
 	w.mends["node1: starts instance web"] = vanished
 	w.expect(w.run(Startup{Name: "web"}), "It is not known whether", nowhere, "node1 up disks=true")
+}
+
+// An instance that was to run before the failed start is still to run.
+func TestFailedStartupKeepsTheWish(t *testing.T) {
+	w := newWorld(t)
+	w.web().AdminState = config.AdminUp
+	w.mends["node1: starts instance web"] = refused
+	w.expect(w.run(Startup{Name: "web"}), "Could not start instance 'web'", nowhere, "node1 up disks=false")
 }
 
 // When nobody knows whether it was started the node is asked. Its word counts if it says yes; a no may be too early.
