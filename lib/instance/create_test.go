@@ -185,7 +185,7 @@ func TestCreateIsTakenBack(t *testing.T) {
 			if files := w.left(); len(files) != tt.left {
 				t.Errorf("left: %q", files)
 			}
-			if kept := len(w.cfg.Reservations) > 0; kept != (tt.how == unheard) {
+			if kept := len(w.cfg.Reservations) > 0; kept != (tt.left > 0) {
 				t.Errorf("reserved: %v", w.cfg.Reservations)
 			}
 		})

@@ -41,22 +41,26 @@ func mirroredWorld(t *testing.T) *world {
 
 func (w *world) disk() *config.Disk { return w.cfg.InstanceDisks(w.web())[0] }
 
-// whole fails unless the disk's data is where the configuration says, nothing else is left, and at most one side is writable.
+// whole fails unless the disks' data is where the configuration says, nothing else is left, and at most one side of each is writable.
 func (w *world) whole(what string) {
 	w.t.Helper()
-	d := w.disk()
+	d, disks := w.disk(), w.cfg.InstanceDisks(w.web())
 	for _, n := range w.cfg.Nodes {
 		var want []string
-		parts := append([]*config.Disk{}, d.Children...)
-		if d.DevType == config.DTPlain {
-			parts = []*config.Disk{d}
-		}
-		if slices.Contains(d.Nodes, n.UUID) {
-			for _, p := range parts {
-				want = append(want, volumeOf(p).String())
+		for _, d := range disks {
+			parts := d.Children
+			if d.DevType == config.DTPlain {
+				parts = []*config.Disk{d}
 			}
-			slices.Sort(want)
-			if data := w.store.lvs[n.Name][volumeOf(parts[0]).String()]; data == nil || data.data != "precious" {
+			for _, p := range parts {
+				if slices.Contains(d.Nodes, n.UUID) {
+					want = append(want, volumeOf(p).String())
+				}
+			}
+		}
+		slices.Sort(want)
+		if first := append(d.Children, d)[0]; slices.Contains(d.Nodes, n.UUID) {
+			if data := w.store.lvs[n.Name][volumeOf(first).String()]; data == nil || data.data != "precious" {
 				w.t.Errorf("%s: the data on %s is %+v", what, n.Name, data)
 			}
 		}
@@ -80,16 +84,17 @@ func (w *world) whole(what string) {
 	if got, _ := filepath.Glob(w.dir + "/shared/*/*"); !slices.Equal(got, files) {
 		w.t.Errorf("%s: files %q, want %q", what, got, files)
 	}
-	writers := 0
-	for _, n := range w.cfg.Nodes {
-		for _, m := range w.store.minors[n.Name] {
-			if m.primary {
+	for i, d := range disks {
+		id, _ := d.DRBD()
+		writers := 0
+		for _, n := range w.cfg.Nodes {
+			if m := w.store.minors[n.Name][id.Minor(n.UUID)]; slices.Contains(d.Nodes, n.UUID) && m != nil && m.primary {
 				writers++
 			}
 		}
-	}
-	if writers > 1 {
-		w.t.Errorf("%s: %d sides are writable", what, writers)
+		if writers > 1 {
+			w.t.Errorf("%s: %d sides of disk %d are writable", what, writers, i)
+		}
 	}
 	if len(w.cfg.Reservations) > 0 {
 		w.t.Errorf("%s: reserved %+v", what, w.cfg.Reservations[0])
@@ -307,7 +312,7 @@ func TestMirrorsSurviveTheDeathOfAJobAtEveryChange(t *testing.T) {
 		"from a file to drbd":      {Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node3", WaitForSync: true, IgnoreIPolicy: true}, false, toFile},
 		"from a file to plain":     {toPlain, false, toFile},
 		"grow":                     {GrowDisk{Name: "web", Amount: 32, WaitForSync: true, IgnoreIPolicy: true}, true, nil},
-		"a disk more":              {Modify{Name: "web", Disks: []DeviceChange{{Action: "add", Params: map[string]any{"size": 64}}}, WaitForSync: true, IgnoreIPolicy: true}, true, nil},
+		"a disk more":              {Modify{Name: "web", Disks: []DeviceChange{{Action: "add", Which: "-1", Params: map[string]any{"size": 64}}}, WaitForSync: true, IgnoreIPolicy: true}, true, nil},
 		"migrate":                  {Migrate{Name: "web"}, true, nil},
 		"failover":                 {Failover{Name: "web"}, true, nil},
 	} {
