@@ -3,11 +3,13 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"gantry/lib/balance"
 	"gantry/lib/cli"
 	"gantry/lib/cli/htools"
+	"gantry/lib/job"
 )
 
 func main() { cli.Tool(declare) }
@@ -52,34 +54,33 @@ func (h *hsqueeze) run(ctx context.Context) error {
 		h.Env.Println("Offline candidates: %s", strings.Join(names(s.OfflineCandidates()), ","))
 		h.Env.Println("Online candidates: %s", strings.Join(names(s.StandbyNodes()), ","))
 	}
-	if err := h.decide(s); err != nil {
+	sets, err := h.decide(s)
+	if err != nil || !h.Exec {
 		return err
 	}
-	if h.Exec && h.Live {
-		return htools.Fail("hsqueeze does not run these commands itself: -C prints them")
-	}
-	if h.Exec {
+	if !h.Live {
 		return htools.Fail("hsqueeze: Execution of commands possible only on LUXI")
 	}
-	return nil
+	return h.Make(ctx, slices.DeleteFunc(sets, func(set []job.Request) bool { return len(set) == 0 }))
 }
 
-func (h *hsqueeze) decide(s balance.Squeezer) error {
+// decide says what is to be done, and gives the sets of jobs that do it.
+func (h *hsqueeze) decide(s balance.Squeezer) ([][]job.Request, error) {
 	if !s.HasRoom() {
 		result, err := s.Expand()
 		if err != nil {
-			return htools.Fail("%v", err)
+			return nil, htools.Fail("%v", err)
 		}
-		return h.expand(result)
+		return h.expansion(result), h.expand(result)
 	}
 	result, err := s.Shrink()
 	if err != nil {
-		return htools.Fail("%v", err)
+		return nil, htools.Fail("%v", err)
 	}
 	if len(result.Changed) == 0 {
-		return h.nothing(result)
+		return nil, h.nothing(result)
 	}
-	return h.shrink(result)
+	return h.condensation(result), h.shrink(result)
 }
 
 func names(nodes []*balance.Node) []string {
@@ -130,14 +131,19 @@ func (h *hsqueeze) shrink(r *balance.Squeezed) error {
 	return h.finish(r, "after hsqueeze run", script)
 }
 
-// moves returns the commands of a script that move the instances.
-func (h *hsqueeze) moves(r *balance.Squeezed) string {
+// sets are the moves of the instances, as sets that can be made together.
+func (h *hsqueeze) sets(r *balance.Squeezed) [][]balance.Commands {
 	var jobs []balance.Commands
 	for _, m := range r.Moves {
 		jobs = append(jobs, balance.Commands{Placed: m, Lines: m.Commands(h.Cluster.Nodes, m.Instance.Name)})
 	}
+	return balance.JobSets(jobs)
+}
+
+// moves returns the commands of a script that move the instances.
+func (h *hsqueeze) moves(r *balance.Squeezed) string {
 	var b strings.Builder
-	for _, line := range balance.Script(balance.JobSets(jobs)) {
+	for _, line := range balance.Script(h.sets(r)) {
 		b.WriteString(line + "\n")
 	}
 	return b.String()
