@@ -30,9 +30,10 @@ func TestCommands(t *testing.T) {
 		"send over":    {Send(s, "gzip-fast", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "gzip -1", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
 		"receive":      {Receive(s, "gzip", nil, "/e/d"), []string{"export-x-web-disk0", "/os/x", "", "sh", "-c", loadScript, "sh", "/e/d", ""}},
 		"receive over": {Receive(s, "lzop", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "lzop -d", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", loadScript, "sh", "/e/d", "lzop")}},
-		"transfer":     {Transfer("/dev/vg/a b", "gzip", hop, "/dev/vg/c"), []string{"/dev/vg/a b", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/dev/vg/c", "gzip -d", "nocreat,notrunc")}},
-		"send raw":     {SendRaw("/dev/vg/a b", "gzip", hop, "/e/d"), []string{"/dev/vg/a b", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
-		"receive raw":  {ReceiveRaw("/e/d", "gzip", nil, "/dev/vg/a"), []string{"/e/d", "", "sh", "-c", storeScript, "sh", "/dev/vg/a", "", "nocreat,notrunc"}},
+		"transfer":     {Transfer("/dev/vg/a b", "gzip", hop, "/dev/vg/c"), []string{"/dev/vg/a b", "", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/dev/vg/c", "gzip -d", "nocreat,notrunc")}},
+		"send raw":     {SendRaw("/dev/vg/a b", "gzip", hop, "/e/d"), []string{"/dev/vg/a b", "", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
+		"receive raw":  {ReceiveRaw("/e/d", "gzip", nil, "/dev/vg/a"), []string{"/e/d", "", "", "sh", "-c", storeScript, "sh", "/dev/vg/a", "", "nocreat,notrunc"}},
+		"convert":      {Convert("/dev/vg/a", 20, "/srv/a b"), []string{"/dev/vg/a", "20", "", "sh", "-c", storeScript, "sh", "/srv/a b", "", "nocreat,notrunc"}},
 		"sizes":        {sizes("/e/a b"), []string{"/e/a b"}},
 		"reach":        {Reach(hop), []string{"timeout", "-k", "5", "60", "ssh", "root@198.51.100.12", "true"}},
 	} {
@@ -51,6 +52,9 @@ func TestCommands(t *testing.T) {
 	}
 	if c := Transfer("/d", None, hop, "/d"); !c.LendKey || c.Changes != "copies device /d" {
 		t.Errorf("%+v", c)
+	}
+	if from, to, ok := Converted(Convert("/d", 1, "/a to").Changes); !ok || from != "/d" || to != "/a to" {
+		t.Errorf("reads %q, %q, %v", from, to, ok)
 	}
 	if c := Send(s, None, nil, "/e/d"); c.LendKey {
 		t.Error("the key is lent for a copy on one node")
@@ -284,6 +288,25 @@ func TestDumpsAreCopied(t *testing.T) {
 	}
 	if c := Judge("import", run(t, Receive(fails, None, here, disk))); c.Received != "exited with exit code 7" {
 		t.Errorf("%+v %q", c, c.Log)
+	}
+}
+
+// A volume is larger than its disk when its group has large extents.
+func TestOnlyTheDiskIsConverted(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	data := strings.Repeat("0123456789abcdef", 3<<16) // 3 MiB
+	for file, text := range map[string]string{from: data, to: ""} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := Convert(from, 2, to)
+	if out, err := exec.CommandContext(t.Context(), c.Argv[0], c.Argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != data[:2<<20] {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
 

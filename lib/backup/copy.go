@@ -93,15 +93,15 @@ func Receive(s Script, tool string, hop []string, file string) remote.Cmd {
 // Transfer copies all of a device, or file, to one on another node that is there and at least as large. It is durable work; give its
 // result to Judge, as one of an export.
 func Transfer(device, tool string, hop []string, to string) remote.Cmd {
-	c := transfer(device, tool, hop, to, "nocreat,notrunc")
+	c := transfer(device, "", tool, hop, to, "nocreat,notrunc")
 	c.Changes = "copies device " + device
 	return c
 }
 
-// Convert copies all of a device, or file, to another one on its node that is there and at least as large. Like Transfer it is durable
-// work whose result is an export's.
-func Convert(device, to string) remote.Cmd {
-	c := transfer(device, None, nil, to, "nocreat,notrunc")
+// Convert copies so many MiB of a device, or file, which may be larger, to another one on its node that is there and has room for them.
+// Like Transfer it is durable work whose result is an export's.
+func Convert(device string, mib int64, to string) remote.Cmd {
+	c := transfer(device, strconv.FormatInt(mib, 10), None, nil, to, "nocreat,notrunc")
 	c.Changes = "converts device " + device + " to " + to
 	return c
 }
@@ -115,22 +115,22 @@ func Converted(changes string) (device, to string, ok bool) {
 
 // SendRaw is Send without a script: the dump is all of the device.
 func SendRaw(device, tool string, hop []string, file string) remote.Cmd {
-	c := transfer(device, tool, hop, file, "excl")
+	c := transfer(device, "", tool, hop, file, "excl")
 	c.Changes = "writes dump " + path.Base(file)
 	return c
 }
 
 // ReceiveRaw copies such a dump to a device; it runs where the dump is, hop leads to the device. Its result is that of an export, too.
 func ReceiveRaw(file, tool string, hop []string, device string) remote.Cmd {
-	c := transfer(file, tool, hop, device, "nocreat,notrunc")
+	c := transfer(file, "", tool, hop, device, "nocreat,notrunc")
 	c.Changes = "runs import of " + path.Base(file)
 	return c
 }
 
-func transfer(from, tool string, hop []string, to, how string) remote.Cmd {
+func transfer(from, mib, tool string, hop []string, to, how string) remote.Cmd {
 	tool = passing(hop, tool)
 	store := over(hop, "sh", "-c", storeScript, "sh", to, unpacker(tool), how)
-	c := remote.Script(transferScript, append([]string{from, packer(tool)}, store...)...)
+	c := remote.Script(transferScript, append([]string{from, mib, packer(tool)}, store...)...)
 	c.Limit, c.OK, c.LendKey = dumpLimit, []int{failed}, hop != nil
 	return c
 }

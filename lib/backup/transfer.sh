@@ -1,7 +1,8 @@
-# transfer.sh DEVICE PACK COMMAND...: writes a device, or file, to COMMAND, through the program PACK if it is not empty.
+# transfer.sh DEVICE MIB PACK COMMAND...: writes a device, or file, to COMMAND, through the program PACK if it is not empty: all of it,
+# or the first MIB if that is not empty.
 # Says on exit: 10 it failed (on stdout the status of each part, an empty line and what they said).
-device=$1 pack=$2
-shift 2
+device=$1 mib=$2 pack=$3
+shift 3
 said=$(mktemp) || exit
 trap 'rm -f -- "$said"' EXIT
 
@@ -23,7 +24,7 @@ exec 5>&2
 # shellcheck disable=SC2086 # empty is no word
 status=$({
 	{
-		dd if="$device" bs=1M $direct status=none
+		dd if="$device" bs=1M $direct ${mib:+count=$mib} status=none
 		echo "script $?" >&3
 	} | {
 		pack

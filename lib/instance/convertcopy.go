@@ -255,7 +255,7 @@ func (r *recreation) copy(ctx context.Context, i int) error {
 		}
 	}
 	id := fmt.Sprintf("convert-%d-%d-%s", w.env.Job, i, w.inst.UUID)
-	out, err := runDurably(ctx, w.env, w.primary().Name, id, backup.Convert(here.Device(from), here.Device(to)))
+	out, err := runDurably(ctx, w.env, w.primary().Name, id, backup.Convert(here.Device(from), to.Size, here.Device(to)))
 	if err != nil {
 		return err
 	}

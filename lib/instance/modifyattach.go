@@ -115,21 +115,8 @@ func (w *modify) attachDisk(ctx context.Context, step *diskStep) error {
 	if inOwnDir(step.disk) {
 		w.env.Say("* disk %d, size %s", step.index, unit.FormatSize(float64(step.disk.Size), "h"))
 	}
-	if err := job.Run(ctx, w.env.Say, []job.Step{
-		w.moveFile(step.disk, to),
-		job.Do("", func(ctx context.Context) error {
-			return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
-				d := cfg.Disk(step.disk.UUID)
-				if d == nil {
-					return fault.Exec("Disk %s is not in the configuration", step.disk.UUID)
-				}
-				d.LogicalID = to
-				d.Touch(w.env.Clock())
-				inst.Disks = slices.Insert(inst.Disks, min(step.index, len(inst.Disks)), d.UUID)
-				renumber(cfg, inst)
-				return nil
-			})
-		}),
+	if err := w.settle(ctx, step.disk, to, func(inst *config.Instance, d *config.Disk) {
+		inst.Disks = slices.Insert(inst.Disks, min(step.index, len(inst.Disks)), d.UUID)
 	}); err != nil {
 		return err
 	}
@@ -167,17 +154,25 @@ func (w *modify) dismissDisk(ctx context.Context, step *diskStep) error {
 	if err != nil {
 		return err
 	}
+	return w.settle(ctx, step.disk, to, func(inst *config.Instance, d *config.Disk) {
+		d.IVName = ""
+		inst.Disks = slices.DeleteFunc(inst.Disks, func(uuid string) bool { return uuid == d.UUID })
+	})
+}
+
+// settle moves the file of a disk to where it is to lie, and records that and whose the disk is.
+func (w *modify) settle(ctx context.Context, disk *config.Disk, to config.LogicalID, belong func(inst *config.Instance, d *config.Disk)) error {
 	return job.Run(ctx, w.env.Say, []job.Step{
-		w.moveFile(step.disk, to),
+		w.moveFile(disk, to),
 		job.Do("", func(ctx context.Context) error {
 			return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
-				d := cfg.Disk(step.disk.UUID)
+				d := cfg.Disk(disk.UUID)
 				if d == nil {
-					return fault.Exec("Disk %s is not in the configuration", step.disk.UUID)
+					return fault.Exec("Disk %s is not in the configuration", disk.UUID)
 				}
-				d.LogicalID, d.IVName = to, ""
+				d.LogicalID = to
 				d.Touch(w.env.Clock())
-				inst.Disks = slices.DeleteFunc(inst.Disks, func(uuid string) bool { return uuid == d.UUID })
+				belong(inst, d)
 				renumber(cfg, inst)
 				return nil
 			})

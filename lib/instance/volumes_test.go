@@ -58,11 +58,11 @@ func (s *volumes) run(node string, c remote.Cmd) (out string, status int, handle
 	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# connect.sh") {
 		return "", s.connect(node, argv[4:]), true
 	}
-	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# transfer.sh") && argv[6] == "sh" { // on the node itself
-		return "", s.convert(node, argv[4], argv[10]), true
+	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# transfer.sh") && argv[7] == "sh" { // on the node itself
+		return "", s.convert(node, argv[4], argv[11]), true
 	}
 	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# transfer.sh") { // to the same name on the node with this address
-		s.lvs["node"+strings.TrimPrefix(argv[7], "192.0.2.1")][name(argv[4])].data = s.lvs[node][name(argv[4])].data
+		s.lvs["node"+strings.TrimPrefix(argv[8], "192.0.2.1")][name(argv[4])].data = s.lvs[node][name(argv[4])].data
 		return "", 0, true
 	}
 	switch argv[0] {
