@@ -82,7 +82,7 @@ func TestKilledLeavesNothing(t *testing.T) {
 	}
 }
 
-// An heir that is killed too leaves it to the next run.
+// An heir that is killed too leaves it to the next run. What that cannot undo either it leaves to the one after it, with the rest undone.
 func TestNextRunUndoesWhatADeadOneNoted(t *testing.T) {
 	needLab(t)
 	set(t, "", nil)
@@ -91,9 +91,23 @@ func TestNextRunUndoesWhatADeadOneNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, started, "half")
-	write(t, filepath.Join(dead, "cleanup"), "remove_run "+dead+"\nrm -f "+started+"\nfalse\nrelease_loops "+disk+"\n")
+	busy := filepath.Join(filepath.Dir(disk), "busy")
+	write(t, filepath.Join(dead, "cleanup"), "remove_run "+dead+"\nrm -f "+started+"\ntest ! -e "+busy+"\nrelease_loops "+disk+"\n")
 	tool(t, "losetup", "--find", disk)
-	refused(t, "create", newDisk(t, 400), nil, "Cleaning up after a run that was killed: dead\n")
+	write(t, busy, "")
+	small := newDisk(t, 400)
+	refused(t, "create", small, nil, "Cleaning up after a run that was killed: dead\n")
+	wantReleased(t, disk)
+	if _, err := os.Stat(started); err == nil {
+		t.Error("what could be undone was not")
+	}
+	if _, err := os.Stat(filepath.Join(dead, "cleanup")); err != nil {
+		t.Errorf("what could not be undone is forgotten: %v", err)
+	}
+	if err := os.Remove(busy); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "create", small, nil, "Cleaning up after a run that was killed: dead\n")
 	wantNothingLeft(t, disk)
 }
 
