@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,7 +13,6 @@ import (
 	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/filedisk"
-	"gantry/lib/gluster"
 	"gantry/lib/job"
 	"gantry/lib/osdef"
 	"gantry/lib/unit"
@@ -67,19 +67,8 @@ func (r *recreation) nodes() []*config.Node {
 }
 
 // layOut works out the new disks: those of the old ones' sizes, modes and names.
-func (r *recreation) layOut() error {
-	w, cfg, template := r.w, r.w.env.Config, r.w.DiskTemplate
-	dir, err := fileDir(cfg, template, w.inst.Name, w.FileStorageDir)
-	if err != nil {
-		return err
-	}
-	if template == config.DTGluster {
-		dir = gluster.Prefix(w.inst.UUID)
-	}
-	driver := w.FileDriver
-	if driver == "" {
-		driver = "loop"
-	}
+func (r *recreation) layOut() (err error) {
+	w, template := r.w, r.w.DiskTemplate
 	provider := text(w.ExtParams, "provider")
 	if template == config.DTExt {
 		r.to += ":" + provider
@@ -89,16 +78,13 @@ func (r *recreation) layOut() error {
 		if has, _, ok := old.External(); ok && template == config.DTExt && has == provider {
 			return fault.Refuse(fault.WrongInput, "Not converting, 'disk/%d' of type ExtStorage already using provider '%s'", i, provider)
 		}
-		a := diskRequest{size: old.Size, mode: old.Mode, name: old.Name, vg: cfg.Cluster.VolumeGroupName, metaVG: disk.MetaVG(cfg, cfg.Group(w.primary().Group))}
+		a := diskRequest{size: old.Size, mode: old.Mode, name: old.Name, vg: w.env.Config.Cluster.VolumeGroupName}
 		if template == config.DTExt {
-			a.params = config.Params{}
-			for name, value := range w.ExtParams {
-				a.params[name] = value
-			}
+			a.params = maps.Clone(config.Params(w.ExtParams))
 		}
 		asked = append(asked, a)
 	}
-	r.fresh, err = layOut(template, w.inst.PrimaryNode, dir, driver, 0, asked)
+	r.fresh, err = w.layOut(template, 0, asked...)
 	return err
 }
 

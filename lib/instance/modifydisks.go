@@ -186,6 +186,17 @@ func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error)
 	if err != nil {
 		return nil, err
 	}
+	disks, err := w.layOut(template, index, asked)
+	if err != nil {
+		return nil, err
+	}
+	disks[0].Stamp = config.NewStamp(w.env.Clock())
+	return disks[0], nil
+}
+
+// layOut lays out disks of the instance; first is the number of the first one.
+func (w *modify) layOut(template string, first int, asked ...diskRequest) ([]*config.Disk, error) {
+	cfg := w.env.Config
 	dir, err := fileDir(cfg, template, w.inst.Name, w.FileStorageDir)
 	if err != nil {
 		return nil, err
@@ -197,15 +208,12 @@ func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error)
 	if driver == "" {
 		driver = "loop"
 	}
-	if asked.metaVG == "" {
-		asked.metaVG = disk.MetaVG(cfg, cfg.Group(w.primary().Group))
+	for i := range asked {
+		if asked[i].metaVG == "" {
+			asked[i].metaVG = disk.MetaVG(cfg, cfg.Group(w.primary().Group))
+		}
 	}
-	disks, err := layOut(template, w.inst.PrimaryNode, dir, driver, index, []diskRequest{asked})
-	if err != nil {
-		return nil, err
-	}
-	disks[0].Stamp = config.NewStamp(w.env.Clock())
-	return disks[0], nil
+	return layOut(template, w.inst.PrimaryNode, dir, driver, first, asked)
 }
 
 // change gives a disk another mode or name.
