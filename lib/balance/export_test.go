@@ -6,15 +6,24 @@ func Exhaustive(t *Table, o Options) (*Placed, error) { return newSearch(t, o).e
 // NextMove finds the best move without trying all.
 func NextMove(t *Table, o Options) (*Placed, error) { return newSearch(t, o).best() }
 
-// Judged finds the best move by judging each, the way for clusters whose instances all differ in size.
-func Judged(t *Table, o Options) (*Placed, error) {
+// prepared is a search with its bounds, which are nil where they do not hold, and what can be moved.
+func prepared(t *Table, o Options) (*search, *bounds, []*Instance, error) {
 	s := newSearch(t, o)
 	instances, err := s.candidates()
-	if err != nil {
-		return nil, err
-	}
 	b := newBounds(t.Nodes, newScorer(t.Nodes))
 	if !b.valid {
+		b = nil
+	}
+	return s, b, instances, err
+}
+
+// Judged finds the best move by judging each, the way for clusters whose instances all differ in size.
+func Judged(t *Table, o Options) (*Placed, error) {
+	s, b, instances, err := prepared(t, o)
+	switch {
+	case err != nil:
+		return nil, err
+	case b == nil:
 		return s.exhaustive()
 	}
 	return s.judgeAll(b, instances), nil
@@ -22,20 +31,16 @@ func Judged(t *Table, o Options) (*Placed, error) {
 
 // Coarse finds the best move with instances that are nearly alike put together, the way for clusters with too many sizes.
 func Coarse(t *Table, o Options) (*Placed, error) {
-	s := newSearch(t, o)
-	instances, err := s.candidates()
+	s, b, instances, err := prepared(t, o)
 	if err != nil {
 		return nil, err
 	}
-	b := newBounds(t.Nodes, newScorer(t.Nodes))
-	if !b.valid {
-		return s.exhaustive()
+	if b != nil {
+		if p := s.prune(b, instances, 0, 9); p != nil {
+			return p.find(), nil
+		}
 	}
-	p := s.prune(b, instances, 0, 9)
-	if p == nil {
-		return s.exhaustive()
-	}
-	return p.find(), nil
+	return s.exhaustive()
 }
 
 // After makes a move.
