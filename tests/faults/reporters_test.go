@@ -116,8 +116,8 @@ func TestADemotedCandidateKeepsNoConfigurationIssue899(t *testing.T) {
 	must(t, c.Cut("node4"))
 	c.Must(t, "node1", "gnt-node modify -C no node4")
 	must(t, c.Heal("node4"))
-	c.Must(t, "node1", "gnt-cluster redist-conf")
-	if r := c.Run("node4", "test -e /var/lib/ganeti/config.toml"); r.Status == 0 {
-		t.Error("node4, which was cut off, has kept its configuration")
+	redist := c.Must(t, "node1", "gnt-cluster redist-conf 2>&1")
+	if r := c.Run("node4", "cat /var/lib/ganeti/config.toml /var/lib/ganeti/.ssconf.version"); strings.Contains(r.Stdout, "epoch = ") {
+		t.Errorf("node4, which was cut off, has kept its configuration; redist-conf said:\n%s\nnode4 has:\n%s", redist, r.Stdout)
 	}
 }

@@ -78,9 +78,10 @@ func (s *Store) checkPinned(h Header) error {
 }
 
 // Redistribute gives every candidate and node what this node has, damaged copies included. A candidate that has anything
-// newer stops it.
+// newer stops it. Who was slow or has been given something is not taken from memory: this is what people run when a node is back,
+// and it gets the full time.
 func (s *Store) Redistribute(ctx context.Context, nodes remote.Runner) (Commit, error) {
-	s.changeHints(func(h *hints) { h.Given = map[string]given{} })
+	s.changeHints(func(h *hints) { h.Given, h.Slow = map[string]given{}, map[string]int64{} })
 	return s.change(ctx, nodes, needed, func(t *transaction) error {
 		return t.afterSettling(ctx, func() error { return t.redistribute(ctx) })
 	})

@@ -263,6 +263,11 @@ func TestAFrozenCandidateIsWaitedForOnce(t *testing.T) {
 	if took := time.Since(start); took > 4*time.Second {
 		t.Errorf("a candidate known as slow cost %v", took)
 	}
+	l.set(l.frozen, false, n3)
+	if c, err := s.Redistribute(t.Context(), l.as(n1)); err != nil || len(c.Warnings) > 0 || s.isSlow(n3) {
+		t.Errorf("redistributing when it is back: %+v, %v; slow: %v", c.Warnings, err, s.isSlow(n3))
+	}
+	s.markSlow(n3)
 	s.Now = func() time.Time { return time.Now().Add(slowFor + time.Second) }
 	if s.isSlow(n3) {
 		t.Error("it is still taken as slow after 30 seconds")
