@@ -25,7 +25,8 @@ const (
 	statusOther    = 69
 )
 
-// How long a candidate may take. One that was slow a moment ago gets less, so that it does not cost its limit at every write.
+// How long a candidate may take. One that was slow a moment ago gets less (see hurried), so that it does not cost its limit at every
+// write.
 const (
 	askLimit    = 5 * time.Second
 	commitLimit = 15 * time.Second
@@ -61,9 +62,24 @@ func readAnswer(node string, out []byte) answer {
 	return answer{node: node, header: h}
 }
 
+// hurried returns those that get little time, because they were slow a moment ago. Where the others are too few for a majority,
+// all get the full time: they are needed, and on a busy network all are slow now and then.
+func (s *Store) hurried(nodes []string) map[string]bool {
+	slow := map[string]bool{}
+	for _, n := range nodes {
+		if s.isSlow(n) {
+			slow[n] = true
+		}
+	}
+	if all, quick := len(nodes)+1, len(nodes)+1-len(slow); all > 2 && 2*quick <= all {
+		return nil
+	}
+	return slow
+}
+
 // run runs a script on a node. The limit holds on this side too: a frozen node cannot keep its own.
-func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.Cmd) (remote.Result, error) {
-	if s.isSlow(node) {
+func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.Cmd, hurry bool) (remote.Result, error) {
+	if hurry {
 		c.Limit = min(c.Limit, slowLimit+time.Duration(len(c.Stdin)>>20)*100*time.Millisecond)
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.Limit+grace)
@@ -78,21 +94,22 @@ func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.
 
 // ask returns what each of the nodes has.
 func (s *Store) ask(ctx context.Context, r remote.Runner, nodes []string) []answer {
+	hurried := s.hurried(nodes)
 	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
 		c := remote.Kept(replicaScript, "ask", s.dir)
 		c.Limit = askLimit
-		return s.answerOf(ctx, r, node, c)
+		return s.answerOf(ctx, r, node, c, hurried[node])
 	})
 }
 
 // stage puts a version on the disk of each of the nodes and returns what they have.
 func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v *version) []answer {
-	sum := sha256.Sum256(v.text)
+	sum, hurried := sha256.Sum256(v.text), s.hurried(nodes)
 	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
 		c := remote.Kept(replicaScript, "stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), hex.EncodeToString(sum[:]))
 		c.Stdin, c.Secret = v.text, true
 		c.Limit = 2*askLimit + time.Duration(len(v.text)>>20)*time.Second
-		return s.answerOf(ctx, r, node, c)
+		return s.answerOf(ctx, r, node, c, hurried[node])
 	})
 }
 
@@ -100,8 +117,8 @@ func stagedName(h Header) string {
 	return fmt.Sprintf("%s%d.%d.%.12s", stagedPrefix, h.Epoch, h.Serial, h.Digest)
 }
 
-func (s *Store) answerOf(ctx context.Context, r remote.Runner, node string, c remote.Cmd) answer {
-	res, err := s.run(ctx, r, node, c)
+func (s *Store) answerOf(ctx context.Context, r remote.Runner, node string, c remote.Cmd, hurry bool) answer {
+	res, err := s.run(ctx, r, node, c, hurry)
 	if err != nil {
 		return answer{node: node, err: err}
 	}
@@ -138,11 +155,11 @@ func (s *Store) commitOn(ctx context.Context, r remote.Runner, nodes []string, v
 	if repair {
 		mode = "repair"
 	}
-	h := v.header
+	h, hurried := v.header, s.hurried(nodes)
 	replies := remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (commitReply, error) {
 		c := remote.Kept(replicaScript, "commit", s.dir, stagedName(h), strconv.FormatInt(h.Epoch, 10), strconv.FormatInt(h.Serial, 10), h.Digest, mode)
 		c.Limit, c.OK = commitLimit, []int{statusDamaged, statusNewer, statusDiverged}
-		res, err := s.run(ctx, r, node, c)
+		res, err := s.run(ctx, r, node, c, hurried[node])
 		return readCommit(node, res, err), nil
 	})
 	out := make([]commitReply, len(replies))

@@ -86,7 +86,7 @@ func follows(next, base Header) bool {
 func (t *transaction) adopt(ctx context.Context, u *unfinished) error {
 	c := remote.Command("cat", t.File())
 	c.Limit, c.Secret = 4*askLimit, true
-	res, err := t.run(ctx, t.nodes, u.node, c)
+	res, err := t.run(ctx, t.nodes, u.node, c, false)
 	if err != nil {
 		return fmt.Errorf("fetching the version of %s: %w", u.node, err)
 	}

@@ -274,6 +274,32 @@ func TestAFrozenCandidateIsWaitedForOnce(t *testing.T) {
 	}
 }
 
+// Where a majority cannot be had without those that were slow, they get the time that others get.
+func TestTheSlowAreWaitedForWhereTheyAreNeeded(t *testing.T) {
+	_, s := newLab(t, 3)
+	if got := s.hurried([]string{n2}); len(got) != 0 {
+		t.Errorf("hurried: %v, and none was slow", got)
+	}
+	s.markSlow(n2)
+	for _, c := range []struct {
+		others []string
+		want   int
+	}{{[]string{n2}, 1}, {[]string{n2, n3}, 1}, {[]string{n2, n3, n4}, 1}} {
+		if got := s.hurried(c.others); len(got) != c.want || !got[n2] {
+			t.Errorf("of %v one is slow; hurried: %v", c.others, got)
+		}
+	}
+	s.markSlow(n3)
+	for _, others := range [][]string{{n2, n3}, {n2, n3, n4}} {
+		if got := s.hurried(others); len(got) != 0 {
+			t.Errorf("of %v two are slow and needed; hurried: %v", others, got)
+		}
+	}
+	if got := s.hurried([]string{n2, n3, n4, n5}); len(got) != 2 {
+		t.Errorf("of five two are slow, and three are enough; hurried: %v", got)
+	}
+}
+
 func TestEndingTheContextChangesNothing(t *testing.T) {
 	l, s := newLab(t, 3)
 	before := l.same(n1, n2, n3)
