@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -57,12 +59,24 @@ func encode(c *config.Config) (text []byte, digest string, err error) {
 	return b.Bytes(), digest, nil
 }
 
-// encodeBody writes all but the last line.
+// encodeBody writes all but the last line: the pieces of the file side by side, since the encoder is most of a large transaction's
+// work on the master.
 func encodeBody(b *bytes.Buffer, c *config.Config) error {
-	f := shallow(c)
-	f.End = endOf(c)
-	if err := toml.NewEncoder(b).Encode(f); err != nil {
+	all := pieces(c)
+	texts, errs := make([]bytes.Buffer, len(all)), make([]error, len(all))
+	var encoders sync.WaitGroup
+	for i, piece := range all {
+		encoders.Go(func() { errs[i] = toml.NewEncoder(&texts[i]).Encode(piece) })
+	}
+	encoders.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return err
+	}
+	for i := range texts {
+		if i > 0 {
+			b.WriteByte('\n') // as the encoder separates tables
+		}
+		texts[i].WriteTo(b)
 	}
 	if !bytes.HasSuffix(b.Bytes(), []byte("\n"+noDigest)) {
 		return errors.New("the encoder did not end with the digest")
@@ -71,14 +85,41 @@ func encodeBody(b *bytes.Buffer, c *config.Config) error {
 	return nil
 }
 
-// shallow puts a configuration into a file without copying its objects.
-func shallow(c *config.Config) *file {
-	f := &file{}
-	f.Format, f.MinReader, f.Epoch, f.Serial, f.Parent, f.Master = c.Format, c.MinReader, c.Epoch, c.Serial, c.Parent, c.Master
-	f.Version, f.CTime, f.MTime, f.Cluster = c.Version, c.CTime, c.MTime, c.Cluster
-	f.Nodes, f.NodeGroups, f.Networks, f.Instances, f.Disks = c.Nodes, c.NodeGroups, c.Networks, c.Instances, c.Disks
-	f.Filters, f.Reservations = c.Filters, c.Reservations
-	return f
+// The pieces of a file, in its order.
+type (
+	head struct {
+		config.Config
+	}
+	instances struct {
+		Instances []*config.Instance `toml:"instance"`
+	}
+	disks struct {
+		Disks []*config.Disk `toml:"disk"`
+	}
+	rest struct {
+		Filters      []*config.Filter      `toml:"filter,omitempty"`
+		Reservations []*config.Reservation `toml:"reservation,omitempty"`
+		End          end                   `toml:"end"`
+	}
+)
+
+// pieceSize is how many objects are worth an encoder of their own.
+const pieceSize = 50
+
+// pieces takes a configuration apart, without copying its objects.
+func pieces(c *config.Config) []any {
+	h := &head{}
+	h.Format, h.MinReader, h.Epoch, h.Serial, h.Parent, h.Master = c.Format, c.MinReader, c.Epoch, c.Serial, c.Parent, c.Master
+	h.Version, h.CTime, h.MTime, h.Cluster = c.Version, c.CTime, c.MTime, c.Cluster
+	h.Nodes, h.NodeGroups, h.Networks = c.Nodes, c.NodeGroups, c.Networks
+	all := []any{h}
+	for some := range slices.Chunk(c.Instances, pieceSize) {
+		all = append(all, instances{some})
+	}
+	for some := range slices.Chunk(c.Disks, pieceSize) {
+		all = append(all, disks{some})
+	}
+	return append(all, rest{c.Filters, c.Reservations, endOf(c)})
 }
 
 // decode reads the text of a config.toml; name is the file, for errors. It refuses what is damaged, cut or newer than this program.

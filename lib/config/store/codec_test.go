@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pelletier/go-toml/v2"
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
@@ -103,6 +106,32 @@ func TestTheFileIsReadBackAsItWasWritten(t *testing.T) {
 	if string(before) != string(after) {
 		t.Errorf("got  %s\nwant %s", after, before)
 	}
+}
+
+func TestTheFileIsWrittenInPiecesAsInOne(t *testing.T) {
+	full := bigConfig(t, 2*pieceSize+1)
+	full.Filters = []*config.Filter{{UUID: "f", Predicates: `[["jobid"]]`}}
+	full.Reservations = []*config.Reservation{{Job: 12, Name: "new.example.com"}}
+	bare := realConfig(t)
+	bare.Instances, bare.Disks, bare.Networks, bare.Filters = nil, nil, nil, nil
+	for name, c := range map[string]*config.Config{"full": full, "real": realConfig(t), "bare": bare} {
+		if got, want := string(encoded(t, c)), inOne(t, c); got != want {
+			t.Errorf("%s: in pieces\n%s\nin one\n%s", name, got, want)
+		}
+	}
+}
+
+// inOne is the text of a configuration as the encoder writes it in one go.
+func inOne(t testing.TB, c *config.Config) string {
+	text, err := toml.Marshal(struct {
+		*config.Config
+		End end `toml:"end"`
+	}{c, endOf(c)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := strings.TrimSuffix(string(text), noDigest)
+	return fmt.Sprintf("%sdigest = '%x'\n", body, sha256.Sum256([]byte(body)))
 }
 
 func TestTheHeaderIsReadWithoutTOML(t *testing.T) {

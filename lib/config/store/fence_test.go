@@ -108,6 +108,39 @@ func TestAFailoverBetweenStagingAndCommitting(t *testing.T) {
 	}
 }
 
+// The new master has staged its version everywhere when the old one, which knows nothing yet, stages another.
+func TestAnOldMasterDoesNotRemoveWhatALaterOneStaged(t *testing.T) {
+	l, old := newLab(t, 3)
+	old.Inject = func(_, what string) func() {
+		if what == "rename "+newName+" "+pendingName {
+			panic(errCrash)
+		}
+		return func() {}
+	}
+	next, stopped := l.store(n3), false
+	next.Inject = func(_, what string) func() {
+		if what == "commit on candidates" {
+			stopped = crashing(func() { old.Update(t.Context(), l.as(n1), tag("blue")) })
+		}
+		return func() {}
+	}
+	c, err := next.TakeOver(t.Context(), l.as(n3), n3, false, nil)
+	if err != nil || !stopped || len(c.Warnings) > 0 {
+		t.Fatalf("the old master staged: %v; TakeOver = %v, %v", stopped, c.Warnings, err)
+	}
+	if h := l.same(n1, n2, n3); h.Epoch != 2 || h.Master != n3 {
+		t.Errorf("all have %s", h)
+	}
+	if _, err := next.Update(t.Context(), l.as(n3), tag("green")); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{n1, n2} { // what the old one left goes with the next version
+		if left, _ := filepath.Glob(filepath.Join(l.dir(n), stagedPrefix+"*")); left != nil {
+			t.Errorf("left %v", left)
+		}
+	}
+}
+
 // The candidates have committed when the failover reaches this node's own file.
 func TestAFailoverJustBeforeTheMastersOwnRename(t *testing.T) {
 	l, s := newLab(t, 3)

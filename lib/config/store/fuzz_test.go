@@ -24,6 +24,9 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
+		if one := inOne(t, c); one != string(again) {
+			t.Errorf("in pieces\n%s\nin one\n%s", again, one)
+		}
 		if _, err := decode("config.toml", again); err != nil {
 			t.Errorf("what was read and written cannot be read: %v", err)
 		}

@@ -4,7 +4,7 @@
 #	prints what this node has: the fixed first lines of the file and its last one, or "absent".
 # stage DIR STAGED SIZE SHA256
 #	keeps a new version, which comes on stdin, beside the old one, on disk, and prints what the node has. Nothing that anybody
-#	reads is changed.
+#	reads is changed. STAGED is .config.toml.staged.EPOCH.SERIAL.DIGEST.
 # commit DIR STAGED EPOCH SERIAL DIGEST keep|repair
 #	puts a staged version in the place of this node's, unless the node's is newer or another one; "repair" replaces a damaged one
 #	too. Exit status: 0 it is in place (or was already), 65 this node's file is damaged, 66 it is newer, 67 it is another of the same
@@ -12,21 +12,22 @@
 umask 077
 cd "$2" || exit 1
 
-# Both ends of the file are read through one opening: it may be replaced meanwhile.
+# Says what this node has, and ends the shell. Both ends of the file are read through one opening: it may be replaced meanwhile.
 tell() {
-	[ -e config.toml ] || { echo absent; return; }
-	{
-		for _ in 1 2 3 4 5 6; do
-			IFS= read -r line && printf '%s\n' "$line"
-		done
-		tail -n 1
-	} <config.toml
+	[ -e config.toml ] || { echo absent; exit; }
+	exec <config.toml
+	for _ in 1 2 3 4 5 6; do
+		IFS= read -r line && printf '%s\n' "$line"
+	done
+	exec tail -n 1
 }
 
 stage() { # staged size sha256
-	# What transactions left that never ended. Another master's staging file may be among them: its commit then fails, safely.
+	# What transactions left that never ended; that of a later master is about to be put in place.
+	own=${1#.config.toml.staged.}
 	for old in .config.toml.staged.*; do
-		[ ! -e "$old" ] || rm -f "$old"
+		theirs=${old#.config.toml.staged.}
+		[ ! -e "$old" ] || [ "${theirs%%.*}" -gt "${own%%.*}" ] || rm -f "$old"
 	done
 	if ! dd of="$1" bs=128k count="$2" iflag=fullblock,count_bytes conv=fsync status=none; then
 		rm -f "$1"
@@ -55,7 +56,7 @@ whole() { # whether the file's last line is a digest, which it sets
 }
 
 refuse() { # status
-	tell
+	(tell)
 	exit "$1"
 }
 
@@ -80,7 +81,7 @@ commit() { # staged epoch serial digest mode
 			exit 0
 		fi
 	fi
-	mv -fT "$1" config.toml && sync .
+	mv -fT "$1" config.toml && exec sync .
 }
 
 case $1 in

@@ -33,7 +33,15 @@ func (t *transaction) replicate(ctx context.Context, next *version) error {
 	var answers []answer
 	err := t.beside(
 		func() { answers = t.stage(ctx, t.nodes, r.keep, next) },
-		func() error { return t.writeNew(next.text) })
+		func() error {
+			if err := t.writeNew(next.text); err != nil {
+				return err
+			}
+			if err := next.readBack(); err != nil {
+				return errors.Join(err, t.remove(newName))
+			}
+			return nil
+		})
 	if err != nil {
 		return err
 	}
@@ -50,7 +58,8 @@ func (t *transaction) replicate(ctx context.Context, next *version) error {
 	return t.decide(ctx, r, next, staged)
 }
 
-// beside does the work on the nodes while this node does its own: both wait for disks, and neither needs the other.
+// beside does the work on the nodes while this node does its own: neither needs the other, and a version that is only staged may
+// still turn out to be unreadable.
 func (t *transaction) beside(there func(), here func() error) error {
 	var all sync.WaitGroup
 	all.Go(there)

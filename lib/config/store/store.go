@@ -195,6 +195,9 @@ func (s *Store) Create(ctx context.Context, c *config.Config) error {
 	if errs := next.Validate(); errs != nil {
 		return &Invalid{errs}
 	}
+	if err := v.readBack(); err != nil {
+		return err
+	}
 	if err := s.writeNew(v.text); err != nil {
 		return err
 	}
@@ -212,7 +215,7 @@ type version struct {
 	text   []byte
 }
 
-// version encodes a configuration and reads the text back once: better no new version than one that cannot be read.
+// version encodes a configuration. Before the text is put in place anywhere it has to be read back.
 func (s *Store) version(c *config.Config) (*version, error) {
 	master := c.MasterNode()
 	if master == nil {
@@ -224,7 +227,15 @@ func (s *Store) version(c *config.Config) (*version, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readVersion("the new configuration", text)
+	h, err := parseHeader(text)
+	return &version{c, h, text}, err
+}
+
+// readBack makes the configuration what the text says: better no new version than one that cannot be read.
+func (v *version) readBack() error {
+	c, err := decode("the new configuration", v.text)
+	v.config = c
+	return err
 }
 
 func readVersion(name string, text []byte) (*version, error) {
