@@ -150,9 +150,9 @@ func (h *hbal) showGroup() {
 	nodes, instances := h.part.Nodes, h.part.Instances
 	h.Env.Println("Group size %d nodes, %d instances", len(nodes.Present()), len(instances.Present()))
 	h.Env.Println("Selected node group: %s", h.part.Group.Name)
-	bad, affected := balance.BadNodes(nodes, instances)
+	bad, affected := balance.BadNodes(nodes)
 	if h.verbose > 0 {
-		h.Env.Println("Initial check done: %d bad nodes, %d bad instances.", len(bad), len(affected))
+		h.Env.Println("Initial check done: %d bad nodes, %d bad instances.", len(bad), affected)
 	}
 	if h.verbose > 4 {
 		h.Env.Println("%s", report.Health(nodes, bad))
@@ -254,7 +254,7 @@ func (h *hbal) finish(ctx context.Context, final *balance.Table, moves []balance
 		h.showTotals("Final:   ", final.Nodes)
 	}
 	switch {
-	case !h.Exec:
+	case !h.Exec || len(sets) == 0:
 		return nil
 	case !h.Live:
 		return htools.Fail("hbal: Execution of commands possible only on LUXI")

@@ -32,7 +32,7 @@ var labels = []label{
 
 // measure counts what is wrong in a group. The figure for secondaries is the number of offline nodes, as in the reference.
 func measure(p balance.Part, capacity bool) groupFigures {
-	bad, _ := balance.BadNodes(p.Nodes, p.Instances)
+	bad, _ := balance.BadNodes(p.Nodes)
 	conflicts, primaries, offline := 0, 0, 0
 	for _, n := range p.Nodes.Present() {
 		if n.Conflicts() > 0 {

@@ -93,11 +93,11 @@ func (h *hinfo) showGroups() {
 	happy := true
 	var rows []report.GroupRow
 	for _, p := range h.Cluster.Parts() {
-		badNodes, badInstances := balance.BadNodes(p.Nodes, p.Instances)
+		badNodes, badInstances := balance.BadNodes(p.Nodes)
 		happy = happy && len(badNodes) == 0
 		rows = append(rows, report.GroupRow{
 			Name: p.Group.Name, Nodes: len(p.Nodes.Present()), Instances: len(p.Instances.Present()),
-			BadNodes: len(badNodes), BadInstances: len(badInstances), Score: balance.Score(p.Nodes),
+			BadNodes: len(badNodes), BadInstances: badInstances, Score: balance.Score(p.Nodes),
 		})
 	}
 	if h.Level() > 1 {

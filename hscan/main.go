@@ -92,7 +92,7 @@ func (h *hscan) save(name string, width int, c *balance.Cluster, err error) erro
 }
 
 func summary(c *balance.Cluster) string {
-	bad, affected := balance.BadNodes(c.Nodes, c.Instances)
+	bad, affected := balance.BadNodes(c.Nodes)
 	var totalMem, totalDisk float64
 	var freeMem, freeDisk int
 	for _, n := range c.Nodes {
@@ -101,6 +101,6 @@ func summary(c *balance.Cluster) string {
 		freeMem += n.FreeMem
 		freeDisk += n.FreeDisk()
 	}
-	return fmt.Sprintf("%5d %5d %5d %5d %6s %6d %6s %6d %s", len(c.Nodes), len(c.Instances), len(bad), len(affected),
+	return fmt.Sprintf("%5d %5d %5d %5d %6s %6d %6s %6d %s", len(c.Nodes), len(c.Instances), len(bad), affected,
 		number.Fixed(totalMem, 0), freeMem, number.Fixed(totalDisk/1024, 0), freeDisk>>10, number.Fixed(balance.Score(c.Nodes), 8))
 }

@@ -169,7 +169,7 @@ func (h *hspace) prepare(template balance.Template) error {
 		AllocOptions: balance.AllocOptions{Capacity: h.CapacityChecks, AcceptExisting: h.acceptExisting},
 		Groups:       c.Groups, Limit: h.Balance.MaxMoves, Nodes: c.Nodes, Initial: c.Instances,
 	}
-	badNodes, _ := balance.BadNodes(c.Nodes, c.Instances)
+	badNodes, _ := balance.BadNodes(c.Nodes)
 	var badGroups []*balance.Group
 	var err error
 	if h.independent || h.Level() > 3 { // otherwise nobody asks, and it may have no answer
@@ -186,12 +186,9 @@ func (h *hspace) prepare(template balance.Template) error {
 		h.filler.IgnoreGroups(badGroups)
 	}
 	h.stopped = len(badNodes) > 0 && !h.acceptExisting && !(h.independent && slices.ContainsFunc(c.Groups, allocable))
-	err = h.filler.Restrict(allocable, template.NodeCount())
+	h.filler.Restrict(allocable, template.NodeCount())
 	if h.Level() > 3 {
 		h.Env.Warn("Allocatable nodes: %s", showPlaces(h.filler.Places(), c))
-	}
-	if err != nil && !h.stopped {
-		return htools.Fail("failure during allocation: %v", err)
 	}
 	return nil
 }

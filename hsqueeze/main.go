@@ -55,10 +55,10 @@ func (h *hsqueeze) run(ctx context.Context) error {
 		h.Env.Println("Online candidates: %s", strings.Join(names(s.StandbyNodes()), ","))
 	}
 	sets, err := h.decide(s)
-	if err != nil || !h.Exec {
+	switch {
+	case err != nil || !h.Exec || len(sets) == 0:
 		return err
-	}
-	if !h.Live {
+	case !h.Live:
 		return htools.Fail("hsqueeze: Execution of commands possible only on LUXI")
 	}
 	return h.Make(ctx, slices.DeleteFunc(sets, func(set []job.Request) bool { return len(set) == 0 }))

@@ -3,6 +3,7 @@ package balance
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -166,6 +167,7 @@ func (o AllocOptions) rateSingle(scorer *scorer, p *Node, i *Instance, after *st
 
 func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances InstanceList, i *Instance, pairs []placePair) {
 	var rates *pairRates
+	var found []*Allocated
 	l := &losses{AllocOptions: o, nodes: nodes, instances: instances}
 	for _, pair := range pairs {
 		if why := o.refuses(pair.primary, i); why != OK { // whatever the secondary is
@@ -177,7 +179,7 @@ func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances Insta
 		}
 		rates.take(pair.primary)
 		one := &Search{}
-		var found []*Allocated
+		found = found[:0]
 		for _, s := range pair.secondaries {
 			placed, why := rates.rate(s)
 			if why != OK {
@@ -253,18 +255,40 @@ func (o AllocOptions) pair(p, s *Node, i *Instance) (*Allocated, Failure) {
 
 // settle picks the best of the places found, of equal ones the last, that leaves the cluster able to lose a node.
 func (l *losses) settle(s *Search, i *Instance, found []*Allocated) {
-	slices.Reverse(found)
-	found = sortLike(found, (*Allocated).greater)
 	s.successes = len(found)
-	for _, a := range found {
-		if a.Nodes == nil {
-			a.make(l.AllocOptions, i)
-		}
-		if l.redundantWith(a) {
+	first := lowest(found)
+	if first != nil && l.suits(first, i) { // mostly: nothing has to be sorted
+		s.Best = first
+		return
+	}
+	slices.Reverse(found)
+	for _, a := range sortLike(found, (*Allocated).greater) {
+		if a != first && l.suits(a, i) {
 			s.Best = a
 			return
 		}
 		s.failures[FailN1]++
 		s.successes--
 	}
+}
+
+// lowest is what comes first in the order of the reference; nil if there are scores that are not numbers.
+func lowest(found []*Allocated) *Allocated {
+	var first *Allocated
+	for _, a := range found {
+		if math.IsNaN(a.Score) {
+			return nil
+		}
+		if first == nil || !a.greater(first) {
+			first = a
+		}
+	}
+	return first
+}
+
+func (l *losses) suits(a *Allocated, i *Instance) bool {
+	if a.Nodes == nil {
+		a.make(l.AllocOptions, i)
+	}
+	return l.redundantWith(a)
 }

@@ -146,26 +146,22 @@ func (c *Cluster) spansGroups(i *Instance) bool {
 	return i.Secondary != None && c.Nodes[i.Primary].Group != c.Nodes[i.Secondary].Group
 }
 
-// BadNodes returns the online nodes of the list that could not replace another that fails, and the instances on them.
-func BadNodes(nodes NodeList, instances InstanceList) ([]*Node, []*Instance) {
-	var bad []*Node
-	affected := map[int]bool{}
+// BadNodes returns the online nodes of the list that could not replace another that fails, and how many instances are on them.
+// One whose primary is in another group counts, too.
+func BadNodes(nodes NodeList) (bad []*Node, affected int) {
+	there := map[int]bool{}
 	for _, n := range nodes.Present() {
 		if n.Offline || !n.failN1 {
 			continue
 		}
 		bad = append(bad, n)
-		for _, i := range append(append([]int{}, n.sec...), n.pri...) {
-			affected[i] = true
+		for _, list := range [][]int{n.sec, n.pri} {
+			for _, i := range list {
+				there[i] = true
+			}
 		}
 	}
-	var list []*Instance
-	for _, i := range instances.Present() {
-		if affected[i.Index] {
-			list = append(list, i)
-		}
-	}
-	return bad, list
+	return bad, len(there)
 }
 
 // LookupName finds a name among names: the exact one, or the only one that continues it with a dot.

@@ -62,19 +62,19 @@ type Pair struct {
 // ErrDivision is what the reference stops with when it counts how many instances without memory would fit.
 var ErrDivision = errors.New("divide by zero")
 
-// Restrict says which groups may take instances and finds the nodes for those that need count nodes.
-func (f *Filler) Restrict(allocable func(*Group) bool, count int) error {
+// Restrict says which groups may take instances and finds the nodes for those that need count nodes. That there are none is an
+// error only once an instance is to be placed.
+func (f *Filler) Restrict(allocable func(*Group) bool, count int) {
 	f.count = count
 	f.allocable = map[int]bool{}
 	for _, g := range f.Groups {
 		f.allocable[g.Index] = allocable(g)
 	}
-	p, err := f.current(f.Nodes)
+	p, _ := f.current(f.Nodes)
 	f.places = p.indices()
 	if count == 2 && f.places.Pairs == nil {
 		f.places.Pairs = []Pair{}
 	}
-	return err
 }
 
 // Places are the nodes found by Restrict.
@@ -148,10 +148,10 @@ func (f *Filler) fixed(s *Filling, i *Instance, limit int) (*Filling, error) {
 		return f.oneByOne(s, i, limit, false, nil)
 	}
 	size, err := f.bulkSize(s, i)
+	if err != nil {
+		return nil, err
+	}
 	for _, bulk := range []int{size, 10} {
-		if err != nil {
-			return nil, err
-		}
 		var done bool
 		if s, limit, done, err = f.inBulk(s, i, limit, bulk); done {
 			return s, err
@@ -160,7 +160,8 @@ func (f *Filler) fixed(s *Filling, i *Instance, limit int) (*Filling, error) {
 	return f.oneByOne(s, i, limit, true, nil)
 }
 
-// bulkSize is how many instances fit surely enough not to look after each.
+// bulkSize is how many instances fit surely enough not to look after each. Of those without memory it is no number, which matters
+// once there is a place for one or any node could be lost.
 func (f *Filler) bulkSize(s *Filling, i *Instance) (int, error) {
 	free, nodes := 0, 0
 	for _, n := range s.Nodes.Present() {
@@ -168,7 +169,11 @@ func (f *Filler) bulkSize(s *Filling, i *Instance) (int, error) {
 		nodes++
 	}
 	if i.Mem == 0 {
-		return 0, ErrDivision
+		one, err := f.bulk(s, i, 1)
+		if err == nil && (len(one.Placed) > len(s.Placed) || f.isSafe(one)) {
+			err = ErrDivision
+		}
+		return 1, err
 	}
 	return max(20, floorDiv(free, i.Mem)-nodes), nil
 }

@@ -65,6 +65,7 @@ type losses struct {
 	AllocOptions
 	nodes     NodeList
 	instances InstanceList
+	longer    InstanceList // those with the one that is placed, nil before the first
 	ready     bool
 	apart     []bool  // nodes that fail over secondary by secondary, and can be lost before the placement
 	towards   [][]int // the secondaries of those nodes
@@ -101,10 +102,7 @@ func (l *losses) redundantWith(a *Allocated) bool {
 			return false
 		}
 	}
-	nodes, instances := l.nodes.with(a.Nodes...), l.instances
-	if a.Instance.Index >= len(instances) || instances[a.Instance.Index] == nil {
-		instances = instances.with(a.Instance.Index, a.Instance)
-	}
+	nodes, instances := l.nodes.with(a.Nodes...), l.grown(a.Instance)
 	if n := l.likely(nodes); n != nil && !l.canLose(n, nodes, instances) {
 		return false
 	}
@@ -121,6 +119,18 @@ func (l *losses) redundantWith(a *Allocated) bool {
 		}
 	}
 	return true
+}
+
+// grown is the list of instances with one more, which is replaced when the next comes.
+func (l *losses) grown(i *Instance) InstanceList {
+	if i.Index < len(l.instances) && l.instances[i.Index] != nil {
+		return l.instances
+	}
+	if l.longer == nil {
+		l.longer = l.instances.with(i.Index, i)
+	}
+	l.longer[i.Index] = i
+	return l.longer
 }
 
 // touches says whether the placement changes the node or one that its instances would fail over to.

@@ -264,7 +264,7 @@ func (n *Node) loadSecondary(i *Instance) {
 		n.load.Disk += i.Util.Disk
 		n.instSpindles = spindlesUsed(n, i, 1, n.instSpindles)
 		n.peers = n.peers.with(i.Primary, n.peers.find(i.Primary)+i.secondaryMem())
-		n.reserved = max(0, n.peers.max())
+		n.reserved = n.peers.max()
 		n.nSec++
 	} else {
 		n.addRoom(i, 1)

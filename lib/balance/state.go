@@ -203,8 +203,10 @@ func (s *state) removeSecondary(n *Node, i *Instance, old, rest int) {
 		s.addDisk(i, -1)
 		s.addSpindles(n, i, -1)
 		s.load.Disk -= i.Util.Disk
-		if old >= s.reserved {
-			s.reserved = max(rest, old-i.secondaryMem(), 0)
+		if left := old - i.secondaryMem(); old >= s.reserved {
+			if s.reserved = rest; left > 0 {
+				s.reserved = max(rest, left)
+			}
 		}
 		s.failN1 = n.unallocated(s) <= s.reserved
 		s.nSec--

@@ -2,9 +2,11 @@ package jsondata
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"gantry/lib/balance/number"
 )
@@ -27,11 +29,19 @@ func Parse(text string) (v Value, err error) {
 	return v, nil
 }
 
+// parser keeps the items and members of what is not whole yet one after the other, so that each list is made once, as long as it is.
 type parser struct {
-	rest string
+	rest    string
+	items   []Value
+	members []Member
 }
 
-func skip(s string) string { return strings.TrimLeftFunc(s, unicode.IsSpace) }
+func skip(s string) string {
+	if s != "" && s[0] > ' ' && s[0] < utf8.RuneSelf {
+		return s
+	}
+	return strings.TrimLeftFunc(s, unicode.IsSpace)
+}
 
 // first returns the first characters of a text, to show where a mistake is.
 func first(s string, n int) string {
@@ -103,13 +113,14 @@ func (p *parser) array(depth int) (Value, error) {
 	if p.next(']') {
 		return v, nil
 	}
-	for {
+	for first := len(p.items); ; {
 		item, err := p.value(depth + 1)
 		if err != nil {
 			return v, err
 		}
-		v.Items = append(v.Items, item)
+		p.items = append(p.items, item)
 		if p.next(']') {
+			v.Items, p.items = slices.Clone(p.items[first:]), p.items[:first]
 			return v, nil
 		}
 		if !p.next(',') {
@@ -124,13 +135,14 @@ func (p *parser) object(depth int) (Value, error) {
 	if p.next('}') {
 		return v, nil
 	}
-	for {
+	for first := len(p.members); ; {
 		m, err := p.member(depth)
 		if err != nil {
 			return v, err
 		}
-		v.Members = append(v.Members, m)
+		p.members = append(p.members, m)
 		if p.next('}') {
+			v.Members, p.members = slices.Clone(p.members[first:]), p.members[:first]
 			return v, nil
 		}
 		if !p.next(',') {
@@ -157,23 +169,28 @@ func (p *parser) string() (string, error) {
 	}
 	var b strings.Builder
 	for p.rest = p.rest[1:]; ; {
-		end := strings.IndexFunc(p.rest, func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
-		if end < 0 {
+		end := 0
+		for end < len(p.rest) && p.rest[end] >= ' ' && p.rest[end] != '"' && p.rest[end] != '\\' {
+			end++
+		}
+		if end == len(p.rest) {
 			p.rest = ""
 			return "", p.fail("Unable to parse JSON String: unterminated String: ")
 		}
-		b.WriteString(p.rest[:end])
-		p.rest = p.rest[end:]
-		switch p.rest[0] {
-		case '"':
-			p.rest = p.rest[1:]
-			return b.String(), nil
-		case '\\':
-			if err := p.escape(&b); err != nil {
-				return "", err
+		part := p.rest[:end]
+		if p.rest = p.rest[end:]; p.rest[0] == '"' {
+			if p.rest = p.rest[1:]; b.Len() == 0 {
+				return part, nil
 			}
-		default:
+			b.WriteString(part)
+			return b.String(), nil
+		}
+		b.WriteString(part)
+		if p.rest[0] != '\\' {
 			return "", p.fail("Illegal unescaped character in string: ")
+		}
+		if err := p.escape(&b); err != nil {
+			return "", err
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Kind is what a value is.
-type Kind int
+type Kind uint8
 
 // The kinds of values.
 const (
@@ -30,8 +30,8 @@ const (
 // Value is one JSON value.
 type Value struct {
 	Kind    Kind
-	Text    string // of a string; a number as it is written
 	Yes     bool
+	Text    string // of a string; a number as it is written
 	Items   []Value
 	Members Record
 }
@@ -133,6 +133,9 @@ func AsReal(v Value) (float64, error) {
 func AsInt(v Value) (int, error) {
 	if v.Kind != Number {
 		return 0, unable("Int")
+	}
+	if x, err := strconv.Atoi(v.Text); err == nil { // nearly all are
+		return x, nil
 	}
 	return roundInt(v.Text), nil
 }
