@@ -1,16 +1,13 @@
 package debootstrap
 
 import (
-	"bytes"
-	"context"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
+
+	"gantry/tests/guest"
 )
 
 func TestGrubAndSSHHooks(t *testing.T) {
@@ -58,42 +55,13 @@ func TestGrubAndSSHHooks(t *testing.T) {
 
 // boots lets a disk boot by itself in a machine that has nothing but a serial line, and looks at it from within.
 func boots(t *testing.T, disk, password string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
-	defer cancel()
-	m := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-m", "512", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio",
-		"-device", "virtio-rng-pci", "-drive", "if=virtio,format=raw,file="+disk)
-	in, err := m.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := m.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer m.Wait() // it ends with ctx
-	defer cancel()
-	began, seen := time.Now(), []byte{}
-	// says waits for it to say something, and types an answer.
-	says := func(pattern, answer string) {
-		t.Helper()
-		want, chunk := regexp.MustCompile(pattern), make([]byte, 4096)
-		for !want.Match(seen) {
-			n, err := out.Read(chunk)
-			if err != nil {
-				t.Fatalf("it did not say %s (%v); last seen: %q", pattern, err, seen[max(0, len(seen)-1000):])
-			}
-			seen = append(seen, chunk[:n]...)
-		}
-		t.Logf("%s after %v", pattern, time.Since(began).Round(time.Second))
-		seen = bytes.Clone(seen[want.FindIndex(seen)[1]:])
-		io.WriteString(in, answer)
-	}
-	says(`GNU GRUB`, "")
-	says(`\S+ login: `, "root\n")
-	says(`Password: `, password+"\n")
-	says(`root@inst1:~# `, "cat /proc/cmdline; findmnt -n -o SOURCE /; swapon --noheadings --show=NAME,SIZE; sfdisk -d /dev/vda; systemctl is-active ssh; echo en''d\n")
-	says(`(?s)root=UUID=[-0-9a-f]+ ro console=tty0 console=ttyS0,115200.*/dev/vda1\r.*/swapfile +512M.*vda1 : start= +2048,.*type=83, bootable.*[^n]active\r.*\nend\r`, "poweroff\n")
+	console := guest.Boot(t, "-drive", "if=virtio,format=raw,file="+disk)
+	console.Login(t, "inst1", password)
+	console.Asks(t, map[string]guest.Question{
+		"the kernel it was told":  {Typed: "cat /proc/cmdline", Want: `root=UUID=[-0-9a-f]+ ro console=tty0 console=ttyS0,115200`},
+		"the root it is on":       {Typed: "findmnt -n -o SOURCE /", Want: `/dev/vda1\r`},
+		"swap in a file":          {Typed: "swapon --noheadings --show=NAME,SIZE", Want: `/swapfile +512M`},
+		"its table of partitions": {Typed: "sfdisk -d /dev/vda", Want: `vda1 : start= +2048,.*type=83, bootable`},
+		"a running sshd":          {Typed: "systemctl is-active ssh", Want: `[^n]active\r`},
+	})
 }

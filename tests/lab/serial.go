@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Serial is the serial line of a guest, as gnt-instance console joins it.
+// Serial is the serial line of a guest: what a command reads and writes that joins it, or that is the guest.
 type Serial struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -18,12 +18,18 @@ type Serial struct {
 	seen bytes.Buffer
 }
 
-// Serial joins the serial line of an instance on the node where it runs.
+// Serial joins the serial line of an instance on the node where it runs, as gnt-instance console does.
 func (l *Lab) Serial(node, instance string) (*Serial, error) {
 	cmd, err := l.Command(node, "socat", "-", "UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/"+instance+".serial")
 	if err != nil {
 		return nil, err
 	}
+	return NewSerial(cmd)
+}
+
+// NewSerial starts the command whose standard input and output are a serial line.
+func NewSerial(cmd *exec.Cmd) (*Serial, error) {
+	var err error
 	s := &Serial{cmd: cmd, text: make(chan []byte)}
 	if s.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -49,7 +55,7 @@ func (l *Lab) Serial(node, instance string) (*Serial, error) {
 	return s, nil
 }
 
-// Close leaves the serial line: socat ends when it can read no more.
+// Close leaves the serial line. Its command ends when it can read no more, or has been told to.
 func (s *Serial) Close() {
 	_ = s.in.Close()
 	for range s.text {

@@ -31,10 +31,10 @@ func (i Image) root() string   { return filepath.Join(string(i), "root.img") }
 func (i Image) kernel() string { return filepath.Join(string(i), "kernel.img") }
 func (i Image) initrd() string { return filepath.Join(string(i), "initrd.img") }
 
-// cache has a folder for each image.
+// cache has a folder for each image and each system.
 const cache = "/var/cache/gantry-vmlab"
 
-// unusedFor is how long an image that no lab was started from is kept.
+// unusedFor is how long an image that no lab was started from is kept, and a system that nobody asked for.
 const unusedFor = 14 * 24 * time.Hour
 
 // FindImage finds the image in the cache, or builds it, which takes a minute or several. say tells that it does.
@@ -50,6 +50,15 @@ func FindImage(say func(string)) (Image, error) {
 	if err != nil {
 		return "", err
 	}
+	dir, err := cached(key, func(fresh string) error {
+		say("building the image of the virtual machines")
+		return build(fresh, release)
+	})
+	return Image(dir), err
+}
+
+// cached gives the folder of the cache that has that name. If there is none, make fills it; it gets its name when it is complete.
+func cached(name string, make func(dir string) error) (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
@@ -61,13 +70,20 @@ func FindImage(say func(string)) (Image, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
-	image := Image(filepath.Join(cache, key))
-	if _, err := os.Stat(string(image)); err == nil {
-		return image, os.Chtimes(string(image), time.Now(), time.Now())
+	dir := filepath.Join(cache, name)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, os.Chtimes(dir, time.Now(), time.Now())
 	}
 	removeOld()
-	say("building the image of the virtual machines")
-	return image, build(image, release)
+	fresh := dir + ".new"
+	defer os.RemoveAll(fresh)
+	if err := os.MkdirAll(fresh, 0o755); err != nil {
+		return "", err
+	}
+	if err := make(fresh); err != nil {
+		return "", err
+	}
+	return dir, os.Rename(fresh, dir)
 }
 
 // imageKey names an image after everything that it is made of, but for the versions of packages.
@@ -85,7 +101,7 @@ func imageKey(release string) (string, error) {
 	return fmt.Sprintf("%x", sum.Sum(nil))[:16], err
 }
 
-// removeOld removes images that nobody has used for a while, and what builds that were ended left.
+// removeOld removes what nobody has used for a while, and what builds that were ended left.
 func removeOld() {
 	list, _ := os.ReadDir(cache)
 	for _, entry := range list {
@@ -96,15 +112,10 @@ func removeOld() {
 	}
 }
 
-// build makes an image. It gets its name when it is complete.
-func build(image Image, release string) error {
-	fresh := string(image) + ".new"
-	defer os.RemoveAll(fresh)
-	from := filepath.Join(fresh, "image")
-	if err := os.MkdirAll(fresh, 0o755); err != nil {
-		return err
-	}
-	if err := os.CopyFS(fresh, files); err != nil {
+// build makes an image in a folder.
+func build(dir, release string) error {
+	from := filepath.Join(dir, "image")
+	if err := os.CopyFS(dir, files); err != nil {
 		return err
 	}
 	mirror, err := lab.DebianMirror()
@@ -115,25 +126,31 @@ func build(image Image, release string) error {
 	if err != nil {
 		return err
 	}
-	list := filepath.Join(fresh, "sources.list")
+	list := filepath.Join(dir, "sources.list")
 	if err := os.WriteFile(list, []byte(sources), 0o644); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(fresh, "build.log"))
+	return apart(dir, filepath.Join(from, "build.sh"), dir, from, release, mirror.String(), list)
+}
+
+// apart runs a shell script in namespaces of its own, with a log in a folder: what it has started and mounted ends with it, and it
+// ends with this process.
+func apart(dir string, script ...string) error {
+	log, err := os.Create(filepath.Join(dir, "build.log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", filepath.Join(from, "build.sh"), fresh, from, release, mirror.String(), list)
+	cmd := exec.Command("unshare", append([]string{"--mount", "--pid", "--fork", "--kill-child", "sh"}, script...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // the child dies, in truth, with the thread that started it
 	defer runtime.UnlockOSThread()
 	if err := cmd.Run(); err != nil {
 		text, _ := os.ReadFile(log.Name())
-		return fmt.Errorf("building the image: %w\n%s", err, text[max(0, len(text)-4000):])
+		return fmt.Errorf("%s: %w\n%s", script[0], err, text[max(0, len(text)-4000):])
 	}
-	return os.Rename(fresh, string(image))
+	return nil
 }
 
 // debianSources are those of this machine's apt sources that are Debian's, as a list of one line each.

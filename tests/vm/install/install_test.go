@@ -1,4 +1,5 @@
-// Package install installs on partitions that only the device mapper can reach: those of mirrored disks and of multipath devices.
+// Package install installs on partitions that only the device mapper can reach: those of volumes, of mirrored disks and of multipath
+// devices.
 package install
 
 import (
@@ -73,11 +74,13 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tree, "etc/default/ganeti-instance-debootstrap"), []byte(settings), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	installing := debian(t, tree)
 	l := vmlab.Start(t, vmlab.Options{Nodes: 2, Bin: tree})
 	l.Init(t, 2)
 	l.Must(t, "node1", "gnt-cluster modify --enabled-disk-templates=drbd,plain,blockdev,diskless --ipolicy-disk-templates=drbd,plain,blockdev,diskless")
 	const add = "gnt-instance add -o debootstrap+default --no-start --no-name-check --no-ip-check "
 
+	t.Run("of a volume, whose system boots", func(t *testing.T) { bootsByItself(t, l, installing) })
 	t.Run("of a multipath device", func(t *testing.T) {
 		l.Must(t, "node1", multipath)
 		l.Must(t, "node1", add+"-t blockdev --disk 0:adopt=/dev/disk/by-id/dm-uuid-mpath-36001 -n node1 web.example.com && gnt-instance reinstall -f web.example.com")
