@@ -48,7 +48,7 @@ func initialise(c *cli.Command) {
 	stdSpecs(c, &op.IPolicy)
 	c.Flag("gluster-storage-dir", "Where Gluster is mounted").Meta("GLUSTERDIR").StringVar(&op.GlusterStorageDir)
 	c.Flag("install-image", "Image of the helper machine that OS scripts may run in").StringVar(&op.InstallImage)
-	c.Flag("zeroing-image", "Image of the helper machine that wipes disks").StringVar(&op.ZeroingImage)
+	c.Flag("zeroing-image", "Image of the helper VM that overwrites free space").StringVar(&op.ZeroingImage)
 	tools := c.Flag("compression-tools", "Compression programs for copies, separated by commas").String()
 	c.Flag("user-shutdown", "Whether a machine may be stopped from within").Meta("ENABLED_USER_SHUTDOWN").YesNoPtr(&userShutdown)
 	c.Flag("ssh-key-bits", "Size of root's SSH key").IntVar(&op.SSHKeyBits)

@@ -68,7 +68,7 @@ func modifyFlags(c *cli.Command, o *cluster.ModifyOptions) {
 	cli.Policy(c, &o.Policy)
 	c.Flag("file-storage-dir", "Directory for disks in files").Meta("DIR").StringPtr(&o.FileStorageDir)
 	c.Flag("shared-file-storage-dir", "Directory for disks in files that all nodes share").Meta("SHAREDDIR").StringPtr(&o.SharedFileStorageDir)
-	c.Flag("zeroing-image", "Image of the helper machine that wipes disks").StringPtr(&o.ZeroingImage)
+	c.Flag("zeroing-image", "Image of the helper VM that overwrites free space").StringPtr(&o.ZeroingImage)
 	c.Flag("compression-tools", "Compression programs for copies, separated by commas").StringPtr(&o.Tools)
 	c.Flag("enabled-data-collectors", "Data collectors to switch on or off, name=true").ParamsVar(&o.Collectors)
 	c.Flag("data-collector-interval", "Seconds between two runs of a data collector, name=seconds").ParamsVar(&o.CollectorIntervals)

@@ -37,10 +37,30 @@ func CheckImage(ctx context.Context, r remote.Runner, node, image string, mib in
 	return nil
 }
 
+// ImageMiB is how large a disk for an image must be, a file of the node or what is at a URL.
+func ImageMiB(ctx context.Context, r remote.Runner, node, image string) (int64, error) {
+	out, err := r.Run(ctx, node, imageSize(image))
+	if err != nil {
+		return 0, fmt.Errorf("Could not determine size of file '%s': %w", image, err) //nolint:staticcheck // Ganeti's words
+	}
+	size, err := strconv.ParseInt(strings.TrimSpace(string(out.Stdout)), 10, 64)
+	switch {
+	case out.Status == 10:
+		return 0, fault.Exec("Could not open file '%s'", image)
+	case out.Status == 11:
+		return 0, fault.Exec("Could not retrieve image from given url '%s'", image)
+	case err != nil:
+		return 0, fault.Exec("Could not determine image size from given url '%s'", image)
+	}
+	return (size + 1<<20 - 1) >> 20, nil
+}
+
+//go:embed imagesize.sh
+var imageSizeScript string
+
 func imageSize(image string) remote.Cmd {
-	c := remote.Script(`[ -e "$1" ] || exit 10
-if [ -b "$1" ]; then blockdev --getsize64 "$1"; else stat -L -c %s -- "$1"; fi`, image)
-	c.OK = []int{10}
+	c := remote.Script(imageSizeScript, image)
+	c.OK = []int{10, 11}
 	return c
 }
 

@@ -65,6 +65,7 @@ type export struct {
 	copy    diskCopy
 	devices []string // that are exported: the disks, or their snapshots
 	failed  []int    // disks
+	helper  *zeroing // nil if free space is left as it is
 	plan    *hooks.Plan
 }
 
@@ -76,6 +77,10 @@ func (w *export) Locks(cfg *config.Config) ([]job.Lock, error) {
 	}
 	if _, err := findNode(cfg, w.TargetNode); err != nil {
 		return nil, err
+	}
+	if w.ZeroFreeSpace {
+		inst, _ := find(cfg, w.Name)
+		locks = append(locks, job.Lock{Level: job.LevelNodeRes, Name: inst.PrimaryNode})
 	}
 	return append(locks, job.Lock{Level: job.LevelNode, Name: job.All, Shared: true}), nil
 }
@@ -110,13 +115,18 @@ func (w *export) Check(ctx context.Context) (err error) {
 	if w.copy.os, err = newOSChoice(w.env.Config, w.inst, nil, true); err != nil {
 		return err
 	}
+	if w.ZeroFreeSpace {
+		if err := w.checkHelper(ctx); err != nil {
+			return err
+		}
+	}
 	w.copy = dumping(w.env, w.copy.os, w.inst, w.target, w.Compress)
 	return w.copy.prepare(ctx)
 }
 
 func (w *export) up() bool { return w.inst.AdminState == config.AdminUp }
 
-// checkZeroing: what overwrites free space is a helper machine, which there is not here.
+// checkZeroing: the helper tells that it has done its work by powering off, and its disk is the first one.
 func (w *export) checkZeroing() error {
 	hv := w.env.Config.FilledHV(w.inst)
 	order, known := hv["boot_order"].(string)
@@ -127,9 +137,7 @@ func (w *export) checkZeroing() error {
 		return fault.Refuse(fault.WrongInput, "Booting from disk must be set for zeroing to work")
 	case w.ZeroFreeSpace && w.env.Config.Cluster.ZeroingImage == "":
 		return fault.Refuse(fault.WrongInput, "A zeroing image must be set for zeroing to work")
-	case w.ZeroFreeSpace:
-		return fault.Refuse(fault.Environment, "Zeroing free space is not supported by this version")
-	case w.ZeroingFixed != nil || w.ZeroingPerMiB != nil:
+	case !w.ZeroFreeSpace && (w.ZeroingFixed != nil || w.ZeroingPerMiB != nil):
 		return fault.Refuse(fault.WrongInput, "Zeroing timeout options can only be used only with the --zero-free-space option")
 	case w.LongSleep && !w.Shutdown:
 		return fault.Refuse(fault.WrongInput, "The long sleep option only makes sense when the instance can be shut down.")
@@ -181,7 +189,10 @@ func (w *export) steps() []job.Step {
 	} else if w.up() && !snapshots {
 		add(job.Do("", w.refuseLive))
 	}
-	if !w.inst.DisksActive {
+	if w.helper != nil {
+		add(job.Do("", w.helper.run))
+	}
+	if !w.inst.DisksActive || w.helper != nil {
 		add(job.Do("", w.activate).Undo(w.deactivate))
 	}
 	if snapshots {
@@ -241,6 +252,9 @@ func (w *export) startIf(again bool) func(context.Context) error {
 		w.env.Say("Starting instance %s", w.inst.Name)
 		node := w.primary().Name
 		if err := w.elsewhereAbsent(ctx, node); err != nil {
+			return err
+		}
+		if err := w.record(ctx, mark{Disks: new(true)}); err != nil { // not so after a helper that failed
 			return err
 		}
 		if err := w.attach(ctx, node, false); err != nil {

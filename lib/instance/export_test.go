@@ -174,8 +174,11 @@ func TestExportRefuses(t *testing.T) {
 		"Zeroing timeout options can only be used":               func(_ *world, op *Export) { op.ZeroingFixed = new(3) },
 		"Unless the instance is shut down, zeroing":              func(_ *world, op *Export) { op.ZeroFreeSpace, op.Shutdown = true, false },
 		"A zeroing image must be set":                            func(_ *world, op *Export) { op.ZeroFreeSpace = true },
-		"Zeroing free space is not supported": func(w *world, op *Export) {
-			op.ZeroFreeSpace, w.cfg.Cluster.ZeroingImage = true, "/zero"
+		"Zeroing needs a volume group": func(w *world, op *Export) {
+			op.ZeroFreeSpace, w.cfg.Cluster.ZeroingImage, w.cfg.Cluster.VolumeGroupName = true, "/zero", ""
+		},
+		"Could not create temporary disk: Could not open file '/nosuch'": func(w *world, op *Export) {
+			op.ZeroFreeSpace, w.cfg.Cluster.ZeroingImage, w.cfg.Cluster.VolumeGroupName = true, "/nosuch", "vg"
 		},
 		"Instance shutdown detection must be enabled for zeroing": func(w *world, op *Export) {
 			op.ZeroFreeSpace, w.cfg.InstanceByName("db").Hypervisor = true, config.HVKVM

@@ -262,15 +262,7 @@ func (w *modify) changeDisks(ctx context.Context) error {
 }
 
 func (w *modify) addDisk(ctx context.Context, step *diskStep) error {
-	if step.disk.DevType != config.DTDRBD { // of which Ganeti does not tell
-		w.env.Say("* disk %d, size %s", step.index, unit.FormatSize(float64(step.disk.Size), "h"))
-	}
-	if err := job.Run(ctx, w.env.Say, []job.Step{
-		job.Do("", func(ctx context.Context) error { return w.reserveMirror(ctx, step.disk) }),
-		job.Do("", func(ctx context.Context) error { return w.makeDisk(ctx, step.disk) }).
-			Undo(func(ctx context.Context) error { return w.unmakeDisk(ctx, step.disk) }),
-		job.Do("", func(ctx context.Context) error { return w.enlist(ctx, step) }),
-	}); err != nil {
+	if err := w.newlyMade(ctx, step); err != nil {
 		return err
 	}
 	if w.env.Config.Cluster.PreallocWipeDisks {
@@ -294,6 +286,19 @@ func (w *modify) addDisk(ctx context.Context, step *diskStep) error {
 		return nil
 	}
 	return detachDisk(ctx, w.env.Nodes, w.env.Config, step.index, step.disk, w.primary().Name)
+}
+
+// newlyMade makes a disk and records it as the instance's.
+func (w *modify) newlyMade(ctx context.Context, step *diskStep) error {
+	if step.disk.DevType != config.DTDRBD { // of which Ganeti does not tell
+		w.env.Say("* disk %d, size %s", step.index, unit.FormatSize(float64(step.disk.Size), "h"))
+	}
+	return job.Run(ctx, w.env.Say, []job.Step{
+		job.Do("", func(ctx context.Context) error { return w.reserveMirror(ctx, step.disk) }),
+		job.Do("", func(ctx context.Context) error { return w.makeDisk(ctx, step.disk) }).
+			Undo(func(ctx context.Context) error { return w.unmakeDisk(ctx, step.disk) }),
+		job.Do("", func(ctx context.Context) error { return w.enlist(ctx, step) }),
+	})
 }
 
 // reserveMirror finds minors, port and secret for a disk that is mirrored, where the others of the instance are.

@@ -65,6 +65,10 @@ func (s *volumes) run(node string, c remote.Cmd) (out string, status int, handle
 		s.lvs["node"+strings.TrimPrefix(argv[8], "192.0.2.1")][name(argv[4])].data = s.lvs[node][name(argv[4])].data
 		return "", 0, true
 	}
+	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# osimage.sh") && s.lvs[node][name(argv[4])] != nil {
+		s.lvs[node][name(argv[4])].data = argv[6]
+		return "", 0, true
+	}
 	switch argv[0] {
 	case "vgs":
 		for _, vg := range s.groups[node] {
