@@ -119,7 +119,7 @@ func TestAHelperThatDoesNotEndIsEnded(t *testing.T) {
 
 func TestAHelperThatDoesNotStartLeavesNothing(t *testing.T) {
 	for mends, want := range map[string]string{
-		"node1: starts instance db":         "Could not start helper VM with image",
+		"node1: starts instance db": "Could not start helper VM with image",
 		"node1: creates volume vg/": "Can't create block device",
 	} {
 		w := withHelper(t)
