@@ -98,7 +98,7 @@ func (w *modify) plugOut(ctx context.Context, runtime *kvm.Runtime, uuid string)
 	r, node, name := w.env.Nodes, w.primary().Name, w.inst.Name
 	i := slices.IndexFunc(runtime.NICs, func(n kvm.NIC) bool { return n.UUID == uuid })
 	if i < 0 {
-		return nil, fault.New(fault.Hypervisor, "Cannot find nic/%s in runtime file", uuid)
+		return nil, fault.New(fault.Hypervisor, "Cannot find runtime info for nic with UUID %s", uuid)
 	}
 	slot := runtime.NICs[i].Slot
 	tap, err := r.Run(ctx, node, remote.Command("cat", "--", fmt.Sprintf("%s/nic/%s/%d", kvm.Root, name, i)))

@@ -354,7 +354,7 @@ func (w *migrate) accept(ctx context.Context) error {
 		return nil
 	}
 	w.env.Say("Pre-migration failed, aborting")
-	return fmt.Errorf("%w%s", fault.Exec("Could not pre-migrate instance %s: %w", w.inst.Name, err), w.advice(err))
+	return fmt.Errorf("%w%s", fault.Exec("Could not pre-migrate instance %s: Failed to accept instance: %w", w.inst.Name, err), w.advice(err))
 }
 
 // advice is what helps after an error that leaves things open.

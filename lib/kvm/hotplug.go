@@ -49,7 +49,7 @@ func addDisk(d Disk, rt Runtime) []request {
 func RemoveDisk(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, uuid string) error {
 	i := slices.IndexFunc(rt.Disks, func(d Disk) bool { return d.UUID == uuid })
 	if i < 0 {
-		return fail("Cannot find disk/%s in runtime file", uuid)
+		return fail("Cannot find runtime info for disk with UUID %s", uuid)
 	}
 	id := rt.Disks[i].Slot.ID
 	if err := unplug(ctx, r, node, name, id); err != nil {
@@ -112,7 +112,7 @@ func writeNICFile(ctx context.Context, r remote.Runner, node, name string, n int
 func RemoveNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, uuid string) error {
 	i := slices.IndexFunc(rt.NICs, func(n NIC) bool { return n.UUID == uuid })
 	if i < 0 {
-		return fail("Cannot find nic/%s in runtime file", uuid)
+		return fail("Cannot find runtime info for nic with UUID %s", uuid)
 	}
 	id := rt.NICs[i].Slot.ID
 	if err := unplug(ctx, r, node, name, id); err != nil {

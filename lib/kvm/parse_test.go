@@ -23,7 +23,7 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("answers = %s, %v", got, err)
 	}
 	got, err = answers(sent, []byte(hello+"{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\n"))
-	if refused, is := errors.AsType[*QMPError](err); len(got) != 0 || !is || refused.Command != "query-status" || refused.Desc != "no" {
+	if refused, is := errors.AsType[*QMPError](err); len(got) != 0 || !is || refused.Error() != "kvm: error executing the query-status command: no (GenericError):" {
 		t.Errorf("refused: %s, %v", got, err)
 	}
 	if _, err = answers(sent, []byte(hello)); err == nil || !strings.Contains(err.Error(), "before it answered query-status") {

@@ -28,7 +28,7 @@ type request struct {
 type QMPError struct{ Command, Class, Desc string }
 
 func (e *QMPError) Error() string {
-	return fmt.Sprintf("kvm: QMP command %s failed: %s", e.Command, e.Desc)
+	return fmt.Sprintf("kvm: error executing the %s command: %s (%s):", e.Command, e.Desc, e.Class)
 }
 
 type attributes = map[string]any

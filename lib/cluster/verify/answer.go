@@ -18,9 +18,9 @@ import (
 	"gantry/lib/remote"
 )
 
-// askLimit is what a node gets for its whole answer: a frozen one must not hold up the others for longer, and one whose disks are slow to
-// list is not to be called silent.
-const askLimit = 45 * time.Second
+// askLimit is what a node gets for its whole answer. A frozen one is given up sooner, by the connection; one that is busy, or whose
+// disks are slow to list, is not to be called silent.
+const askLimit = 2 * time.Minute
 
 // answer is what a node says.
 type answer struct {
@@ -279,6 +279,8 @@ func (a *answer) readFake(out []byte) error {
 func reason(err error) string {
 	e, ok := errors.AsType[*remote.Error](err)
 	switch {
+	case ok && errors.Is(e.Err, remote.ErrUnreachable): // a connection that does not come about in time is a DeadlineExceeded as well
+		return e.Err.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("no answer within %d seconds", askLimit/time.Second)
 	case !ok:
