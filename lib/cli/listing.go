@@ -14,13 +14,13 @@ type Listed[T any] struct {
 	Summary  string // what the help page says; empty: that it lists them
 	Resource func() *query.Resource[T]
 	Rows     func(*config.Config) []T
-	Ask      func(remote.Runner) func(context.Context, []T) // asks the nodes; nil where there is nothing to ask
-	Fields   []string                                       // shown without -o
-	Special  map[string]func(any) string                    // how the cells of some columns are written
-	Named    string                                         // what stands for a name in the usage; "" means <NOUN-name>
-	Field    string                                         // and for a field; "" means fields
-	NoUnits  bool                                           // no --units, as gnt-group has it
-	Plain    bool                                           // neither --units nor --filter, as gnt-network has it
+	Ask      func(remote.Runner) func(context.Context, []T) error // asks the nodes; nil where there is nothing to ask
+	Fields   []string                                             // shown without -o
+	Special  map[string]func(any) string                          // how the cells of some columns are written
+	Named    string                                               // what stands for a name in the usage; "" means <NOUN-name>
+	Field    string                                               // and for a field; "" means fields
+	NoUnits  bool                                                 // no --units, as gnt-group has it
+	Plain    bool                                                 // neither --units nor --filter, as gnt-network has it
 }
 
 // List declares "list".
@@ -57,12 +57,14 @@ func (l Listed[T]) List(c *Command) {
 		if err != nil {
 			return err
 		}
-		var ask func(context.Context, []T)
+		var ask func(context.Context, []T) error
 		if l.Ask != nil {
-			ask = func(ctx context.Context, rows []T) {
-				if nodes, err := env.Nodes(); err == nil { // it only fails where the configuration cannot be read
-					l.Ask(nodes)(ctx, rows)
+			ask = func(ctx context.Context, rows []T) error {
+				nodes, err := env.Nodes()
+				if err != nil {
+					return err
 				}
+				return l.Ask(nodes)(ctx, rows)
 			}
 		}
 		result, err := resource.Run(ctx, request, l.Rows(cfg), ask)

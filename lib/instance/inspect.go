@@ -13,7 +13,7 @@ import (
 	"gantry/lib/fake"
 	"gantry/lib/fault"
 	"gantry/lib/kvm"
-	"gantry/lib/nodefacts"
+	"gantry/lib/query"
 	"gantry/lib/remote"
 )
 
@@ -56,6 +56,9 @@ func Inspect(ctx context.Context, r remote.Runner, cfg *config.Config, list []*c
 	for _, reply := range remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (map[string]Seen, error) {
 		return inspectNode(ctx, r, cfg, cfg.NodeByName(node), byNode[node])
 	}) {
+		if err := query.Overtaken(reply.Err); err != nil {
+			return nil, err
+		}
 		if reply.Err != nil {
 			return nil, fault.Exec("Error checking node %s: %v", reply.Node, reply.Err)
 		}
@@ -95,7 +98,7 @@ func inspectNode(ctx context.Context, r remote.Runner, cfg *config.Config, node 
 		names = append(names, inst.Name)
 		add(cfg.InstanceDisks(inst))
 	}
-	results, err := nodefacts.Gather(ctx, r, node.Name, kvm.StateProbe(names...), fake.StateProbe(), remote.Script(statScript, paths...), drbd.StatusProbe())
+	results, err := query.Gather(ctx, r, cfg, node.Name, kvm.StateProbe(names...), fake.StateProbe(), remote.Script(statScript, paths...), drbd.StatusProbe())
 	if err != nil {
 		return nil, err
 	}

@@ -3,13 +3,12 @@ package query
 import (
 	"context"
 
-	"gantry/lib/nodefacts"
 	"gantry/lib/remote"
 )
 
 // AskCluster completes the rows of all nodes and all instances of a configuration with one round trip to each node, for
 // those who need both: what is free and what runs are then of the same moment.
-func AskCluster(ctx context.Context, r remote.Runner, nodes []*NodeRow, instances []*InstanceRow) {
+func AskCluster(ctx context.Context, r remote.Runner, nodes []*NodeRow, instances []*InstanceRow) error {
 	rows := map[string]*NodeRow{}
 	var names []string
 	for _, row := range nodes {
@@ -24,6 +23,9 @@ func AskCluster(ctx context.Context, r remote.Runner, nodes []*NodeRow, instance
 	for _, reply := range remote.Each(ctx, names, 0, func(ctx context.Context, node string) (nodeAndGuests, error) {
 		return askAll(ctx, r, rows[node])
 	}) {
+		if err := Overtaken(reply.Err); err != nil {
+			return err
+		}
 		if reply.Err != nil {
 			continue // the rows say that it did not answer
 		}
@@ -38,6 +40,7 @@ func AskCluster(ctx context.Context, r remote.Runner, nodes []*NodeRow, instance
 	for _, row := range instances {
 		row.Live = row.judge(answered, guests[row.Instance.Name])
 	}
+	return nil
 }
 
 // nodeAndGuests is all that one node says.
@@ -49,7 +52,7 @@ type nodeAndGuests struct {
 func askAll(ctx context.Context, r remote.Runner, row *NodeRow) (all nodeAndGuests, err error) {
 	own := nodeProbes(&row.Config.Cluster)
 	kinds, probes := guestProbes(row.Config.Cluster.EnabledHypervisors)
-	results, err := nodefacts.Gather(ctx, r, row.Node.Name, append(own, probes...)...)
+	results, err := Gather(ctx, r, row.Config, row.Node.Name, append(own, probes...)...)
 	if err != nil {
 		return all, err
 	}

@@ -7,7 +7,6 @@ import (
 	"gantry/lib/config"
 	"gantry/lib/fake"
 	"gantry/lib/kvm"
-	"gantry/lib/nodefacts"
 	"gantry/lib/remote"
 )
 
@@ -20,15 +19,19 @@ type guest struct {
 
 // AskInstances completes instance rows. All nodes that are not offline are asked, not only the primaries of the rows, since an
 // instance may run where it should not.
-func AskInstances(r remote.Runner) func(context.Context, []*InstanceRow) {
-	return func(ctx context.Context, rows []*InstanceRow) {
+func AskInstances(r remote.Runner) func(context.Context, []*InstanceRow) error {
+	return func(ctx context.Context, rows []*InstanceRow) error {
 		if len(rows) == 0 {
-			return
+			return nil
 		}
-		answered, guests := askGuests(ctx, r, rows[0].Config)
+		answered, guests, err := askGuests(ctx, r, rows[0].Config)
+		if err != nil {
+			return err
+		}
 		for _, row := range rows {
 			row.Live = row.judge(answered, guests[row.Instance.Name])
 		}
+		return nil
 	}
 }
 
@@ -48,7 +51,7 @@ func (r *InstanceRow) judge(answered map[string]bool, found []guest) InstanceLiv
 }
 
 // askGuests gives the nodes that answered and the guests by instance name.
-func askGuests(ctx context.Context, r remote.Runner, cfg *config.Config) (answered map[string]bool, guests map[string][]guest) {
+func askGuests(ctx context.Context, r remote.Runner, cfg *config.Config) (answered map[string]bool, guests map[string][]guest, err error) {
 	var names []string
 	for _, n := range cfg.Nodes {
 		if !n.Offline && n.VMCapable {
@@ -59,8 +62,11 @@ func askGuests(ctx context.Context, r remote.Runner, cfg *config.Config) (answer
 	defer cancel()
 	answered, guests = map[string]bool{}, map[string][]guest{}
 	for _, reply := range remote.Each(ctx, names, 0, func(ctx context.Context, node string) (map[string]guest, error) {
-		return guestsOf(ctx, r, node, cfg.Cluster.EnabledHypervisors)
+		return guestsOf(ctx, r, cfg, node)
 	}) {
+		if err := Overtaken(reply.Err); err != nil {
+			return nil, nil, err
+		}
 		if reply.Err != nil {
 			continue // its instances show that it did not answer
 		}
@@ -71,16 +77,16 @@ func askGuests(ctx context.Context, r remote.Runner, cfg *config.Config) (answer
 			guests[name] = append(guests[name], g)
 		}
 	}
-	return answered, guests
+	return answered, guests, nil
 }
 
 // guestsOf asks one node for the guests of all hypervisors, in one round trip.
-func guestsOf(ctx context.Context, r remote.Runner, node string, hypervisors []string) (map[string]guest, error) {
-	kinds, probes := guestProbes(hypervisors)
+func guestsOf(ctx context.Context, r remote.Runner, cfg *config.Config, node string) (map[string]guest, error) {
+	kinds, probes := guestProbes(cfg.Cluster.EnabledHypervisors)
 	if probes == nil {
 		return nil, nil
 	}
-	results, err := nodefacts.Gather(ctx, r, node, probes...)
+	results, err := Gather(ctx, r, cfg, node, probes...)
 	if err != nil {
 		return nil, err
 	}

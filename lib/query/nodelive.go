@@ -14,8 +14,8 @@ import (
 const liveLimit = 15 * time.Second
 
 // AskNodes completes node rows: each node that is not offline is asked once, all at the same time.
-func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) {
-	return func(ctx context.Context, rows []*NodeRow) {
+func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) error {
+	return func(ctx context.Context, rows []*NodeRow) error {
 		byName := map[string]*NodeRow{}
 		var names []string
 		for _, row := range rows {
@@ -29,6 +29,9 @@ func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) {
 		for _, reply := range remote.Each(ctx, names, 0, func(ctx context.Context, node string) (NodeLive, error) {
 			return askNode(ctx, r, byName[node])
 		}) {
+			if err := Overtaken(reply.Err); err != nil {
+				return err
+			}
 			if reply.Err != nil {
 				continue // the row says that it did not answer
 			}
@@ -38,11 +41,12 @@ func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) {
 				}
 			}
 		}
+		return nil
 	}
 }
 
 func askNode(ctx context.Context, r remote.Runner, row *NodeRow) (NodeLive, error) {
-	results, err := nodefacts.Gather(ctx, r, row.Node.Name, nodeProbes(&row.Config.Cluster)...)
+	results, err := Gather(ctx, r, row.Config, row.Node.Name, nodeProbes(&row.Config.Cluster)...)
 	if err != nil {
 		return NodeLive{}, err
 	}

@@ -20,8 +20,8 @@ type Result struct {
 }
 
 // Run selects rows and reads their fields. Complete is called once, with the rows that may still be asked for, if a field or
-// the filter needs live data; it fills them in.
-func (r *Resource[T]) Run(ctx context.Context, req Request, rows []T, complete func(context.Context, []T)) (*Result, error) {
+// the filter needs live data; it fills them in, or says why nothing may be shown.
+func (r *Resource[T]) Run(ctx context.Context, req Request, rows []T, complete func(context.Context, []T) error) (*Result, error) {
 	columns, unknown := r.Columns(req.Fields)
 	rows, err := r.named(req.Filter, rows)
 	if err != nil {
@@ -31,7 +31,9 @@ func (r *Resource[T]) Run(ctx context.Context, req Request, rows []T, complete f
 		return nil, err
 	}
 	if r.needsLive(req) && complete != nil {
-		complete(ctx, rows)
+		if err := complete(ctx, rows); err != nil {
+			return nil, err
+		}
 		if rows, err = r.filter(req.Filter, rows, true); err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ func threeInstances() *config.Config {
 }
 
 // answer is what the nodes say: node1 runs one of its two instances, node3 does not answer.
-func answer(_ context.Context, rows []*InstanceRow) {
+func answer(_ context.Context, rows []*InstanceRow) error {
 	for _, r := range rows {
 		if r.Instance.PrimaryNode == "n1" {
 			r.Live = InstanceLive{Answered: true}
@@ -31,6 +31,7 @@ func answer(_ context.Context, rows []*InstanceRow) {
 			r.Live = InstanceLive{Answered: true, Running: true, On: "n1", Memory: 128, VCPUs: 1}
 		}
 	}
+	return nil
 }
 
 func TestLists(t *testing.T) {
@@ -99,7 +100,7 @@ func TestRefusals(t *testing.T) {
 func TestNodesAreOnlyAskedForLiveFields(t *testing.T) {
 	asked := false
 	_, err := Instances().Run(t.Context(), Request{Fields: []string{"name", "pnode"}}, InstanceRows(threeInstances()),
-		func(context.Context, []*InstanceRow) { asked = true })
+		func(context.Context, []*InstanceRow) error { asked = true; return nil })
 	if err != nil || asked {
 		t.Errorf("asked = %v, err = %v", asked, err)
 	}

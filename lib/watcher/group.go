@@ -29,7 +29,9 @@ func (w *Watcher) group(ctx context.Context, g *config.NodeGroup) error {
 		w.Log.Warn("Invalid state file. Using defaults. Error message: %v", err)
 	}
 	x := &group{Watcher: w, known: s, path: w.path(g.UUID, "data")}
-	x.ask(ctx, g.UUID)
+	if err := x.ask(ctx, g.UUID); err != nil {
+		return err
+	}
 	if err := writeStatus(w.path(g.UUID, "instance-status"), x.instances); err != nil {
 		w.Log.Error("Not updating status file due to failure: %v", err)
 	}
@@ -40,14 +42,16 @@ func (w *Watcher) group(ctx context.Context, g *config.NodeGroup) error {
 }
 
 // ask looks at the nodes of the group and at the instances that have it as their primary's.
-func (x *group) ask(ctx context.Context, uuid string) {
+func (x *group) ask(ctx context.Context, uuid string) error {
 	x.nodes = slices.DeleteFunc(query.NodeRows(x.cfg), func(r *query.NodeRow) bool { return r.Node.Group != uuid })
-	query.AskNodes(x.Nodes)(ctx, x.nodes)
+	if err := query.AskNodes(x.Nodes)(ctx, x.nodes); err != nil {
+		return err
+	}
 	x.instances = slices.DeleteFunc(query.InstanceRows(x.cfg), func(r *query.InstanceRow) bool {
 		primary := x.cfg.Node(r.Instance.PrimaryNode)
 		return primary == nil || primary.Group != uuid
 	})
-	query.AskInstances(x.Nodes)(ctx, x.instances)
+	return query.AskInstances(x.Nodes)(ctx, x.instances)
 }
 
 // restart starts what should run and does not, a few times each. It returns what was started.

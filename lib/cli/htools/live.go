@@ -23,7 +23,9 @@ func ReadLive(ctx context.Context, env *cli.Env) (*balance.Cluster, error) {
 		return nil, err
 	}
 	nodeRows, instanceRows := query.NodeRows(cfg), query.InstanceRows(cfg)
-	query.AskCluster(ctx, nodes, nodeRows, instanceRows)
+	if err := query.AskCluster(ctx, nodes, nodeRows, instanceRows); err != nil {
+		return nil, err
+	}
 	l := &live{cfg: cfg, groups: map[string]int{}, nodes: map[string]int{}, cluster: &balance.Cluster{Tags: cfg.Cluster.Tags}}
 	return l.cluster, l.read(nodeRows, instanceRows)
 }

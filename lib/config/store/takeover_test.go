@@ -162,3 +162,36 @@ func TestAMasterThatReturnsPublishesAnew(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryNodeWitnessesATakeover(t *testing.T) {
+	l, s := newLab(t, 3)
+	if _, err := s.Update(t.Context(), l.as(n1), tag("blue")); err != nil { // all nodes have ssconf files
+		t.Fatal(err)
+	}
+	testify := func(node string) error {
+		out, err := l.as(n1).Run(t.Context(), node, Witness(l.dir(n1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Testify(node, out.Stdout, 1)
+	}
+	for _, n := range labNodes {
+		if err := testify(n); err != nil {
+			t.Errorf("before: %v", err)
+		}
+	}
+	l.set(l.cut, true, n1)
+	if _, err := l.store(n3).TakeOver(t.Context(), l.as(n3), n3, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.set(l.cut, false, n1)
+	for _, n := range labNodes[1:] { // the last two keep no configuration
+		var f *Fenced
+		if err := testify(n); !errors.As(err, &f) || f.Node != n || f.Theirs.Master != n3 {
+			t.Errorf("%s: %v", n, err)
+		}
+	}
+	if err := testify(n1); err != nil {
+		t.Errorf("the old master itself: %v", err)
+	}
+}
