@@ -3,6 +3,7 @@ package balance
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -74,9 +75,11 @@ type places struct {
 	pairs  []placePair
 }
 
+// placePair keeps the primary among the others of its group, so that all primaries of a group share one list.
 type placePair struct {
-	primary     *Node
-	secondaries []*Node
+	primary *Node
+	group   []*Node // the secondaries, and the primary if it is one of the candidates
+	others  int     // the number of secondaries
 }
 
 // places lists the nodes to try for an instance that needs count nodes.
@@ -91,8 +94,7 @@ func (o AllocOptions) places(nodes NodeList, count int) (p places, err error) {
 			err = errors.New("No online nodes")
 		}
 	case 2:
-		p.pairs = pairUp(candidates, candidates)
-		if len(p.pairs) == 0 {
+		if p.pairs = pairUp(candidates); len(p.pairs) == 0 {
 			err = errors.New("Not enough online nodes")
 		}
 	default:
@@ -101,20 +103,29 @@ func (o AllocOptions) places(nodes NodeList, count int) (p places, err error) {
 	return p, err
 }
 
-func pairUp(primaries, candidates []*Node) []placePair {
-	var pairs []placePair
-	for _, p := range primaries {
-		pair := placePair{primary: p}
-		for _, s := range candidates {
-			if s.Index != p.Index && s.Group == p.Group {
-				pair.secondaries = append(pair.secondaries, s)
-			}
-		}
-		if len(pair.secondaries) > 0 {
-			pairs = append(pairs, pair)
+func pairUp(candidates []*Node) []placePair {
+	groups := map[int][]*Node{}
+	for _, n := range candidates {
+		groups[n.Group] = append(groups[n.Group], n)
+	}
+	pairs := make([]placePair, 0, len(candidates))
+	for _, p := range candidates {
+		if group := groups[p.Group]; len(group) > 1 {
+			pairs = append(pairs, placePair{p, group, len(group) - 1})
 		}
 	}
 	return pairs
+}
+
+// secondaries lists the possible ones.
+func (p placePair) secondaries() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		for _, s := range p.group {
+			if s.Index != p.primary.Index && !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // search tries all places and returns the best one. The instance has the index it will have on the list.
@@ -171,16 +182,16 @@ func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances Insta
 	l := &losses{AllocOptions: o, nodes: nodes, instances: instances}
 	for _, pair := range pairs {
 		if why := o.refuses(pair.primary, i); why != OK { // whatever the secondary is
-			best.failures[why] += len(pair.secondaries)
+			best.failures[why] += pair.others
 			continue
 		}
 		if rates == nil {
 			rates = &pairRates{options: o, stats: newStatistics(nodes), instance: i}
 		}
-		rates.take(pair.primary)
+		rates.take(pair)
 		one := &Search{}
 		found = found[:0]
-		for _, s := range pair.secondaries {
+		for s := range pair.secondaries() {
 			placed, why := rates.rate(s)
 			if why != OK {
 				one.failures[why]++
@@ -258,18 +269,24 @@ func (l *losses) settle(s *Search, i *Instance, found []*Allocated) {
 	s.successes = len(found)
 	first := lowest(found)
 	if first != nil && l.suits(first, i) { // mostly: nothing has to be sorted
-		s.Best = first
+		s.choose(first)
 		return
 	}
 	slices.Reverse(found)
 	for _, a := range sortLike(found, (*Allocated).greater) {
 		if a != first && l.suits(a, i) {
-			s.Best = a
+			s.choose(a)
 			return
 		}
 		s.failures[FailN1]++
 		s.successes--
 	}
+}
+
+// choose keeps a place, which is one of many that are kept no longer.
+func (s *Search) choose(a *Allocated) {
+	best := *a
+	s.Best = &best
 }
 
 // lowest is what comes first in the order of the reference; nil if there are scores that are not numbers.

@@ -20,12 +20,18 @@ type Filling struct {
 }
 
 // shrunken remembers, for one state of the nodes, what making instances smaller led to.
-type shrunken struct{ fitting map[shrinking]*Instance }
+type shrunken struct{ seen map[shrinking][]stretch }
 
-// shrinking is a size of an instance and the resource that is made smaller.
+// shrinking is what stays the same of an instance while one resource is made smaller, step by step.
 type shrinking struct {
-	mem, disk, cpus, spindles int
+	mem, disk, cpus, spindles int // of the resource, what no number of steps changes
 	why                       Failure
+}
+
+// stretch is a range of the resource from which the same instance is reached that fits, nil if none is.
+type stretch struct {
+	most, least int
+	fits        *Instance
 }
 
 // Reason is why an instance did not fit, and on how many places.
@@ -91,7 +97,7 @@ func (p places) indices() *Places {
 	}
 	for _, pair := range p.pairs {
 		q := Pair{Primary: pair.primary.Index}
-		for _, s := range pair.secondaries {
+		for s := range pair.secondaries() {
 			q.Secondaries = append(q.Secondaries, s.Index)
 		}
 		list.Pairs = append(list.Pairs, q)
@@ -295,31 +301,73 @@ func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
 	return s.finish(), nil
 }
 
-func (f *Filler) tiered(before *Filling, i *Instance, limit int) (*Filling, error) {
-	s, err := f.fixed(before, i, limit)
-	if err != nil {
-		return nil, err
-	}
-	if limit >= 0 && limit <= len(s.Placed) {
-		return s, nil
-	}
-	rest := unlimited
-	if limit >= 0 {
-		rest = limit - len(s.Placed)
-	}
-	reasons := s.failures.ascending()
-	if smaller := i.shrink(reasons[len(reasons)-1]); smaller != nil {
-		next, err := f.tiered(s, smaller, rest)
-		if err == nil && len(next.Placed) > len(s.Placed) {
-			return next, nil
+// misfit is a size that did not fit, and why.
+type misfit struct {
+	mem, disk, cpus, spindles int
+	failures                  failures
+	limit                     int // of what a smaller size may still place
+}
+
+// tiered makes the instance smaller step by step. When no step is left, the sizes that did not fit since the last one that did are
+// gone back through, the smallest first, for another resource that could be made smaller.
+func (f *Filler) tiered(s *Filling, i *Instance, limit int) (*Filling, error) {
+	var back []misfit
+	end := s
+	for {
+		next, err := f.fixed(s, i, limit)
+		switch {
+		case err != nil && len(back) == 0:
+			return nil, err
+		case err == nil && (len(back) == 0 || len(next.Placed) > len(end.Placed)):
+			back, end = back[:0], next
+		}
+		if err == nil {
+			s = next
+		}
+		reached := limit >= 0 && limit <= len(s.Placed)
+		switch {
+		case reached && len(back) == 0:
+			return s, nil
+		case err == nil && !reached:
+			if limit >= 0 {
+				limit -= len(s.Placed)
+			}
+			back = append(back, i.misfit(s.failures, limit))
+			reasons := s.failures.ascending()
+			if smaller := i.shrink(reasons[len(reasons)-1]); smaller != nil {
+				i = smaller
+				continue
+			}
+		}
+		if i, limit, back = f.another(s, i, back); i == nil {
+			return end, nil
 		}
 	}
-	for _, why := range slices.Backward(reasons) {
-		if smaller := f.shrinkUntilFits(s, i, why); smaller != nil {
-			return f.tiered(s, smaller, rest)
+}
+
+// another goes back to a size of which some resource can be made smaller until it fits; nil if there is none.
+func (f *Filler) another(s *Filling, i *Instance, back []misfit) (*Instance, int, []misfit) {
+	for len(back) > 0 {
+		last := back[len(back)-1]
+		back = back[:len(back)-1]
+		for _, why := range slices.Backward(last.failures.ascending()) {
+			if smaller := f.shrinkUntilFits(s, i.like(last), why); smaller != nil {
+				return smaller, last.limit, back
+			}
 		}
 	}
-	return s, nil
+	return nil, 0, nil
+}
+
+func (i *Instance) misfit(why failures, limit int) misfit {
+	return misfit{i.Mem, i.Disk, i.VCPUs, i.Disks[0].Spindles, why, limit}
+}
+
+// like is the instance of that size.
+func (i *Instance) like(m misfit) *Instance {
+	same := *i
+	same.Mem, same.Disk, same.VCPUs, same.Disks = m.mem, m.disk, m.cpus, []Disk{{m.disk, m.spindles}}
+	return &same
 }
 
 // ascending sorts all reasons by how often they occurred; of equal ones the order stays.
@@ -333,47 +381,67 @@ func (f failures) ascending() []Failure {
 }
 
 // shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits. The same sizes come up
-// again and again, so every one that was tried on the way is remembered.
+// again and again, so what was tried on the way is remembered.
 func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance {
 	p, err := f.current(s.Nodes)
-	if err != nil {
+	if err != nil || i.shrink(why) == nil {
 		return nil
 	}
-	if s.shrunken.fitting == nil {
-		s.shrunken.fitting = map[shrinking]*Instance{}
+	if s.shrunken.seen == nil {
+		s.shrunken.seen = map[shrinking][]stretch{}
 	}
-	var fits *Instance
-	var tried []shrinking
+	same, most := i.shrinking(why)
+	way := stretch{most: most}
 	for smaller := i.shrink(why); smaller != nil; i, smaller = smaller, smaller.shrink(why) {
-		size := i.shrinking(why)
-		if known, ok := s.shrunken.fitting[size]; ok {
-			fits = known
-			break
+		_, at := i.shrinking(why)
+		if known := s.shrunken.find(same, at); known != nil {
+			known.most = max(known.most, most) // from there the way is the same
+			return known.fits
 		}
-		tried = append(tried, size)
+		way.least = at
 		try := *i
 		try.Index = len(s.Instances)
 		found := f.search(s.Nodes, s.Instances, &try, p)
 		if found.Best != nil {
-			fits = i
+			way.fits = i
 			break
 		}
 		if found.failures[why] == 0 {
 			break
 		}
 	}
-	for _, size := range tried {
-		s.shrunken.fitting[size] = fits
-	}
-	return fits
+	s.shrunken.seen[same] = append(s.shrunken.seen[same], way)
+	return way.fits
 }
 
-func (i *Instance) shrinking(why Failure) shrinking {
-	spindles := 0
-	if len(i.Disks) == 1 {
-		spindles = i.Disks[0].Spindles
+func (s *shrunken) find(same shrinking, at int) *stretch {
+	ways := s.seen[same]
+	for k := range ways {
+		if ways[k].least <= at && at <= ways[k].most {
+			return &ways[k]
+		}
 	}
-	return shrinking{i.Mem, i.Disk, i.VCPUs, spindles, why}
+	return nil
+}
+
+// shrinking tells what stays the same, and how much there is of the resource.
+func (i *Instance) shrinking(why Failure) (same shrinking, left int) {
+	same = shrinking{mem: i.Mem, disk: i.Disk, cpus: i.VCPUs, why: why}
+	if len(i.Disks) == 1 {
+		same.spindles = i.Disks[0].Spindles
+	}
+	step, resource := 1, &same.spindles
+	switch why {
+	case FailMem:
+		step, resource = unitMem, &same.mem
+	case FailDisk:
+		step, resource = unitDisk, &same.disk
+	case FailCPU:
+		resource = &same.cpus
+	}
+	left = *resource
+	*resource %= step
+	return same, left
 }
 
 // The steps in which instances shrink.

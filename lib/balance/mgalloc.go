@@ -222,10 +222,10 @@ func (a *Allocator) AllocateSecondary(i *Instance) (*Search, error) {
 	mirrored.Template = DRBD
 	mirrored.Movable = true
 	nodes := a.Nodes.with(p.removePri(i))
-	candidates := groupNodes(nodes, p.Group, i.Primary)
 	pair := placePair{primary: nodes[i.Primary]}
-	for _, k := range candidates {
-		pair.secondaries = append(pair.secondaries, nodes[k])
+	for _, k := range groupNodes(nodes, p.Group, i.Primary) {
+		pair.group = append(pair.group, nodes[k])
+		pair.others++
 	}
 	return a.run(nodes, a.Instances, &mirrored, places{pairs: []placePair{pair}}, false), nil
 }

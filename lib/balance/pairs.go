@@ -1,5 +1,7 @@
 package balance
 
+import "slices"
+
 // pairRates rates the secondaries for a primary, one primary after the other. Nodes in the same state rate the same, as the
 // figures of a pair do not depend on where in the list the nodes are.
 type pairRates struct {
@@ -8,8 +10,11 @@ type pairRates struct {
 	instance *Instance
 
 	primary *Node
-	with    *statistics // with the instance on the primary; nil where pairs are to be worked out in full
+	inFull  bool       // pairs have to be worked out in full
+	with    statistics // if not, those with the instance on the primary
 	rated   []ratedPair
+	found   []Allocated // of this primary
+	after   state       // of the node that is looked at
 }
 
 type ratedPair struct {
@@ -21,21 +26,22 @@ type ratedPair struct {
 // maxRated bounds how many different secondaries are remembered for a primary.
 const maxRated = 8
 
-// take turns to a primary, which has room for the instance.
-func (r *pairRates) take(p *Node) {
-	r.primary, r.with, r.rated = p, nil, r.rated[:0]
-	if r.options.dedicated || p.Offline || len(r.instance.ExclTags) > 0 || len(p.locTags) > 0 || r.instance.LocationScore != 0 {
+// take turns to a primary, which has room for the instance. What was found for the one before is kept no longer.
+func (r *pairRates) take(pair placePair) {
+	p := pair.primary
+	r.primary, r.rated, r.found = p, r.rated[:0], slices.Grow(r.found[:0], pair.others)
+	r.inFull = r.options.dedicated || p.Offline || len(r.instance.ExclTags) > 0 || len(p.locTags) > 0 || r.instance.LocationScore != 0
+	if r.inFull {
 		return
 	}
-	after := p.state
-	p.tryPri(&after, r.instance, r.options.IgnoreSoftErrors)
-	with := *r.stats
-	with.changed(p, &after)
-	r.with = &with
+	r.after = p.state
+	p.tryPri(&r.after, r.instance, r.options.IgnoreSoftErrors)
+	r.with = *r.stats
+	r.with.changed(p, &r.after)
 }
 
 func (r *pairRates) rate(s *Node) (*Allocated, Failure) {
-	if r.with == nil || s.Offline || s.locations.total > 0 {
+	if r.inFull || s.Offline || s.locations.total > 0 {
 		return r.full(s)
 	}
 	for k := range r.rated {
@@ -43,11 +49,11 @@ func (r *pairRates) rate(s *Node) (*Allocated, Failure) {
 			return r.allocated(s, t.score, t.why)
 		}
 	}
-	after := s.state
+	r.after = s.state
 	rated := ratedPair{secondary: s}
-	if rated.why = after.addSecondary(s, r.instance, false, false, s.peers.find(r.primary.Index)); rated.why == OK {
-		both := *r.with
-		both.changed(s, &after)
+	if rated.why = r.after.addSecondary(s, r.instance, false, false, s.peers.find(r.primary.Index)); rated.why == OK {
+		both := r.with
+		both.changed(s, &r.after)
 		rated.score = both.score(r.stats.total - len(r.stats.pairs))
 	}
 	if len(r.rated) < maxRated {
@@ -60,7 +66,8 @@ func (r *pairRates) allocated(s *Node, score float64, why Failure) (*Allocated, 
 	if why != OK {
 		return nil, why
 	}
-	return &Allocated{on: [2]*Node{r.primary, s}, Score: score}, OK
+	r.found = append(r.found, Allocated{on: [2]*Node{r.primary, s}, Score: score})
+	return &r.found[len(r.found)-1], OK
 }
 
 // full makes the nodes, whose tags count as well.

@@ -154,10 +154,9 @@ func (c *chords) part(x *change) float64 {
 
 // route is a kind of move of one instance with what its two nodes contribute.
 type route struct {
-	kind    MoveKind
-	role    int
-	changes [2]change // of the present primary and secondary
-	part    float64
+	kind MoveKind
+	role int // of the target
+	part float64
 }
 
 // routed is an instance with its routes and the lowest bound of any of them.

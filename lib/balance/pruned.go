@@ -46,22 +46,24 @@ func (s *search) prune(b *bounds, instances []*Instance, most, few int) *pruner 
 	return p
 }
 
-// route works out what every kind of move does to the nodes the instance is on.
+// route finds the kinds of moves and the ranges of what they do to the nodes the instance is on.
 func (p *pruner) route(r *routed) {
 	p.take(r.instance)
 	failover, kinds := p.kinds(r.instance)
-	r.failover = failover
-	for _, kind := range kinds {
-		x := route{kind: kind, role: asPrimary}
+	r.failover, r.routes = failover, make([]route, len(kinds))
+	for k, kind := range kinds {
+		r.routes[k] = route{kind: kind, role: asPrimary}
 		if kind == ReplaceSecondary || kind == FailoverAndReplace {
-			x.role = asSecondary
+			r.routes[k].role = asSecondary
 		}
-		p.routeNodes(kind, &x)
-		r.routes = append(r.routes, x)
+		changes := p.leaving(kind)
+		p.roles[0].include(&changes[0])
+		p.roles[1].include(&changes[1])
 	}
 }
 
-func (p *pruner) routeNodes(kind MoveKind, x *route) {
+// leaving is what a kind of move does to the present primary and secondary. It is worked out again rather than kept for all moves.
+func (p *pruner) leaving(kind MoveKind) (changes [2]change) {
 	i, b := p.instance, p.bounds
 	tagged := p.p.tags.excess()
 	switch kind {
@@ -69,37 +71,32 @@ func (p *pruner) routeNodes(kind MoveKind, x *route) {
 		onP := p.without
 		onP.takePrimary(p.p, i)
 		onP.locationScore -= i.LocationScore // the new pair may have nothing in common
-		b.change(p.p, &onP, tagged, &x.changes[0])
+		b.change(p.p, &onP, tagged, &changes[0])
 	case ReplaceAndFailover:
-		b.asSecondaryAnywhere(p.p, p.without, i, p.withoutExcess, &x.changes[0])
+		b.asSecondaryAnywhere(p.p, p.without, i, p.withoutExcess, &changes[0])
 	default:
-		b.change(p.p, &p.without, p.withoutExcess, &x.changes[0])
+		b.change(p.p, &p.without, p.withoutExcess, &changes[0])
 	}
 	switch kind {
 	case FailoverToAny:
 	case ReplaceSecondary, ReplaceAndFailover:
-		b.change(p.s, &p.unmirrored, p.s.tags.excess(), &x.changes[1])
+		b.change(p.s, &p.unmirrored, p.s.tags.excess(), &changes[1])
 	case ReplacePrimary:
 		between := p.unmirrored
 		between.takePrimary(p.s, i)
 		between.removePrimary(p.s, i)
-		b.asSecondaryAnywhere(p.s, between, i, p.s.tags.excess(), &x.changes[1])
+		b.asSecondaryAnywhere(p.s, between, i, p.s.tags.excess(), &changes[1])
 	case FailoverAndReplace:
 		onS := p.unmirrored
 		onS.takePrimary(p.s, i)
 		onS.locationScore -= i.LocationScore
-		b.change(p.s, &onS, p.s.tags.excessWith(i.ExclTags), &x.changes[1])
+		b.change(p.s, &onS, p.s.tags.excessWith(i.ExclTags), &changes[1])
 	}
+	return changes
 }
 
-// span finds the ranges of the changes in each role.
+// span finds the ranges of the changes of the targets.
 func (p *pruner) span() {
-	for _, r := range p.instances {
-		for k := range r.routes {
-			p.roles[0].include(&r.routes[k].changes[0])
-			p.roles[1].include(&r.routes[k].changes[1])
-		}
-	}
 	for _, sample := range p.samples {
 		for _, n := range p.targets {
 			for role := asPrimary; role <= asSecondary; role++ {
@@ -169,7 +166,8 @@ func (p *pruner) rate(r *routed) {
 	}
 	for k := range r.routes {
 		x := &r.routes[k]
-		x.part = p.chords.constant + p.chords.part(&x.changes[0]) + p.chords.part(&x.changes[1]) - pairs
+		changes := p.leaving(x.kind)
+		x.part = p.chords.constant + p.chords.part(&changes[0]) + p.chords.part(&changes[1]) - pairs
 		if list := p.destinations[r.size][x.role]; len(list) > 0 {
 			r.low = min(r.low, x.part+list[0].part)
 		}
