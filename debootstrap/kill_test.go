@@ -1,6 +1,7 @@
 package debootstrap
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -30,7 +31,7 @@ func killed(t *testing.T, disk string, signal syscall.Signal, after time.Duratio
 		t.Fatal(err)
 	}
 	time.Sleep(after)
-	if err := cmd.Process.Signal(signal); err != nil && err != os.ErrProcessDone {
+	if err := cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // the state tells more

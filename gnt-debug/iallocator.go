@@ -38,14 +38,14 @@ func tryAllocator(c *cli.Command) {
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		op.Name, op.Memory, op.VCPUs, op.SpindleUse = op.Instances[0], int64(memory), int64(vcpus), int64(spindles)
-		for _, text := range strings.Split(disks, ",") {
+		for text := range strings.SplitSeq(disks, ",") {
 			mib, err := unit.ParseSize(text)
 			if err != nil {
 				return fault.Say(fmt.Sprintf("Invalid disks parameter '%s': %v", disks, err))
 			}
 			op.Disks = append(op.Disks, instance.AllocatorDisk{Size: int64(mib), Mode: "rw"})
 		}
-		for _, text := range strings.Split(nics, ",") {
+		for text := range strings.SplitSeq(nics, ",") {
 			op.NICs = append(op.NICs, nicOf(text))
 		}
 		if tags != "" {

@@ -57,7 +57,7 @@ func TestChoose(t *testing.T) {
 			continue
 		}
 		var want []string
-		for _, short := range strings.Fields(tt.want) {
+		for short := range strings.FieldsSeq(tt.want) {
 			want = append(want, short+".example.com")
 		}
 		if !slices.Equal(got, want) {

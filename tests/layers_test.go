@@ -2,6 +2,7 @@
 package tests
 
 import (
+	"errors"
 	"go/build"
 	"io/fs"
 	"os"
@@ -61,7 +62,7 @@ func TestLayers(t *testing.T) {
 		}
 		imported, err := build.ImportDir(filepath.Join("../lib", pkg), 0)
 		if err != nil {
-			if _, none := err.(*build.NoGoError); none {
+			if _, none := errors.AsType[*build.NoGoError](err); none {
 				continue
 			}
 			t.Fatal(err)

@@ -70,7 +70,7 @@ func TestListTellsAnEmptyDirectoryFromNone(t *testing.T) {
 	if got, err := List(t.Context(), nodes, "node1"); err != nil || len(got) > 0 {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := List(t.Context(), nodes, "node1"); err != ErrNoDir {
+	if _, err := List(t.Context(), nodes, "node1"); !errors.Is(err, ErrNoDir) {
 		t.Error(err)
 	}
 }

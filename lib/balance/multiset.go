@@ -17,12 +17,7 @@ func (m multiset) excess() int { return m.total - len(m.count) }
 func (m multiset) has(key string) bool { return m.count[key] > 0 }
 
 func (m multiset) hasAny(keys []string) bool {
-	for _, key := range keys {
-		if m.has(key) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(keys, m.has)
 }
 
 func (m multiset) with(keys []string) multiset {

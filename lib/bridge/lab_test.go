@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,10 +56,8 @@ func (l *lab) Run(ctx context.Context, _ string, c remote.Cmd) (remote.Result, e
 	res := remote.Result{Stdout: out.Bytes(), Stderr: diagnostics.Bytes()}
 	if exit, is := errors.AsType[*exec.ExitError](err); is {
 		res.Status = exit.ExitCode()
-		for _, ok := range c.OK {
-			if ok == res.Status {
-				return res, nil
-			}
+		if slices.Contains(c.OK, res.Status) {
+			return res, nil
 		}
 	}
 	if err != nil {

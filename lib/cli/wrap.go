@@ -12,7 +12,7 @@ import (
 func Wrap(text string, width int) []string {
 	lines := []string{""}
 	used := 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		space := 1
 		for _, part := range hyphenated(word) {
 			n := utf8.RuneCountInString(part)

@@ -211,7 +211,8 @@ func (w *repairDiskSizes) measureOn(ctx context.Context, node string, disks []ow
 		list[i].mib = bytes >> 20
 		vg, name, _ := o.disk.LV()
 		if lv, ok := spindles[lvm.Volume{VG: vg, Name: name}]; ok {
-			list[i].spindles = new(int64(len(lv.PVs)))
+			count := int64(len(lv.PVs))
+			list[i].spindles = &count
 		}
 	}
 	return list, nil

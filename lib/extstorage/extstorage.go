@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -35,9 +36,7 @@ func (v Volume) action(name string, more map[string]string) remote.Cmd {
 	for param, value := range v.Params {
 		c.Env["EXTP_"+strings.ToUpper(param)] = unit.Str(value)
 	}
-	for variable, value := range more {
-		c.Env[variable] = value
-	}
+	maps.Copy(c.Env, more)
 	c.OK = []int{10, 11, 12}
 	c.Changes = verbs[name] + " external volume " + v.Name
 	return c

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -178,9 +179,7 @@ func (o *relocation) checkTarget(ctx context.Context) error {
 func (o *relocation) hooksEnv(more map[string]string) map[string]string {
 	cfg := o.env.Config
 	env := hooksEnv(cfg, cfg.Instance(o.inst.UUID))
-	for name, value := range more {
-		env[name] = value
-	}
+	maps.Copy(env, more)
 	env["OLD_PRIMARY"], env["NEW_PRIMARY"] = cfg.NodeName(cfg.Instance(o.inst.UUID).PrimaryNode), o.target.Name
 	env["OLD_SECONDARY"], env["NEW_SECONDARY"] = "", ""
 	return env

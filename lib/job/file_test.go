@@ -90,7 +90,7 @@ func TestStatusOfAJob(t *testing.T) {
 		"waiting error":          Error,
 	} {
 		j := &Job{}
-		for _, s := range strings.Fields(ops) {
+		for s := range strings.FieldsSeq(ops) {
 			j.Ops = append(j.Ops, Op{Status: Status(s)})
 		}
 		if got := j.Status(); got != want {

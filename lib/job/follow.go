@@ -94,7 +94,7 @@ func (f *Follower) sleep(ctx context.Context, limit time.Duration) {
 	}
 	stop := context.AfterFunc(ctx, func() { f.notify.SetReadDeadline(time.Now()) })
 	defer stop()
-	f.notify.Read(make([]byte, 4096)) // an error is the end of the time
+	_, _ = f.notify.Read(make([]byte, 4096)) // an error is the end of the time
 }
 
 // read takes in what has been added since.

@@ -94,10 +94,8 @@ type Ticket struct {
 
 func (t *Ticket) hinders(other *Ticket) bool {
 	for _, mine := range t.Locks {
-		for _, its := range other.Locks {
-			if mine.hinders(its) {
-				return true
-			}
+		if slices.ContainsFunc(other.Locks, mine.hinders) {
+			return true
 		}
 	}
 	return false

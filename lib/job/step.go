@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gantry/lib/remote"
@@ -81,12 +82,7 @@ func IsUnknown(err error) bool {
 	case *remote.Error:
 		return e.Outcome == remote.Unknown
 	case interface{ Unwrap() []error }:
-		for _, part := range e.Unwrap() {
-			if IsUnknown(part) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(e.Unwrap(), IsUnknown)
 	}
 	return err == ErrUnknown || //nolint:errorlint // as above
 		IsUnknown(errors.Unwrap(err))

@@ -202,7 +202,7 @@ func (b *bell) wait(ctx context.Context, limit time.Duration) {
 	}
 	stop := context.AfterFunc(ctx, func() { b.file.SetReadDeadline(time.Now()) })
 	defer stop()
-	b.file.Read(make([]byte, 512)) // an error is the end of the time
+	_, _ = b.file.Read(make([]byte, 512)) // an error is the end of the time
 }
 
 // wake rings a job's bell, if it has one.
@@ -212,5 +212,5 @@ func (q *Queue) wake(id int) {
 		return // nobody listens
 	}
 	defer file.Close()
-	file.Write([]byte{'!'}) // a full pipe will wake it as well
+	_, _ = file.Write([]byte{'!'}) // a full pipe will wake it as well
 }

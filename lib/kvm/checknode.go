@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,10 +127,5 @@ func bindable(where string, interfaces []string) bool {
 	if _, err := netip.ParseAddr(where); err == nil {
 		return true
 	}
-	for _, name := range interfaces {
-		if name == where {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(interfaces, where)
 }

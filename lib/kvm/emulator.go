@@ -66,7 +66,7 @@ func parseEmulator(out []byte) (Emulator, error) {
 		return e, fail("Unable to get KVM version")
 	}
 	for i := range e.Version {
-		fmt.Sscan(v[i+1], &e.Version[i]) // an absent last number stays 0
+		_, _ = fmt.Sscan(v[i+1], &e.Version[i]) // an absent last number stays 0
 	}
 	e.AutoReadOnly = strings.Contains(help, "auto-read-only")
 	e.Spice = spiceLine.MatchString(help)

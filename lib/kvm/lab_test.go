@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,10 +72,8 @@ func (l *lab) Run(ctx context.Context, node string, c remote.Cmd) (remote.Result
 	res := remote.Result{Stdout: out.Bytes(), Stderr: diagnostics.Bytes()}
 	if exit, is := errors.AsType[*exec.ExitError](err); is {
 		res.Status = exit.ExitCode()
-		for _, ok := range c.OK {
-			if ok == res.Status {
-				return res, nil
-			}
+		if slices.Contains(c.OK, res.Status) {
+			return res, nil
 		}
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,10 +49,8 @@ type Dir struct {
 // HasAddress says whether an IP address is one of the node's own.
 func (f Facts) HasAddress(ip string) bool {
 	for _, i := range f.Interfaces {
-		for _, address := range i.Addresses {
-			if address == ip {
-				return true
-			}
+		if slices.Contains(i.Addresses, ip) {
+			return true
 		}
 	}
 	return false

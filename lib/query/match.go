@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gantry/lib/fault"
@@ -53,10 +54,8 @@ func (r *Resource[T]) live(f *Filter) bool {
 	if f == nil {
 		return false
 	}
-	for _, sub := range f.Sub {
-		if r.live(sub) {
-			return true
-		}
+	if slices.ContainsFunc(f.Sub, r.live) {
+		return true
 	}
 	field, ok := r.field(f.Field)
 	return ok && field.Live
@@ -90,10 +89,8 @@ func contains(have, want any) (bool, error) {
 	if !ok {
 		return false, fault.New(fault.Parameter, "Invalid field value used in contains filter, expecting list but got '%s'", shown(have))
 	}
-	for _, item := range list {
-		if item == want {
-			return true, nil
-		}
+	if slices.Contains(list, want) {
+		return true, nil
 	}
 	return false, nil
 }

@@ -184,7 +184,7 @@ func TestStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, _ := os.ReadFile(pids)
-		for _, pid := range strings.Fields(string(text)) {
+		for pid := range strings.FieldsSeq(string(text)) {
 			if state := processState(pid); state != "" && state != "Z" {
 				t.Errorf("process %s is still there, %s", pid, state)
 			}

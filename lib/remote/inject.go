@@ -101,6 +101,6 @@ func (f *injector) note(area string, n int64, what string) {
 
 // kill ends a process at once, as a power cut would, without a deferred function or a flushed buffer.
 func kill(pid int) {
-	syscall.Kill(pid, syscall.SIGKILL)
+	_ = syscall.Kill(pid, syscall.SIGKILL)
 	select {} // never run on in the moments until the signal arrives
 }

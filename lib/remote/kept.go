@@ -156,7 +156,7 @@ func copyUntil(to io.Writer, from *bufio.Reader, key string) (rest string, err e
 	for {
 		part, err := from.ReadSlice('\n')
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			to.Write(part)
+			_, _ = to.Write(part) // what ends the call is told
 			return "", err
 		}
 		if after, ok := strings.CutPrefix(string(part), key); ok && fresh {

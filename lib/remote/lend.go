@@ -81,7 +81,7 @@ func (c *connection) lend() {
 		go ssh.DiscardRequests(requests)
 		go func() {
 			defer channel.Close()
-			agent.ServeAgent(oneKey{c.key}, channel)
+			_ = agent.ServeAgent(oneKey{c.key}, channel) // until the command ends
 		}()
 	}
 }
@@ -117,7 +117,7 @@ func (p *Pool) lendLocally() (socket string, stop func(), err error) {
 			}
 			go func() {
 				defer conn.Close()
-				agent.ServeAgent(oneKey{id.signers[0]}, conn)
+				_ = agent.ServeAgent(oneKey{id.signers[0]}, conn) // until the command ends
 			}()
 		}
 	}()

@@ -101,7 +101,7 @@ func NewPool(opts Options) *Pool {
 func (p *Pool) Warm(ctx context.Context, nodes ...string) {
 	for _, node := range nodes {
 		if host, err := p.opts.Hosts(node); err == nil && !host.Local {
-			go p.link(host).connect(ctx)
+			go func() { _, _, _ = p.link(host).connect(ctx) }()
 		}
 	}
 }

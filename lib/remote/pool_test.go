@@ -229,7 +229,7 @@ func TestTheCallerGoesAway(t *testing.T) {
 		if took := time.Since(begun); took > 2*time.Second {
 			t.Errorf("returned after %v", took)
 		}
-		if _, err := p.Run(ctx, "node1", remote.Command("true")); err != context.DeadlineExceeded {
+		if _, err := p.Run(ctx, "node1", remote.Command("true")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("before the start: %v", err)
 		}
 	})

@@ -105,7 +105,7 @@ func follow(requests <-chan *ssh.Request, status chan<- ending) {
 				Core       bool
 				Error, Tag string
 			}
-			ssh.Unmarshal(r.Payload, &by)
+			_ = ssh.Unmarshal(r.Payload, &by) // without a name it is an unknown signal
 			say(ending{signal: by.Signal, status: 128 + int(unix.SignalNum("SIG"+by.Signal))})
 		}
 		if r.WantReply {
@@ -117,7 +117,7 @@ func follow(requests <-chan *ssh.Request, status chan<- ending) {
 
 // send gives the command its input. It need not read it, so errors mean nothing.
 func (x *execution) send(channel ssh.Channel) {
-	io.Copy(channel, x.in)
+	_, _ = io.Copy(channel, x.in)
 	channel.CloseWrite()
 }
 

@@ -65,7 +65,7 @@ func TestAddsAtTheSameTimeNeverOvercommitANode(t *testing.T) {
 		}
 	}
 	on := map[string]int{}
-	for _, node := range strings.Fields(l.Must(t, "node1", "gnt-instance list --no-headers -o pnode")) {
+	for node := range strings.FieldsSeq(l.Must(t, "node1", "gnt-instance list --no-headers -o pnode")) {
 		on[node]++
 	}
 	made := 0

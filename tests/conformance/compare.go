@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,12 +146,8 @@ func (c *comparison) pair(text string, want, got []name) bool {
 	if ambiguous {
 		return true
 	}
-	for w, g := range fresh {
-		c.ours[w] = g
-	}
-	for g, w := range back {
-		c.recorded[g] = w
-	}
+	maps.Copy(c.ours, fresh)
+	maps.Copy(c.recorded, back)
 	return true
 }
 

@@ -1,6 +1,7 @@
 package vmlab
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -83,10 +84,10 @@ func TestOnlyDebiansSourcesGoIntoTheImage(t *testing.T) {
 }
 
 func TestLabRefusesWhatItCannotBe(t *testing.T) {
-	if _, err := Attach("", t.TempDir()); err != lab.ErrNotUp {
+	if _, err := Attach("", t.TempDir()); !errors.Is(err, lab.ErrNotUp) {
 		t.Errorf("attaching to an empty directory: %v", err)
 	}
-	if err := Down("", t.TempDir()); err != lab.ErrNotUp {
+	if err := Down("", t.TempDir()); !errors.Is(err, lab.ErrNotUp) {
 		t.Errorf("ending a lab that is none: %v", err)
 	}
 	if _, err := directory(strings.Repeat("long", 20), ""); err == nil {

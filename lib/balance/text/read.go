@@ -4,6 +4,7 @@ package text
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gantry/lib/balance"
@@ -160,10 +161,8 @@ func (r *reader) node(f []string) error {
 // parseNode reads name, t_mem, n_mem, f_mem, t_dsk, f_dsk, t_cpu, flag, group, spindles, tags, exclusive storage, free
 // spindles, CPUs of the node, CPU speed. A question mark among the sizes is a node about which nothing is known.
 func parseNode(f []string) (*balance.Node, error) {
-	for _, size := range f[1:7] {
-		if size == "?" {
-			return balance.NewNode(balance.Node{Name: f[0], Offline: true, CPUSpeed: 1}, 0, 0), nil
-		}
+	if slices.Contains(f[1:7], "?") {
+		return balance.NewNode(balance.Node{Name: f[0], Offline: true, CPUSpeed: 1}, 0, 0), nil
 	}
 	v := fields{what: f[0]}
 	n := balance.Node{

@@ -2,6 +2,7 @@
 package creation
 
 import (
+	"maps"
 	"strings"
 
 	"gantry/lib/cli"
@@ -84,9 +85,7 @@ func (w *Creation) Complete() (err error) {
 			return err
 		}
 	}
-	for name, value := range w.os {
-		op.OSParams[name] = value
-	}
+	maps.Copy(op.OSParams, w.os)
 	op.OSParamsPrivate, op.OSParamsSecret = instance.Private(w.private), instance.Private(w.secret)
 	return op.WellFormed()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"gantry/lib/balance"
 	"gantry/lib/balance/number"
@@ -330,11 +331,9 @@ var priorities = []string{"low", "normal", "high"}
 func (o *Options) JobPriority() {
 	f := o.cmd.Flag("priority", "set the priority of submitted jobs").Meta("PRIO").Complete("choices=low,normal,high")
 	f.Func(func(s string) error {
-		for _, p := range priorities {
-			if s == p {
-				o.Priority = s
-				return nil
-			}
+		if slices.Contains(priorities, s) {
+			o.Priority = s
+			return nil
 		}
 		return fmt.Errorf("Unknown priority '%s'", s)
 	})

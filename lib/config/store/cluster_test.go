@@ -304,7 +304,7 @@ func (c *crasher) remote(what string) (after func(), alive bool) {
 func crashing(f func()) (crashed bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p != errCrash {
+			if p != any(errCrash) {
 				panic(p)
 			}
 			crashed = true

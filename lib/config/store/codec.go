@@ -76,7 +76,7 @@ func encodeBody(b *bytes.Buffer, c *config.Config) error {
 		if i > 0 {
 			b.WriteByte('\n') // as the encoder separates tables
 		}
-		texts[i].WriteTo(b)
+		b.Write(texts[i].Bytes())
 	}
 	if !bytes.HasSuffix(b.Bytes(), []byte("\n"+noDigest)) {
 		return errors.New("the encoder did not end with the digest")
