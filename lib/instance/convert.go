@@ -270,9 +270,10 @@ func (m *mirroring) record(ctx context.Context) error {
 	})
 }
 
-// exchangeDisks gives an instance other disks in the place of its own.
+// exchangeDisks gives an instance other disks in the place of its own. Each that goes and each that comes counts as a change.
 func exchangeDisks(cfg *config.Config, inst *config.Instance, disks []*config.Disk, env *job.Env) {
 	cfg.Disks = slices.DeleteFunc(cfg.Disks, func(d *config.Disk) bool { return slices.Contains(inst.Disks, d.UUID) })
+	inst.SerialNo += int64(len(inst.Disks) + len(disks) - 1)
 	inst.Disks = nil
 	for _, d := range disks {
 		own := *d

@@ -261,7 +261,6 @@ func (r *recreation) record(ctx context.Context) error {
 		returnPorts(cfg, cfg.InstanceDisks(inst))
 		claimPorts(cfg, r.fresh)
 		exchangeDisks(cfg, inst, r.fresh, w.env)
-		inst.SerialNo += int64(2*len(r.fresh) - 1) // Ganeti writes down each disk that goes and each that comes
 		return nil
 	})
 }

@@ -113,28 +113,41 @@ func (w *world) upAndRunning() *world {
 func TestMirroredInstance(t *testing.T) {
 	w := mirroredWorld(t).upAndRunning()
 	w.whole("created and started")
+	serial := w.web().SerialNo
+	counted := func(what string, by int64) {
+		if got := w.web().SerialNo - serial; got != by {
+			t.Errorf("%s: the serial number is %d more, in Ganeti %d", what, got, by)
+		}
+		serial = w.web().SerialNo
+	}
 	w.moving = true
 	w.expect(w.run(Migrate{Name: "web"}), "", []string{"node2"}, "node2 up disks=true")
 	w.whole("migrated")
+	counted("migrated", 0)
 	w.moving = false
 	w.expect(w.run(Failover{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
 	w.whole("failed over")
-	for _, op := range []job.Operation{
-		GrowDisk{Name: "web", Amount: 32, WaitForSync: true, IgnoreIPolicy: true},
-		ReplaceDisks{Name: "web", Mode: ReplaceSecondary},
-		ReplaceDisks{Name: "web", Mode: ReplacePrimary},
-		ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"},
-		ReplaceDisks{Name: "web", Mode: ReplaceAuto},
-		Shutdown{Name: "web"},
-		Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true},
-		Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node2", WaitForSync: true, IgnoreIPolicy: true},
-		ActivateDisks{Name: "web"},
-		DeactivateDisks{Name: "web"},
+	counted("failed over", 2)
+	for _, step := range []struct {
+		op job.Operation
+		by int64
+	}{
+		{GrowDisk{Name: "web", Amount: 32, WaitForSync: true, IgnoreIPolicy: true}, 1},
+		{ReplaceDisks{Name: "web", Mode: ReplaceSecondary}, 0},
+		{ReplaceDisks{Name: "web", Mode: ReplacePrimary}, 0},
+		{ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"}, 1},
+		{ReplaceDisks{Name: "web", Mode: ReplaceAuto}, 0},
+		{Shutdown{Name: "web"}, 2},
+		{Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}, 3},
+		{Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node2", WaitForSync: true, IgnoreIPolicy: true}, 3},
+		{ActivateDisks{Name: "web"}, 1},
+		{DeactivateDisks{Name: "web"}, 1},
 	} {
-		if e := w.run(op); e.Err != nil {
-			t.Fatalf("%s: %v", op.OpID(), e.Err)
+		if e := w.run(step.op); e.Err != nil {
+			t.Fatalf("%s: %v", step.op.OpID(), e.Err)
 		}
-		w.whole(op.OpID())
+		w.whole(step.op.OpID())
+		counted(step.op.OpID(), step.by)
 	}
 	if w.disk().Size != 96 || w.cfg.NodeName(w.cfg.SecondaryNodes(w.web())[0]) != "node2" {
 		t.Errorf("the disk is %+v", w.disk())

@@ -62,7 +62,12 @@ func (m mark) set(inst *config.Instance) bool {
 	if m.Primary != "" {
 		inst.PrimaryNode = m.Primary
 	}
-	return before.Admin != inst.AdminState || before.Source != inst.AdminStateSource || *before.Disks != inst.DisksActive || before.Primary != inst.PrimaryNode
+	return before.counts(inst) || before.Primary != inst.PrimaryNode
+}
+
+// counts says whether an instance is marked otherwise in what its serial number counts, as which where it is does not.
+func (m mark) counts(inst *config.Instance) bool {
+	return m.Admin != inst.AdminState || m.Source != inst.AdminStateSource || *m.Disks != inst.DisksActive
 }
 
 // record writes marks, in one transaction, if they make a difference.
@@ -71,21 +76,31 @@ func (o *onOne) record(ctx context.Context, m mark) error {
 	if !m.set(&try) {
 		return nil
 	}
-	return o.update(ctx, func(_ *config.Config, inst *config.Instance) error {
-		m.set(inst)
+	return o.write(ctx, func(_ *config.Config, inst *config.Instance) error {
+		before := markOf(inst)
+		if m.set(inst); before.counts(inst) {
+			inst.Touch(o.env.Clock())
+		}
 		return nil
 	})
 }
 
 // update changes the instance in one transaction.
 func (o *onOne) update(ctx context.Context, change func(cfg *config.Config, inst *config.Instance) error) error {
+	return o.write(ctx, func(cfg *config.Config, inst *config.Instance) error {
+		inst.Touch(o.env.Clock())
+		return change(cfg, inst)
+	})
+}
+
+// write is update for what does not count as a change of the instance.
+func (o *onOne) write(ctx context.Context, change func(cfg *config.Config, inst *config.Instance) error) error {
 	uuid := o.inst.UUID
 	err := o.env.Update(ctx, func(cfg *config.Config) error {
 		inst := cfg.Instance(uuid)
 		if inst == nil {
 			return fault.Exec("Unknown instance: %s", uuid)
 		}
-		inst.Touch(o.env.Clock())
 		return change(cfg, inst)
 	})
 	if inst := o.env.Config.Instance(uuid); inst != nil {

@@ -385,7 +385,7 @@ func (w *recreateDisks) removeSome(ctx context.Context, disks []*config.Disk) (a
 }
 
 func (w *recreateDisks) recordAll(ctx context.Context) error {
-	return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
+	return w.write(ctx, func(cfg *config.Config, inst *config.Instance) error {
 		w.env.Convert(cfg, nil)
 		for _, next := range w.disks {
 			d := cfg.Disk(next.UUID)
@@ -399,6 +399,7 @@ func (w *recreateDisks) recordAll(ctx context.Context) error {
 		}
 		if w.moving {
 			inst.PrimaryNode = w.where[0].UUID
+			inst.Touch(w.env.Clock())
 		}
 		return nil
 	})
