@@ -27,9 +27,6 @@ func export(c *cli.Command) {
 	c.One("instance", &op.Name)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		if err := op.WellFormed(); err != nil {
-			return err
-		}
 		return env.Submit(ctx, op)
 	})
 }

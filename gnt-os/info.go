@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"gantry/lib/cli"
 	"gantry/lib/config"
@@ -37,7 +38,9 @@ func info(c *cli.Command) {
 			show(env, s)
 		}
 		for _, name := range left {
-			if err := settings(env, &cfg.Cluster, name); err != nil {
+			base, _, _ := strings.Cut(name, "+")
+			there := slices.ContainsFunc(systems, func(s *query.OSRow) bool { return s.Name == base })
+			if err := settings(env, &cfg.Cluster, name, there); err != nil {
 				return err
 			}
 		}
@@ -69,11 +72,12 @@ func show(env *cli.Env, s *query.OSRow) {
 	env.Println("")
 }
 
-// settings prints what the cluster sets for a name that is no definition by itself, such as one with a variant.
-func settings(env *cli.Env, c *config.Cluster, name string) error {
+// settings prints what the cluster sets for a name that is no definition by itself, such as one with a variant; nothing where the
+// definition is not there.
+func settings(env *cli.Env, c *config.Cluster, name string, there bool) error {
 	defer env.Println("")
 	hv, os := c.OSHVP[name], c.OSParams[name]
-	if hv == nil && os == nil {
+	if hv == nil && os == nil || !there {
 		env.Println("%s: ", name)
 		return nil
 	}
@@ -81,10 +85,10 @@ func settings(env *cli.Env, c *config.Cluster, name string) error {
 	for _, h := range slices.Sorted(maps.Keys(hv)) {
 		hypervisors = append(hypervisors, table.Pair{Key: h, Value: sorted(hv[h])})
 	}
-	return table.Info(env.Out, []any{table.Pairs{{Key: name, Value: table.Pairs{
+	return table.Info(env.Out, table.Pairs{{Key: name, Value: table.Pairs{
 		{Key: "OS-specific hypervisor parameters", Value: hypervisors},
 		{Key: "OS parameters", Value: sorted(os)},
-	}}}})
+	}}})
 }
 
 func sorted(p config.Params) table.Pairs {

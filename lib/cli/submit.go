@@ -79,8 +79,20 @@ func (env *Env) SubmitTogether(ctx context.Context, ops ...job.Operation) ([]jso
 	return env.FollowJob(ctx, id)
 }
 
+// wellFormed is an operation that can tell that its words are none that a queue would take.
+type wellFormed interface{ WellFormed() error }
+
 // enqueue puts jobs into the queue.
 func (env *Env) enqueue(ctx context.Context, requests ...job.Request) ([]int, error) {
+	for _, r := range requests {
+		for _, op := range r.Ops {
+			if w, ok := op.(wellFormed); ok {
+				if err := w.WellFormed(); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
 	queue, err := env.Queue()
 	if err != nil {
 		return nil, err

@@ -60,9 +60,6 @@ func (o *OSOptions) Given() bool {
 // Read gives the operation.
 func (o *OSOptions) Read() (op Modify, err error) {
 	for _, option := range o.HVOptions {
-		if config.HVTable(option.Name) == nil {
-			return op, fault.Say("There is no hypervisor '" + option.Name + "'")
-		}
 		if op.OSHVP == nil {
 			op.OSHVP = map[string]map[string]map[string]any{o.Name: {}}
 		}
@@ -88,16 +85,19 @@ func (o *OSOptions) listed(add *bool) [][2]string {
 	return [][2]string{{listRemove, o.Name}}
 }
 
-// forceOS turns the hypervisor parameters of OSes into their types. "default" takes one away.
+// forceOS turns the hypervisor parameters of OSes into their types. "default" takes one away that is a word.
 func (w *modify) forceOS() error {
 	for _, hypervisors := range w.OSHVP {
 		for hv, p := range hypervisors {
 			if p == nil {
 				continue
 			}
-			forced, err := hvInput.Force(p, config.Default)
+			forced, err := hvInput.Force(p)
 			if err != nil {
 				return err
+			}
+			if config.HVTable(hv) == nil {
+				return fault.New(fault.Hypervisor, "Unknown hypervisor type '%s'", hv)
 			}
 			hypervisors[hv] = forced
 		}
@@ -178,11 +178,9 @@ func (w *modify) checkOSHypervisors(ctx context.Context) error {
 	return nil
 }
 
-// checkOSParams asks the OS definitions on the master about the parameters that they are to get. One that is not there is passed over.
+// checkOSParams asks the OS definitions on the master about the parameters that they are to get, or have. One that is not there is
+// passed over.
 func (w *modify) checkOSParams(ctx context.Context) error {
-	if w.OSParams == nil && w.OSParamsPrivateCluster == nil {
-		return nil
-	}
 	next, master := &w.next.Cluster, w.next.MasterNode()
 	if !master.VMCapable {
 		return nil

@@ -62,6 +62,10 @@ func TestModifyOfAnOSIsRefusedBeforeAnythingChanges(t *testing.T) {
 		want  string
 	}{
 		"a parameter no hypervisor has": {remotetest.New(t), OSOptions{Name: "noop", HVOptions: []unit.Ident{{Name: "kvm", Params: unit.Params{"nosuch": "1"}}}}, "Unknown parameter 'nosuch'"},
+		"a value of another type": {remotetest.New(t), OSOptions{Name: "noop", HVOptions: []unit.Ident{{Name: "nosuch", Params: unit.Params{"acpi": "maybe"}}}},
+			"'acpi' (value maybe) is not a valid boolean"},
+		"a hypervisor that is none": {remotetest.New(t), OSOptions{Name: "noop", HVOptions: []unit.Ident{{Name: "nosuch", Params: unit.Params{"acpi": "true"}}}},
+			"Unknown hypervisor type 'nosuch'"},
 		"a disc that is not there": {remotetest.New(t), OSOptions{Name: "noop", HVOptions: []unit.Ident{{Name: "kvm", Params: unit.Params{"boot_order": "cdrom"}}}},
 			"Cannot boot from cdrom without an ISO path"},
 		"no variant": {remotetest.New(t).Answer(probed, envdump()), OSOptions{Name: "envdump", Public: unit.Params{"dhcp": "no"}},

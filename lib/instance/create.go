@@ -84,6 +84,14 @@ func unparsed(where, kind, value string) error {
 	return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for %s: Invalid string value for type %s: %s", where, kind, strconv.Quote(value))
 }
 
+// checkTimeout refuses to wait for less than no time.
+func checkTimeout(field string, seconds int) error {
+	if seconds >= 0 {
+		return nil
+	}
+	return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': Invalid value for non-negative type '%d'", field, seconds)
+}
+
 // Work starts it.
 func (op Create) Work(env *job.Env) job.Work { return &create{Create: op, env: env} }
 

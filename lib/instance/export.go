@@ -45,12 +45,12 @@ func NewExport() Export {
 // OpID is the operation's name in job files.
 func (Export) OpID() string { return "OP_BACKUP_EXPORT" }
 
-// WellFormed refuses an export without a target, which Ganeti's command does before there is a job.
+// WellFormed refuses an export without a target, which Ganeti's command does before there is a job, and a timeout below zero.
 func (op Export) WellFormed() error {
 	if op.TargetNode == "" {
 		return fault.Refuse(fault.WrongInput, "Target node must be specified")
 	}
-	return nil
+	return checkTimeout("shutdown_timeout", op.ShutdownTimeout)
 }
 
 // Work starts it.

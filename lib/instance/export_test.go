@@ -204,6 +204,20 @@ func TestExportRefuses(t *testing.T) {
 	}
 }
 
+func TestTimeoutsBelowZeroAreRefused(t *testing.T) {
+	type wellFormed interface{ WellFormed() error }
+	const want = "Failed to parse request: SubmitJob: Can't parse value for 'shutdown_timeout': Invalid value for non-negative type '-1'"
+	for _, op := range []wellFormed{exportTo("node2", func(op *Export) { op.ShutdownTimeout = -1 }), Move{TargetNode: "node2", ShutdownTimeout: -1}, Failover{ShutdownTimeout: -1},
+		Reboot{ShutdownTimeout: -1}, Remove{ShutdownTimeout: -1}} {
+		if err := op.WellFormed(); err == nil || err.Error() != want {
+			t.Errorf("%T: %v", op, err)
+		}
+	}
+	if err := (Shutdown{Timeout: -1}).WellFormed(); err == nil {
+		t.Error("a shutdown may take less than no time")
+	}
+}
+
 // imported is an operation that makes an instance out of the export of db.
 func imported(name string, change func(op *Create)) Create {
 	op := newInstance(name, change)

@@ -27,6 +27,9 @@ type Failover struct {
 // OpID is the operation's name in job files.
 func (Failover) OpID() string { return "OP_INSTANCE_FAILOVER" }
 
+// WellFormed refuses a timeout below zero.
+func (op Failover) WellFormed() error { return checkTimeout("shutdown_timeout", op.ShutdownTimeout) }
+
 // Work starts it.
 func (op Failover) Work(env *job.Env) job.Work {
 	return &failover{Failover: op, relocation: relocation{

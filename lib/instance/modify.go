@@ -273,7 +273,7 @@ func (w *modify) changes(changes [][2]any) [][2]any {
 		}
 	}
 	for _, name := range sortedNames(w.OSParamsPrivate) {
-		changes = append(changes, [2]any{"os_private/" + name, "<redacted>"})
+		changes = append(changes, [2]any{"os_private/" + name, "Private(?, descr=" + unit.Repr(name) + ")"})
 	}
 	if w.Offline != nil {
 		changes = append(changes, [2]any{"admin_state", map[bool]string{true: config.AdminOffline, false: config.AdminDown}[*w.Offline]})

@@ -33,12 +33,12 @@ func NewMove() Move { return Move{ShutdownTimeout: ShutdownTimeout, Compress: ba
 // OpID is the operation's name in job files.
 func (Move) OpID() string { return "OP_INSTANCE_MOVE" }
 
-// WellFormed refuses a move to nowhere.
+// WellFormed refuses a move to nowhere, and a timeout below zero.
 func (op Move) WellFormed() error {
 	if op.TargetNode == "" {
 		return fault.Refuse(fault.WrongInput, "Parameter 'OP_INSTANCE_MOVE.target_node' fails validation")
 	}
-	return nil
+	return checkTimeout("shutdown_timeout", op.ShutdownTimeout)
 }
 
 // Work starts it.

@@ -30,6 +30,9 @@ type Reboot struct {
 // OpID is the operation's name in job files.
 func (Reboot) OpID() string { return "OP_INSTANCE_REBOOT" }
 
+// WellFormed refuses a timeout below zero.
+func (op Reboot) WellFormed() error { return checkTimeout("shutdown_timeout", op.ShutdownTimeout) }
+
 // Work starts it.
 func (op Reboot) Work(env *job.Env) job.Work {
 	return &reboot{Reboot: op, onOne: onOne{env: env, name: op.Name}}

@@ -23,6 +23,9 @@ type Remove struct {
 // OpID is the operation's name in job files.
 func (Remove) OpID() string { return "OP_INSTANCE_REMOVE" }
 
+// WellFormed refuses a timeout below zero.
+func (op Remove) WellFormed() error { return checkTimeout("shutdown_timeout", op.ShutdownTimeout) }
+
 // Work starts it.
 func (op Remove) Work(env *job.Env) job.Work { return &remove{Remove: op, env: env} }
 

@@ -23,6 +23,9 @@ type Shutdown struct {
 // OpID is the operation's name in job files.
 func (Shutdown) OpID() string { return "OP_INSTANCE_SHUTDOWN" }
 
+// WellFormed refuses a timeout below zero.
+func (op Shutdown) WellFormed() error { return checkTimeout("timeout", op.Timeout) }
+
 // Work starts it.
 func (op Shutdown) Work(env *job.Env) job.Work {
 	return &shutdown{Shutdown: op, onOne: onOne{env: env, name: op.Name}}

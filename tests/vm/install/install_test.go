@@ -74,6 +74,7 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tree, "etc/default/ganeti-instance-debootstrap"), []byte(settings), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	putHelper(t, tree)
 	installing := debian(t, tree)
 	l := vmlab.Start(t, vmlab.Options{Nodes: 2, Bin: tree})
 	l.Init(t, 2)
@@ -81,6 +82,7 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 	const add = "gnt-instance add -o debootstrap+default --no-start --no-name-check --no-ip-check "
 
 	t.Run("of a volume, whose system boots", func(t *testing.T) { bootsByItself(t, l, installing) })
+	t.Run("a helper overwrites free space", func(t *testing.T) { zeroed(t, l) })
 	t.Run("of a multipath device", func(t *testing.T) {
 		l.Must(t, "node1", multipath)
 		l.Must(t, "node1", add+"-t blockdev --disk 0:adopt=/dev/disk/by-id/dm-uuid-mpath-36001 -n node1 web.example.com && gnt-instance reinstall -f web.example.com")
