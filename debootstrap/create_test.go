@@ -416,6 +416,51 @@ func TestSameAsDebiansScripts(t *testing.T) {
 	}
 }
 
+// What starts a getty depends on the init of the system; none of these is in a Debian of today.
+func TestSameGettyAsDebiansScripts(t *testing.T) {
+	needLab(t)
+	if debians == "" {
+		t.Skip("ganeti-instance-debootstrap cannot be had")
+	}
+	suite := sh(t, nil, `. /etc/os-release; printf %s "$VERSION_CODENAME"`)
+	theirs := filepath.Join(cache, "cache-"+suite+"-"+strings.TrimSpace(tool(t, "dpkg", "--print-architecture"))+".tar")
+	for init, tt := range map[string]struct{ file, port, want string }{
+		"etc/inittab":  {"etc/inittab", "ttyS0", "T0:23:respawn:/sbin/getty ttyS0 38400\n"},
+		"etc/init/rc":  {"etc/init/ttyS0.conf", "ttyS0", "exec /sbin/getty -8 38400 ttyS0\n"},
+		"etc/event.d/": {"etc/event.d/ttyS0.conf", "ttyS0", "exec /sbin/getty 38400 ttyS0\n"},
+		"etc/init/xen": {"etc/init/hvc0.conf", "hvc0", "exec /sbin/getty -8 38400 hvc0\n"},
+	} {
+		t.Run(init, func(t *testing.T) {
+			settings := tiny(t, init)
+			file, _, _ := strings.Cut(strings.TrimPrefix(settings, "CACHE_URL=file://"), "\n")
+			tool(t, "cp", file, theirs)
+			defer os.Remove(theirs)
+			set(t, "PARTITION_STYLE=none\nSUITE="+suite+"\n"+settings, nil)
+			env := map[string]string{}
+			if tt.port == "hvc0" {
+				env = map[string]string{"INSTANCE_HV_serial_console": "", "HYPERVISOR": "xen-pvm"}
+			}
+			found := map[string]string{}
+			for _, dir := range []string{osDir, debians} {
+				disk := newDisk(t, 600)
+				if out, err := command(dir, "create", disk, env).CombinedOutput(); err != nil {
+					t.Fatalf("%s/create: %v\n%s", dir, err, out)
+				}
+				mounted(t, disk, func(root string) {
+					text, err := os.ReadFile(filepath.Join(root, tt.file))
+					if err != nil {
+						t.Error(err)
+					}
+					found[dir] = string(text)
+				})
+			}
+			if found[osDir] != found[debians] || !strings.HasSuffix(found[osDir], tt.want) {
+				t.Errorf("%s: %q, theirs %q", tt.file, found[osDir], found[debians])
+			}
+		})
+	}
+}
+
 func TestSamePartitionTableAsDebiansScripts(t *testing.T) {
 	needCache(t)
 	if debians == "" {

@@ -45,11 +45,12 @@ func settled(t *testing.T) {
 	refused(t, "create", newDisk(t, 400), nil, "Device size is too small")
 }
 
-// tiny is a tar of a system that create can take for one, for tests that are not about what is installed.
-func tiny(t *testing.T) string {
+// tiny is a tar of a system that create can take for one, for tests that are not about what is installed. It has these files besides,
+// which are empty.
+func tiny(t *testing.T, files ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tiny.tar")
-	sum := lab.TinySystem(t, file)
+	sum := lab.TinySystem(t, file, files...)
 	t.Cleanup(func() { // a run that was not killed in time has taken it into the cache
 		kept, _ := filepath.Glob(cache + "/cache-*" + sum[:12] + "*")
 		for _, name := range kept {

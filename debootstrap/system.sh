@@ -68,7 +68,17 @@ JOB
 }
 
 event_job() {
-  printf 'start on stopped rc%s\n' 2 3 4 5
-  printf 'stop on runlevel %s\n' 0 1 6
-  printf '%s\n' "respawn" "exec /sbin/getty 38400 $1"
+  cat <<JOB
+start on stopped rc2
+start on stopped rc3
+start on stopped rc4
+start on stopped rc5
+
+stop on runlevel 0
+stop on runlevel 1
+stop on runlevel 6
+
+respawn
+exec /sbin/getty 38400 $1
+JOB
 }

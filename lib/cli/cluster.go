@@ -24,9 +24,10 @@ type paths struct {
 	data    string // configuration, ssconf files, job queue
 	sockets string // of Ganeti's daemons
 	log     string
+	memory  string // on no disk
 }
 
-var standardPaths = paths{data: "/var/lib/ganeti", sockets: "/run/ganeti/socket", log: "/var/log/ganeti"}
+var standardPaths = paths{data: "/var/lib/ganeti", sockets: "/run/ganeti/socket", log: "/var/log/ganeti", memory: "/run/ganeti/gantry/secrets"}
 
 // cluster is what a command has opened of the cluster so far. Nothing is opened
 // before it is asked for: help, mistakes and getmaster need no cluster.
@@ -232,6 +233,7 @@ func (env *Env) LocalQueue() (*job.Queue, error) {
 		return nil, err
 	}
 	q.Warn = func(format string, args ...any) { env.log("WARNING", format, args...) }
+	q.Memory = env.paths.memory
 	q.Output = filepath.Join(env.paths.log, "jobs.log")
 	q.Copy = func(ctx context.Context, path string, data []byte) (copies, peers int) {
 		nodes, err := env.Nodes()

@@ -142,7 +142,12 @@ type delay struct {
 // secret is shown as <redacted> in job files.
 type secret string
 
-func (s secret) MarshalJSON() ([]byte, error) { return []byte(`"<redacted>"`), nil }
+func (s secret) MarshalJSON() ([]byte, error) {
+	if s == "" {
+		return []byte(`""`), nil
+	}
+	return []byte(`"<redacted>"`), nil
+}
 
 func (d *delay) OpID() string { return "OP_TEST_DELAY" }
 

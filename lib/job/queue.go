@@ -18,6 +18,7 @@ import (
 // are the lock table, the list of unfinished jobs, and what belongs to live runners (live/).
 type Queue struct {
 	Dir    string
+	Memory string   // directory that is on no disk, for what jobs are told and nobody else; "" is live/
 	Runner []string // command that runs a job; its id is added. None: jobs stay queued until somebody calls RunJob
 	Output string   // file that gets what a runner prints; "" drops it
 	Copy   Copier   // nil when no other node keeps a copy of the serial

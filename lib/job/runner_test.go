@@ -336,6 +336,23 @@ func TestHooksGoAroundTheWork(t *testing.T) {
 	}
 }
 
+// What only memory holds is gone when the node was restarted while the job waited. It must not run without.
+func TestAJobWhoseSecretsAreLostFails(t *testing.T) {
+	q := newQueue(t)
+	q.Runner, q.Memory = nil, filepath.Join(t.TempDir(), "run", "secrets")
+	id := submit(t, q, &delay{Secret: "hunter2"}, Options{})
+	if info, err := os.Stat(q.Memory); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if err := os.RemoveAll(q.Memory); err != nil {
+		t.Fatal(err)
+	}
+	err := RunJob(t.Context(), q, id, Runtime{Table: Table{"OP_TEST_DELAY": func() Operation { return new(delay) }}, Nodes: local{}, Store: jsonStore{q.Dir}})
+	if j, loaded := q.Load(id); err != nil || loaded != nil || j.Status() != Error || !strings.Contains(string(j.Ops[0].Result), "were lost when the node was restarted") {
+		t.Errorf("%v, %v: %+v", err, loaded, j)
+	}
+}
+
 // The unit that submitted a job ends while its process has not left it yet: the signal was not for the job.
 func TestASignalBeforeTheBeginningIsNotForTheJob(t *testing.T) {
 	q := newQueue(t)

@@ -217,8 +217,9 @@ func (w *writer) endings(failure error) []event {
 
 // clean removes what only a live runner needs.
 func (q *Queue) clean(id int) {
-	for _, name := range []string{".wake", ".request", ".secrets"} {
-		if err := os.Remove(q.path("live/" + strconv.Itoa(id) + name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	live := q.path("live/" + strconv.Itoa(id))
+	for _, path := range []string{live + ".wake", live + ".request", q.secretsPath(id)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			q.warn("cleaning up after job %d: %v", id, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -200,7 +201,13 @@ func encode(op Operation, o Options) (json.RawMessage, error) {
 	return slices.Concat(head[:len(head)-1], []byte(","), body), nil
 }
 
-func (q *Queue) secretsPath(id int) string { return q.path("live/" + strconv.Itoa(id) + ".secrets") }
+func (q *Queue) secretsPath(id int) string {
+	dir := q.Memory
+	if dir == "" {
+		dir = q.path("live")
+	}
+	return filepath.Join(dir, strconv.Itoa(id)+".secrets")
+}
 
 // writeSecrets keeps what the job file may not show until the job has ended.
 func (q *Queue) writeSecrets(id int, ops []Operation) error {
@@ -218,18 +225,28 @@ func (q *Queue) writeSecrets(id int, ops []Operation) error {
 	if err != nil {
 		return err
 	}
+	dir := filepath.Dir(q.secretsPath(id))
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
 	file, err := os.OpenFile(q.secretsPath(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(data)
-	return errors.Join(err, file.Sync(), file.Close())
+	return errors.Join(err, file.Close())
 }
 
-// addSecrets puts the parameters kept aside back into an operation.
+// addSecrets puts the parameters kept aside back into an operation. They do not outlive a restart of the node, unlike the job.
 func (q *Queue) addSecrets(id, index int, op Operation) error {
 	data, err := os.ReadFile(q.secretsPath(id))
 	if errors.Is(err, os.ErrNotExist) {
+		if s, ok := op.(Secretive); ok && len(s.Secrets()) > 0 {
+			return fault.Exec("The parameters of this job that nothing but memory may hold were lost when the node was restarted; submit it again")
+		}
 		return nil
 	}
 	if err != nil {

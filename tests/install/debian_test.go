@@ -1,25 +1,12 @@
 package install
 
 import (
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
 	"gantry/tests/lab"
 )
-
-// download gets Debian's packages of OS definitions into a directory; false where they cannot be had.
-func download(t *testing.T, dir string) bool {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), "apt-get", "-q", "download", "ganeti-os-noop", "ganeti-instance-debootstrap")
-	c.Dir = dir
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Logf("apt-get download: %v\n%s", err, out)
-		return false
-	}
-	return true
-}
 
 // lun makes a device of 1.5 GiB appear on a node, as a SAN would.
 const lun = `set -e
@@ -30,31 +17,10 @@ done
 mkdir -p /dev/disk/by-id
 ln -s $loop /dev/disk/by-id/lun-$(hostname -s)`
 
-// unpack puts Debian's definitions in the place of ours. The base system is in their cache, where they look first.
-const unpack = `set -e
-rm -rf /usr/share/ganeti/os/debootstrap /etc/ganeti/instance-debootstrap /etc/default/ganeti-instance-debootstrap
-for deb in /usr/share/debs/*.deb; do dpkg-deb -x $deb /; done
-echo PARTITION_STYLE=none >>/etc/default/ganeti-instance-debootstrap
-. /etc/os-release
-echo SUITE=$VERSION_CODENAME >>/etc/default/ganeti-instance-debootstrap
-mkdir -p /var/cache/ganeti-instance-debootstrap
-cp /usr/share/debs/tiny.tar /var/cache/ganeti-instance-debootstrap/cache-$VERSION_CODENAME-$(dpkg --print-architecture).tar`
-
-// content is what an installed device holds: all files with their kind, mode, owner and link, and the words of those that create writes.
-const content = `set -e
-mkdir -p /mnt/look
-mount -o ro,noload "$1" /mnt/look
-cd /mnt/look
-find . -printf '%p %y %m %U:%G %l\n' | sort
-for file in etc/fstab etc/hostname etc/mailname etc/hosts etc/resolv.conf etc/network/interfaces; do echo "== $file"; cat $file; done
-grep ^root: etc/shadow
-cd /
-umount /mnt/look`
-
 // debiansDefinitions runs Debian's own definitions, unmodified, on node2, beside ours on node1, on disks that are adopted.
 func debiansDefinitions(t *testing.T, l *lab.Lab) {
 	l.Must(t, "node1", "dpkg-deb -x /usr/share/debs/ganeti-os-noop*.deb /")
-	l.Must(t, "node2", unpack)
+	l.Must(t, "node2", "set -- none\n"+lab.PutDebiansOS)
 	if got := l.Must(t, "node1", "gnt-os diagnose"); !strings.Contains(got, "OS: noop [global status: valid]") || !strings.Contains(got, "OS: debootstrap [global status: valid]") {
 		t.Errorf("gnt-os diagnose:\n%s", got)
 	}
@@ -67,10 +33,10 @@ func debiansDefinitions(t *testing.T, l *lab.Lab) {
 		l.Must(t, "node1", "gnt-instance reinstall -f "+name)
 		logs[node] = l.Must(t, node, "cat /var/log/ganeti/os/add-debootstrap+default-"+name+"-*.log")
 		uuid := l.Must(t, node, "blkid -p -o value -s UUID "+device)
-		found[node] = strings.ReplaceAll(l.Must(t, node, "set -- "+device+"\n"+content), strings.TrimSpace(uuid), "UUID")
+		found[node] = strings.ReplaceAll(l.Must(t, node, "set -- "+device+"\n"+lab.Content), strings.TrimSpace(uuid), "UUID")
 		l.Must(t, "node1", "gnt-backup export -n node1 "+name)
 		l.Must(t, "node1", "gnt-instance rename -f --no-name-check --no-ip-check "+name+" renamed.example.com")
-		if got := l.Must(t, node, "set -- "+device+"\n"+content); !strings.Contains(got, "== etc/hostname\nrenamed.example.com\n== etc/mailname\nrenamed.example.com\n") {
+		if got := l.Must(t, node, "set -- "+device+"\n"+lab.Content); !strings.Contains(got, "== etc/hostname\nrenamed.example.com\n== etc/mailname\nrenamed.example.com\n") {
 			t.Errorf("%s: the rename script did not see to the names", node)
 		}
 		l.Must(t, "node1", "gnt-instance remove -f renamed.example.com")
@@ -86,7 +52,7 @@ func debiansDefinitions(t *testing.T, l *lab.Lab) {
 	if len(ours) < 20 || logs["node1"] != logs["node2"] || logs["node1"] == "" {
 		t.Errorf("%d lines; logs %q", len(ours), logs)
 	}
-	for what, only := range map[string][]string{"only ours": besides(ours, theirs), "only Debian's": besides(theirs, ours)} {
+	for what, only := range map[string][]string{"only ours": lab.Besides(ours, theirs), "only Debian's": lab.Besides(theirs, ours)} {
 		if len(only) > 0 {
 			t.Errorf("%s: %q", what, only)
 		}
@@ -107,18 +73,4 @@ func debiansDefinitions(t *testing.T, l *lab.Lab) {
 	if got := l.Must(t, "node2", "losetup --noheadings --output BACK-FILE; findmnt -rn -o TARGET | grep instance-debootstrap; true"); regexp.MustCompile(`(?m)^/(srv/ganeti|.*target)`).MatchString(got) {
 		t.Errorf("node2 still holds %s", got)
 	}
-}
-
-// besides are the lines of a list that another lacks.
-func besides(list, other []string) (only []string) {
-	there := map[string]bool{}
-	for _, line := range other {
-		there[line] = true
-	}
-	for _, line := range list {
-		if !there[line] {
-			only = append(only, line)
-		}
-	}
-	return only
 }

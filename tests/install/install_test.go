@@ -20,10 +20,11 @@ const installLimit = 15 * time.Minute
 func TestDefinitions(t *testing.T) {
 	lab.Need(t)
 	packages := t.TempDir()
-	had := download(t, packages)
+	had := lab.DebiansOS(t, packages)
 	sum := lab.TinySystem(t, filepath.Join(packages, "tiny.tar"))
 	l := start(t, "CACHE_URL=file:///usr/share/debs/tiny.tar\nCACHE_SHA256="+sum+"\nPARTITION_STYLE=none\n", nil, packages)
 	t.Run("what cannot be installed", func(t *testing.T) { badInput(t, l) })
+	t.Run("secrets stay secret", func(t *testing.T) { secretsStaySecret(t, l) })
 	t.Run("what is chosen on a terminal", func(t *testing.T) { chosenOnATerminal(t, l) })
 	t.Run("Debian's work unchanged", func(t *testing.T) {
 		if !had {

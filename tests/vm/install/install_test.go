@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,10 +71,11 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 	if err := os.MkdirAll(shared, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	settings := "CACHE_URL=file:///usr/share/debs/tiny.tar\nCACHE_SHA256=" + lab.TinySystem(t, filepath.Join(shared, "tiny.tar")) + "\n"
+	settings := "CACHE_URL=file:///usr/share/debs/tiny.tar\nCACHE_SHA256=" + lab.TinySystem(t, filepath.Join(shared, "tiny.tar"), "etc/inittab") + "\n"
 	if err := os.WriteFile(filepath.Join(tree, "etc/default/ganeti-instance-debootstrap"), []byte(settings), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	had := lab.DebiansOS(t, shared)
 	putHelper(t, tree)
 	installing := debian(t, tree)
 	l := vmlab.Start(t, vmlab.Options{Nodes: 2, Bin: tree})
@@ -89,6 +91,12 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 		wantInstalled(t, l, "/dev/disk/by-id/dm-uuid-mpath-36001")
 		l.Must(t, "node1", "gnt-instance remove -f web.example.com")
 	})
+	t.Run("as by Debian's definition", func(t *testing.T) {
+		if !had {
+			t.Skip("DEBIAN'S PACKAGES CANNOT BE HAD: their definition was not run")
+		}
+		sameAsDebians(t, l)
+	})
 	t.Run("of a mirrored disk", func(t *testing.T) {
 		l.Must(t, "node1", add+"-t drbd -s 1g -n node1:node2 --no-wait-for-sync web.example.com && gnt-instance activate-disks web.example.com")
 		wantInstalled(t, l, "$(readlink /var/run/ganeti/instance-disks/web.example.com:0)")
@@ -99,6 +107,46 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 		}
 		killed(t, l)
 	})
+}
+
+// partition shows the table of a volume and all that is on its partition.
+const partition = `set -e
+device=$(readlink -f "$1")
+sfdisk -d $device | sed -n 's/.* : //p'
+kpartx -a -s -p- $device
+set -- /dev/mapper/$(kpartx -l -p- $device | awk 'NR == 1 { print $1 }')
+echo "uuid $(blkid -p -o value -s UUID $1)"
+` + lab.Content + `
+kpartx -d -p- $device`
+
+// sameAsDebians installs with ours on node1 and with Debian's, unmodified, on node2, on volumes.
+func sameAsDebians(t *testing.T, l *vmlab.Lab) {
+	const name = "web.example.com"
+	l.Must(t, "node2", "set -- msdos\n"+lab.PutDebiansOS)
+	found, logs := map[string][]string{}, map[string]string{}
+	for _, node := range []string{"node1", "node2"} {
+		l.Must(t, "node1", "gnt-instance add -t plain -s 1g -n "+node+" -o debootstrap+default -H kvm:serial_console=true --no-start --no-name-check --no-ip-check "+name)
+		volume := "/dev/vg_ganeti/" + strings.TrimSpace(l.Must(t, "node1", "gnt-instance info "+name+" | sed -n 's|.*logical_id: vg_ganeti/||p'"))
+		text := l.Must(t, node, "set -- "+volume+"\n"+partition)
+		if m := regexp.MustCompile(`(?m)^uuid (\S+)$`).FindStringSubmatch(text); m != nil {
+			text = strings.ReplaceAll(text, m[1], "UUID")
+		}
+		found[node], logs[node] = strings.Split(text, "\n"), l.Must(t, node, "cat /var/log/ganeti/os/add-debootstrap+default-"+name+"-*.log")
+		if got := l.Must(t, node, left); got != "" {
+			t.Errorf("left on %s:\n%s", node, got)
+		}
+		l.Must(t, "node1", "gnt-instance remove -f "+name)
+		l.Must(t, node, "rm /var/log/ganeti/os/*")
+	}
+	for what, only := range map[string][]string{"ours": lab.Besides(found["node1"], found["node2"]), "Debian's": lab.Besides(found["node2"], found["node1"])} {
+		if len(only) > 0 {
+			t.Errorf("only %s: %q", what, only)
+		}
+	}
+	if !slices.Contains(found["node1"], "T0:23:respawn:/sbin/getty ttyS0 38400") || !strings.Contains(found["node1"][0], "start=        2048,") {
+		t.Errorf("installed was\n%s", strings.Join(found["node1"], "\n"))
+	}
+	t.Logf("the logs: %q", logs)
 }
 
 // killed runs create as Ganeti does, on the disk of the instance, and kills it at ten moments: its heir puts all in order.
