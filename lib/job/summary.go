@@ -41,6 +41,17 @@ func (j *Job) Summary() []string {
 	return lines
 }
 
+// Summary is the same for a job that is not submitted yet.
+func (r Request) Summary() []string {
+	var lines []string
+	for _, op := range r.Ops {
+		if input, err := encode(op, r.Options); err == nil {
+			lines = append(lines, (&Op{Input: input}).Summary())
+		}
+	}
+	return lines
+}
+
 // Summary is the opcode's name without OP_, and what it is about.
 func (op *Op) Summary() string {
 	id := op.OpID()

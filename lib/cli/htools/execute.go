@@ -2,12 +2,12 @@ package htools
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"gantry/lib/balance"
 	"gantry/lib/cli"
@@ -50,40 +50,55 @@ func (o *Options) Make(ctx context.Context, sets [][]job.Request) error {
 	if err != nil {
 		return err
 	}
-	x := &execution{env: o.Env, queue: queue, interrupts: make(chan os.Signal, 2)}
-	signal.Notify(x.interrupts, os.Interrupt)
-	defer signal.Stop(x.interrupts)
+	x := &execution{env: o.Env, tool: o.Env.Binary(), queue: queue, signals: make(chan os.Signal, 8)}
+	signal.Notify(x.signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(x.signals)
 	return x.run(context.WithoutCancel(ctx), sets)
 }
 
-// execution is jobs on their way. A first ^C lets the set that runs come to its end, a second one leaves it alone; neither
+// execution is jobs on their way. ^C, however often, lets the set that runs come to its end; SIGTERM leaves it alone at once. Neither
 // stops a job.
 type execution struct {
-	env        *cli.Env
-	queue      cli.Queue
-	interrupts chan os.Signal
-	asked      bool // to stop after the set
+	env       *cli.Env
+	tool      string
+	queue     cli.Queue
+	signals   chan os.Signal
+	asked     bool // to stop after the set
+	submitted []string
 }
-
-var errLeft = errors.New("left")
 
 func (x *execution) run(ctx context.Context, sets [][]job.Request) error {
 	for k, set := range sets {
 		if x.asked {
-			x.env.Println("Exiting early due to user request, %d jobset(s) submitted, %d jobset(s) not submitted.", k, len(sets)-k)
+			x.stopEarly(sets[k:])
 			return nil
 		}
-		switch failed, err := x.runSet(ctx, set); {
-		case errors.Is(err, errLeft):
-			return fault.Say("Double cancel request, exiting now...")
-		case err != nil:
+		failed, err := x.runSet(ctx, set)
+		if err != nil {
 			return err
-		case len(failed) > 0:
-			return Fail("Not all jobs completed successfully: %s\nAborting.", strings.Join(failed, ", "))
+		}
+		if len(failed) > 0 {
+			return Fail("%s: Not all jobs completed successfully: %s\nAborting.\n", x.tool, list(failed))
 		}
 	}
 	return nil
 }
+
+// stopEarly says what was made and what was not.
+func (x *execution) stopEarly(left [][]job.Request) {
+	var jobs []string
+	for _, set := range left {
+		var names []string
+		for _, r := range set {
+			names = append(names, list(r.Summary()))
+		}
+		jobs = append(jobs, list(names))
+	}
+	x.env.Println("Exiting early due to user request, \n%djobset(s) submitted: \n%s\n%d jobset(s) not submitted:\n%s",
+		len(x.submitted), list(x.submitted), len(left), list(jobs))
+}
+
+func list(items []string) string { return "[" + strings.Join(items, ",") + "]" }
 
 // runSet submits the jobs of a set together, waits for all, and says which have failed.
 func (x *execution) runSet(ctx context.Context, set []job.Request) (failed []string, err error) {
@@ -91,7 +106,7 @@ func (x *execution) runSet(ctx context.Context, set []job.Request) (failed []str
 	if err != nil {
 		return nil, err
 	}
-	var shown []string
+	var shown, ended []string
 	for _, id := range ids {
 		shown = append(shown, strconv.Itoa(id))
 	}
@@ -101,25 +116,29 @@ func (x *execution) runSet(ctx context.Context, set []job.Request) (failed []str
 		if err != nil {
 			return nil, err
 		}
+		name := "JOB_STATUS_" + strings.ToUpper(string(status))
+		ended = append(ended, fmt.Sprintf("(%d,%s)", id, name))
 		if status != job.Success {
-			failed = append(failed, fmt.Sprintf("%d (%s)", id, status))
+			failed = append(failed, fmt.Sprintf("(JobId {fromJobId = %d},%s)", id, name))
 		}
 	}
+	x.submitted = append(x.submitted, list(ended))
 	return failed, nil
 }
 
-// heed looks whether the user pressed ^C.
+// heed looks whether the user wants an end.
 func (x *execution) heed() error {
 	for {
 		select {
-		case <-x.interrupts:
+		case s := <-x.signals:
+			if s == syscall.SIGTERM {
+				x.env.Println("Double cancel request, exiting now...")
+				return fault.Status(2)
+			}
+			x.asked = true
+			x.env.Println("Cancel request registered, will exit at the end of the current job set...")
 		default:
 			return nil
 		}
-		if x.asked {
-			return errLeft
-		}
-		x.asked = true
-		x.env.Warn("Cancel request registered, will exit at the end of the current job set...")
 	}
 }
