@@ -27,6 +27,14 @@ type Delay struct {
 // OpID is the operation's name in job files.
 func (Delay) OpID() string { return "OP_TEST_DELAY" }
 
+// WellFormed refuses a number of times that is none.
+func (op Delay) WellFormed() error {
+	if op.Repeat < 0 {
+		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'repeat': Invalid value for non-negative type '%d'", op.Repeat)
+	}
+	return nil
+}
+
 // Work starts it.
 func (op Delay) Work(env *job.Env) job.Work { return &delay{Delay: op, env: env} }
 

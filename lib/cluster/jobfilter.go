@@ -33,7 +33,7 @@ type Rules struct {
 func (r Rules) Replace(ctx context.Context, rule FilterRule) (string, error) {
 	predicates, err := job.CheckFilter(rule.Predicates, rule.Action)
 	if err == nil && rule.Priority < 0 {
-		err = fmt.Errorf("the priority is negative")
+		err = fmt.Errorf("Invalid value for non-negative type '%d'", rule.Priority)
 	}
 	if err != nil {
 		return "", rule.unreadable(err)

@@ -62,8 +62,8 @@ func TestRulesThatAreNoneAreRefused(t *testing.T) {
 	none, accept := json.RawMessage("[]"), json.RawMessage(`"ACCEPT"`)
 	for want, rule := range map[string]FilterRule{
 		`Cannot convert value '[null, 0, [], "NOSUCH", []]', error: malformed FilterAction JSON: "NOSUCH"`: {Predicates: none, Action: json.RawMessage(`"NOSUCH"`)},
-		"the priority is negative":                    {Priority: -1, Predicates: none, Action: accept},
-		"Filter rule with UUID nosuch does not exist": {UUID: "nosuch", Predicates: none, Action: accept},
+		"Invalid value for non-negative type '-1'":                                                         {Priority: -1, Predicates: none, Action: accept},
+		"Filter rule with UUID nosuch does not exist":                                                      {UUID: "nosuch", Predicates: none, Action: accept},
 	} {
 		if _, err := r.Replace(t.Context(), rule); err == nil || !strings.Contains(err.Error(), want) || len(s.cfg.Filters) != 0 {
 			t.Errorf("%v; want %s", err, want)

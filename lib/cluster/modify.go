@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"gantry/lib/config"
@@ -111,6 +112,9 @@ func (w *modify) tellUnchanged(c *config.Cluster) {
 	}
 	if w.SharedFileStorageDir != nil && *w.SharedFileStorageDir == c.SharedFileStorageDir {
 		w.env.Say("Global shared file storage dir already set to value '%s'", c.SharedFileStorageDir)
+	}
+	if w.DRBDHelper != nil && !slices.Contains(c.EnabledDiskTemplates, config.DTDRBD) {
+		w.env.Say("Note that you specified a drbd user helper, but did not enable the drbd disk template.")
 	}
 	if w.DRBDHelper != nil && *w.DRBDHelper == c.DRBDUsermodeHelper {
 		w.env.Say("Cluster DRBD helper already in desired state, not changing")

@@ -92,6 +92,9 @@ func TestModifyRefusesWhatCannotBe(t *testing.T) {
 		"tools with slashes":           {ModifyOptions{Tools: ptr("/bin/x")}, "The tools '/bin/x' contain illegal characters: only alphanumeric values, dashes, and underscores are allowed"},
 		"no file storage":              {ModifyOptions{Modify: Modify{FileStorageDir: ptr("")}}, "Unsetting the 'file' storage directory while having 'file' storage enabled is not permitted."},
 		"a policy without std":         {ModifyOptions{Policy: config.PolicyOptions{Std: unit.Params{"memory-size": "65536"}}}, "Invalid instance policy: Invalid std specifications"},
+		"disk state of no template":    {ModifyOptions{DiskStateOptions: []unit.Ident{{Name: "lvm/vg", Params: unit.Params{"disk_total": "5"}}}}, "Invalid storage type(s) in disk state: lvm"},
+		"state of no hypervisor":       {ModifyOptions{HVStateOptions: []unit.Ident{{Name: "nosuch", Params: unit.Params{"mem_node": "5"}}}}, "Invalid hypervisor(s) in hypervisor state: nosuch"},
+		"tools without gzip":           {ModifyOptions{Tools: ptr("lzop")}, "For compatibility reasons, the gzip utility must be present among the compression tools"},
 		"a NIC mode that is none":      {ModifyOptions{NICOptions: unit.Params{"mode": "nosuch"}}, "Invalid NIC mode 'nosuch'"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,6 +67,12 @@ func (w *modify) checkArguments() error {
 			}
 		}
 	}
+	if err := config.CheckHVState(w.HVState); err != nil {
+		return err
+	}
+	if err := config.CheckDiskState(w.DiskState); err != nil {
+		return err
+	}
 	if w.InstallImage != nil && !imagePath(*w.InstallImage) {
 		return fault.RefuseBare("Install image must be an absolute path or a URL")
 	}
@@ -345,7 +351,7 @@ func (w *modify) checkPrograms(context.Context) error {
 	case len(illegal) > 0:
 		return fault.Refuse(fault.WrongInput, "The tools '%s' contain illegal characters: only alphanumeric values, dashes, and underscores are allowed", strings.Join(illegal, ", "))
 	case !slices.Contains(*w.CompressionTools, "gzip"):
-		return fault.Refuse(fault.WrongInput, "For compatibility reasons, the gzip utility must be present in the compression tool list")
+		return fault.Refuse(fault.WrongInput, "For compatibility reasons, the gzip utility must be present among the compression tools")
 	case slices.Contains(*w.CompressionTools, "none"):
 		return fault.Refuse(fault.WrongInput, "'none' is a reserved value and cannot be used as a compression tool")
 	}

@@ -72,6 +72,14 @@ func (v *validation) cluster() {
 		v.wrong("cluster has invalid instance policy: %w", err)
 	}
 	v.tags("cluster", v.Cluster.ClusterName, v.Cluster.Tags)
+	v.sshPort("the cluster", v.Cluster.NDParams)
+}
+
+// sshPort is where nodes are reached: a number that no port has would cut all of them off, and the way back with them.
+func (v *validation) sshPort(of string, p Params) {
+	if port, said := p["ssh_port"]; said && (p.Int("ssh_port") < 0 || p.Int("ssh_port") > 65535) {
+		v.wrong("%s has the ssh_port %v, which is no port", of, port)
+	}
 }
 
 func (v *validation) tags(kind, name string, tags []string) {
@@ -87,6 +95,7 @@ func (v *validation) groups() {
 	for _, g := range v.NodeGroups {
 		v.identity("node group", g.UUID, g.Name, names)
 		v.tags("node group", g.Name, g.Tags)
+		v.sshPort("node group "+g.Name, g.NDParams)
 		if err := g.IPolicy.Check(); err != nil {
 			v.wrong("group %s has invalid instance policy: %w", g.Name, err)
 		}
@@ -103,6 +112,7 @@ func (v *validation) nodes() {
 	for _, n := range v.Nodes {
 		v.identity("node", n.UUID, n.Name, names)
 		v.tags("node", n.Name, n.Tags)
+		v.sshPort("node "+n.Name, n.NDParams)
 		if v.Group(n.Group) == nil {
 			v.wrong("Node '%s' has invalid group '%s'", n.Name, n.Group)
 		}

@@ -37,6 +37,7 @@ func TestValidateFindsWhatMustNotBe(t *testing.T) {
 		"a node's address twice":          {func(c *Config) { c.Nodes[1].PrimaryIP = c.Nodes[0].SecondaryIP }, "IP address 198.51.100.11 is used by multiple owners: node:node1.example.com/secondary, node:node2.example.com/primary"},
 		"the cluster's address on a node": {func(c *Config) { c.Nodes[1].PrimaryIP = c.Cluster.MasterIP }, "cluster_ip, node:node2.example.com/primary"},
 		"one address for both of a node":  {func(c *Config) { c.Nodes[1].SecondaryIP = c.Nodes[1].PrimaryIP }, ""},
+		"no port for SSH":                 {func(c *Config) { c.NodeGroups[0].NDParams = Params{"ssh_port": int64(222222)} }, "node group default has the ssh_port 222222, which is no port"},
 		"a port twice":                    {func(c *Config) { c.Instances[3].NetworkPort = 11000 }, "tcp/udp port 11000 has duplicates: inst1.example.com/network port, inst4.example.com/network port"},
 		"a port in use and free":          {func(c *Config) { c.Cluster.TCPUDPPortPool = []int{11000} }, "tcp/udp port 11000 has duplicates: cluster/port marked as free, inst1.example.com/network port"},
 		"a minor twice":                   {func(c *Config) { c.Disks = append(c.Disks, drbd("d1", 5, 12000), drbd("d2", 5, 12001)) }, "DRBD minor 5 of node node1.example.com is used by disk d1 and disk d2"},

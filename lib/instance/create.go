@@ -73,9 +73,16 @@ func (op Create) WellFormed() error {
 		return unparsed("'hypervisor'", "Hypervisor", op.Hypervisor)
 	}
 	for _, d := range op.Disks {
-		if mode := text(d, "mode"); mode != "" && mode != "rw" && mode != "ro" {
-			return unparsed("'disks': Can't parse value for 'mode'", "DiskAccess", mode)
+		if err := parseMode(d); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func parseMode(disk map[string]any) error {
+	if mode := text(disk, "mode"); mode != "" && mode != "rw" && mode != "ro" {
+		return unparsed("'disks': Can't parse value for 'mode'", "DiskAccess", mode)
 	}
 	return nil
 }

@@ -50,6 +50,16 @@ func (op Modify) Secrets() map[string]json.RawMessage {
 	return job.Hide(map[string]Private{"osparams_private": op.OSParamsPrivate})
 }
 
+// WellFormed refuses words that Ganeti's daemons do not even take into the queue.
+func (op Modify) WellFormed() error {
+	for _, d := range op.Disks {
+		if err := parseMode(d.Params); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Work starts it.
 func (op Modify) Work(env *job.Env) job.Work {
 	return &modify{Modify: op, onOne: onOne{env: env, name: op.Name}}

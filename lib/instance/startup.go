@@ -56,8 +56,7 @@ func forcedBE(params config.Params) (config.Params, error) {
 	if len(params) == 0 {
 		return nil, nil
 	}
-	p, err := config.BEInput.Force(params)
-	return config.SplitMemory(p), err
+	return config.BEParams.Force(config.SplitMemory(params)) // in this order: what is wrong with "memory" is said of maxmem
 }
 
 func (w *startup) Check(ctx context.Context) error {

@@ -49,6 +49,12 @@ func (w *add) Locks(*config.Config) ([]job.Lock, error) {
 
 func (w *add) Check(context.Context) error {
 	w.net = config.Network{UUID: config.NewUUID(), Name: w.Name, Network: w.Network, Gateway: w.Gateway, Network6: w.Network6, Gateway6: w.Gateway6}
+	if err := checkNetmask(w.Network); err != nil {
+		return err
+	}
+	if _, err := w.net.Prefix(); err != nil {
+		return fault.Exec("%s", err)
+	}
 	if w.MACPrefix != "" {
 		prefix, err := checkMACPrefix(w.MACPrefix)
 		if err != nil {
@@ -74,12 +80,6 @@ func (w *add) unused(cfg *config.Config) error {
 func (w *add) Hooks() *hooks.Plan { return onMaster(w.env.Config, "network-add", hooksEnv(&w.net)) }
 
 func (w *add) Run(ctx context.Context) (any, error) {
-	if err := checkNetmask(w.Network); err != nil {
-		return nil, err
-	}
-	if _, err := w.net.Prefix(); err != nil {
-		return nil, fault.Exec("%s", err)
-	}
 	if err := w.net.InitPool(); err != nil {
 		return nil, fault.Exec("Cannot create IP address pool for network '%s': %s", w.Name, err)
 	}

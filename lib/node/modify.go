@@ -97,7 +97,7 @@ func (w *modify) Check(ctx context.Context) (err error) {
 
 func (w *modify) checkArguments() error {
 	set := 0
-	for _, flag := range []*bool{w.Offline, w.MasterCandidate, w.Drained} {
+	for _, flag := range []*bool{w.Offline, w.MasterCandidate, w.Drained, w.MasterCapable, w.VMCapable} {
 		if is(flag, true) {
 			set++
 		}

@@ -61,19 +61,16 @@ func AskProviders(ctx context.Context, r remote.Runner, cfg *config.Config) []*P
 	return rows
 }
 
-// judge looks at each group with nodes that answered.
+// judge looks at each group; one of whose nodes none answered has nothing against the provider.
 func (r *ProviderRow) judge(cfg *config.Config) {
 	for _, g := range cfg.NodeGroups {
-		nodes, valid := 0, true
+		valid := true
 		for _, n := range cfg.GroupNodes(g.UUID) {
 			if list, answered := r.Nodes[n.UUID]; answered {
-				nodes++
 				valid = valid && len(list) > 0 && list[0].Valid
 			}
 		}
-		if nodes > 0 {
-			r.Groups = append(r.Groups, ProviderGroup{g.Name, valid})
-		}
+		r.Groups = append(r.Groups, ProviderGroup{g.Name, valid})
 	}
 }
 

@@ -20,7 +20,7 @@ func TestProvidersAreJudgedByGroup(t *testing.T) {
 	if len(rows) != 1 || len(rows[0].Nodes) != 2 || len(rows[0].Parameters()) != 1 {
 		t.Fatalf("%+v", rows)
 	}
-	if got, want := rows[0].Groups, (ProviderGroup{"default", true}); len(got) != 2 || got[0] != want || got[1].Valid {
+	if got, want := rows[0].Groups, (ProviderGroup{"default", true}); len(got) != 3 || got[0] != want || got[1].Valid || !got[2].Valid {
 		t.Errorf("%+v", got)
 	}
 }

@@ -86,6 +86,7 @@ type Column struct {
 type Resource[T any] struct {
 	Noun      string // as in "Instance name nosuch not found"
 	NameField string
+	Loose     bool // a name that is not there is no error
 	Fields    []Field[T]
 }
 

@@ -461,18 +461,25 @@ func byName(name, nameField string, numeric bool) (*Filter, error) {
 	return &Filter{Op: OpEqual, Field: nameField, Value: name}, nil
 }
 
-// names returns the names that a filter made of plain names asks for: a missing one is then an error, not an empty answer.
+// names returns the names that a filter made of names alone asks for, whether as arguments or as one was typed: a missing one is
+// then an error, not an empty answer.
 func (f *Filter) names(nameField string) []string {
-	if f == nil || f.Op != OpOr {
+	if f == nil {
+		return nil
+	}
+	if name, ok := f.Value.(string); ok && f.Op == OpEqual && f.Field == nameField {
+		return []string{name}
+	}
+	if f.Op != OpOr {
 		return nil
 	}
 	var names []string
 	for _, s := range f.Sub {
-		name, ok := s.Value.(string)
-		if s.Op != OpEqual || s.Field != nameField || !ok {
+		some := s.names(nameField)
+		if some == nil {
 			return nil
 		}
-		names = append(names, name)
+		names = append(names, some...)
 	}
 	return names
 }

@@ -22,7 +22,7 @@ func FilterRows(cfg *config.Config) []*FilterRow {
 
 // Filters is the resource of gnt-filter list.
 func Filters() *Resource[*FilterRow] {
-	return &Resource[*FilterRow]{Noun: "Filter", NameField: "uuid", Fields: []Field[*FilterRow]{
+	return &Resource[*FilterRow]{Noun: "Filter", NameField: "uuid", Loose: true, Fields: []Field[*FilterRow]{
 		{Name: "uuid", Title: "UUID", Kind: Other, Doc: "UUID of the rule", Get: func(r *FilterRow) Cell { return value(r.UUID) }},
 		{Name: "watermark", Title: "Watermark", Kind: Other, Doc: "Number of the last job before the rule", Get: func(r *FilterRow) Cell { return value(r.Watermark) }},
 		{Name: "priority", Title: "Priority", Kind: Other, Doc: "Rules with lower numbers are asked first", Get: func(r *FilterRow) Cell { return value(r.Priority) }},

@@ -141,7 +141,15 @@ func order(have, want any, how Compare) (int, error) {
 			return cmp.Compare(h, float64(w)), nil
 		}
 	}
-	return 0, fault.New(fault.Parameter, "Got inconsistent types for field values in comparison: '%s' and '%s'", shown(have), shown(want))
+	return 0, fault.New(fault.Parameter, "Invalid types in comparison, trying to compare %s with '%s'", shown(have), typed(want))
+}
+
+// typed is a value of a filter as an error shows it.
+func typed(want any) string {
+	if s, ok := want.(string); ok {
+		return "QuotedString " + shown(s)
+	}
+	return "NumericValue " + shown(want)
 }
 
 // shown is a value as an error shows it.

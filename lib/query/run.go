@@ -75,7 +75,7 @@ func (r *Resource[T]) needsLive(req Request) bool {
 // named picks the rows of a filter made of plain names, in the order of the names, and refuses one that is missing.
 func (r *Resource[T]) named(f *Filter, rows []T) ([]T, error) {
 	names := f.names(r.NameField)
-	if names == nil {
+	if names == nil || r.Loose {
 		return rows, nil
 	}
 	var picked []T

@@ -76,7 +76,7 @@ func TestTimespec(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"xyz": "Invalid time specification 'xyz'", "": "Empty time specification passed", "3x": "Invalid time specification '3x'",
+		"xyz": "Invalid time specification 'xyz'", "": "Empty time specification passed", "3x": "Invalid time specification '3x'", "sixth": "Invalid time specification 'sixt'",
 		"s": "Invalid time specification (only suffix passed)", "9223372036854775807w": "Invalid time specification '9223372036854775807w'",
 	} {
 		if _, err := ParseTimespec(in); err == nil || err.Error() != want {

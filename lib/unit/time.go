@@ -25,7 +25,10 @@ func ParseTimespec(s string) (seconds int, err error) {
 		}
 	}
 	n, err := ParseInt(number)
-	if err != nil || n > math.MaxInt64/factor || n < math.MinInt64/factor {
+	if err != nil {
+		return 0, wrongInput("Invalid time specification '%s'", number) // without the suffix, as Ganeti says it
+	}
+	if n > math.MaxInt64/factor || n < math.MinInt64/factor {
 		return 0, wrongInput("Invalid time specification '%s'", s)
 	}
 	return n * factor, nil
