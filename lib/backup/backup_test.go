@@ -382,7 +382,7 @@ func TestShellcheck(t *testing.T) {
 	if err != nil {
 		t.Skip("SHELLCHECK IS NOT INSTALLED: the scripts were not checked")
 	}
-	for name, text := range map[string]string{"send": sendScript, "receive": receiveScript, "store": storeScript, "load": loadScript, "finish": finishScript} {
+	for name, text := range map[string]string{"send": loggedScript + sendScript, "receive": loggedScript + receiveScript, "store": storeScript, "load": loadScript, "finish": finishScript} {
 		c := exec.CommandContext(t.Context(), shellcheck, "--shell=sh", "-")
 		c.Stdin = strings.NewReader(text)
 		if out, err := c.CombinedOutput(); err != nil {

@@ -61,6 +61,8 @@ type Script struct {
 
 // The scripts of both directions.
 var (
+	//go:embed logged.sh
+	loggedScript string
 	//go:embed send.sh
 	sendScript string
 	//go:embed receive.sh
@@ -77,7 +79,7 @@ var (
 // nil. It is durable work; give its result to Judge.
 func Send(s Script, tool string, hop []string, file string) remote.Cmd {
 	store := over(hop, "sh", "-c", storeScript, "sh", file, unpacker(passing(hop, tool)), "excl")
-	c := remote.Script(sendScript, append([]string{s.Log, s.Dir, packer(passing(hop, tool))}, store...)...)
+	c := remote.Script(loggedScript+sendScript, append([]string{s.Log, s.Dir, packer(passing(hop, tool))}, store...)...)
 	c.Changes = "writes dump " + path.Base(file)
 	return durable(c, s, hop)
 }
@@ -85,7 +87,7 @@ func Send(s Script, tool string, hop []string, file string) remote.Cmd {
 // Receive lets a script read the dump of a disk out of a file of so many bytes on another node, or on the same one.
 func Receive(s Script, tool string, hop []string, file string) remote.Cmd {
 	load := over(hop, "sh", "-c", loadScript, "sh", file, packer(passing(hop, tool)))
-	c := remote.Script(receiveScript, append([]string{s.Log, s.Dir, unpacker(passing(hop, tool))}, load...)...)
+	c := remote.Script(loggedScript+receiveScript, append([]string{s.Log, s.Dir, unpacker(passing(hop, tool))}, load...)...)
 	c.Changes = "runs import of " + path.Base(file)
 	return durable(c, s, hop)
 }

@@ -36,7 +36,7 @@ func (Move) OpID() string { return "OP_INSTANCE_MOVE" }
 // WellFormed refuses a move to nowhere, and a timeout below zero.
 func (op Move) WellFormed() error {
 	if op.TargetNode == "" {
-		return fault.Refuse(fault.WrongInput, "Parameter 'OP_INSTANCE_MOVE.target_node' fails validation")
+		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'target_node': Unable to read String")
 	}
 	return checkTimeout("shutdown_timeout", op.ShutdownTimeout)
 }

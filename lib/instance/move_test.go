@@ -145,7 +145,7 @@ func TestMoveRefuses(t *testing.T) {
 		}
 		os.RemoveAll(filepath.Join(w.dir, "node2", "lib"))
 	}
-	if kept := moveTo("", nil).WellFormed(); kept == nil || kept.Error() != "Parameter 'OP_INSTANCE_MOVE.target_node' fails validation" {
+	if kept := moveTo("", nil).WellFormed(); kept == nil || kept.Error() != "Failed to parse request: SubmitJob: Can't parse value for 'target_node': Unable to read String" {
 		t.Error(kept)
 	}
 }
