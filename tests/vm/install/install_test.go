@@ -84,7 +84,12 @@ func TestPartitionsOfTheDeviceMapper(t *testing.T) {
 	const add = "gnt-instance add -o debootstrap+default --no-start --no-name-check --no-ip-check "
 
 	t.Run("of a volume, whose system boots", func(t *testing.T) { bootsByItself(t, l, installing) })
-	t.Run("a helper overwrites free space", func(t *testing.T) { zeroed(t, l) })
+	t.Run("a helper overwrites free space", func(t *testing.T) {
+		if !vmlab.All() { // it is a machine in a machine
+			t.Skip("SKIPPED, NOT TESTED: takes long; set GANTRY_FAULTS=all")
+		}
+		zeroed(t, l)
+	})
 	t.Run("of a multipath device", func(t *testing.T) {
 		l.Must(t, "node1", multipath)
 		l.Must(t, "node1", add+"-t blockdev --disk 0:adopt=/dev/disk/by-id/dm-uuid-mpath-36001 -n node1 web.example.com && gnt-instance reinstall -f web.example.com")
