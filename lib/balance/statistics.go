@@ -29,7 +29,9 @@ func (s statistic) replaced(x, y float64) statistic {
 	dss := float64(y*y) - float64(x*x)
 	t := (float64(s.size*dss) - float64(float64(2*s.sum)*ds)) - float64(ds*ds)
 	s.sum += ds
-	s.variance = math.Max(0, s.variance+float64(t/float64(s.size*s.size)))
+	if s.variance += float64(t / float64(s.size*s.size)); !(s.variance >= 0) { // what is no number counts as nothing, too
+		s.variance = 0
+	}
 	return s
 }
 
