@@ -22,11 +22,8 @@ func (w *create) storage(ctx context.Context) error {
 		return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", w.DiskTemplate)
 	}
 	for _, d := range w.asked {
-		if !exclusive && d.spindles != nil {
-			return fault.Refuse(fault.WrongInput, "Spindles in instance disks cannot be specified when exclusive storage is not active")
-		}
-		if exclusive && d.spindles == nil {
-			return fault.Refuse(fault.WrongInput, "You must specify spindles in instance disks when exclusive storage is active")
+		if err := checkSpindles(exclusive, d.spindles); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -145,6 +142,17 @@ func (w *create) space() need {
 }
 
 // checkSpace looks for it on all nodes.
+// checkSpindles looks whether a new disk has as many spindles as its node wants to be told.
+func checkSpindles(exclusive bool, spindles *int64) error {
+	switch {
+	case !exclusive && spindles != nil:
+		return fault.Refuse(fault.WrongInput, "Spindles in instance disks cannot be specified when exclusive storage is not active")
+	case exclusive && spindles == nil:
+		return fault.Refuse(fault.WrongInput, "You must specify spindles in instance disks when exclusive storage is active")
+	}
+	return nil
+}
+
 func (w *create) checkSpace(ctx context.Context) error {
 	for _, uuid := range w.nodes() {
 		if err := w.space().check(ctx, w.env, w.env.Config.Node(uuid)); err != nil {

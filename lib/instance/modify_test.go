@@ -290,6 +290,8 @@ func TestModifyDiskRefused(t *testing.T) {
 		"wrong mode":         {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "mode": "rx"}}}, WaitForSync: true}, "Invalid disk access mode 'rx'"},
 		"never in sync":      {Modify{Disks: add(8)}, "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given"},
 		"from a running one": {Modify{Disks: []DeviceChange{{"remove", "0", nil}}}, "can't remove volume from a running instance without using hotplug"},
+		"with spindles":      {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "spindles": 2}}}, WaitForSync: true}, "Spindles in instance disks cannot be specified when"},
+		"without spindles":   {Modify{Disks: add(8), WaitForSync: true}, "You must specify spindles in instance disks when exclusive storage is active"},
 		"attached by what":   {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"size": 8}}}}, "Only one argument is permitted in attach op, either name or uuid"},
 		"no such disk":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "nosuch"}}}}, "No disk was found with this name: nosuch"},
 		"no such UUID":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"uuid": "nosuch"}}}}, "No disk was found with this UUID: nosuch"},
@@ -299,6 +301,9 @@ func TestModifyDiskRefused(t *testing.T) {
 		tt.op.Name = "web"
 		if name == "from a running one" {
 			w.running("node1")
+		}
+		if name == "without spindles" {
+			w.cfg.Nodes[0].NDParams = config.Params{"exclusive_storage": true}
 		}
 		e := w.run(tt.op)
 		if e.Err == nil || !strings.Contains(e.Err.Error(), tt.want) {

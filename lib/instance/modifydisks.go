@@ -183,6 +183,9 @@ func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error)
 	cfg := w.env.Config
 	template := cfg.DiskTemplate(w.inst)
 	asked, err := newDisk(cfg, template, params)
+	if err == nil {
+		err = checkSpindles(cfg.FilledND(w.primary()).Bool("exclusive_storage"), asked.spindles)
+	}
 	if err != nil {
 		return nil, err
 	}

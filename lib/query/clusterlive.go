@@ -50,13 +50,13 @@ type nodeAndGuests struct {
 }
 
 func askAll(ctx context.Context, r remote.Runner, row *NodeRow) (all nodeAndGuests, err error) {
-	own := nodeProbes(&row.Config.Cluster)
+	own := nodeProbes(row)
 	kinds, probes := guestProbes(row.Config.Cluster.EnabledHypervisors)
 	results, err := Gather(ctx, r, row.Config, row.Node.Name, append(own, probes...)...)
 	if err != nil {
 		return all, err
 	}
-	if all.live, err = parseNode(&row.Config.Cluster, results[:len(own)]); err != nil {
+	if all.live, err = parseNode(row, results[:len(own)]); err != nil {
 		return all, err
 	}
 	all.guests, err = parseAllGuests(kinds, results[len(own):])

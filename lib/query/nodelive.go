@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gantry/lib/config"
@@ -46,25 +47,27 @@ func AskNodes(r remote.Runner) func(context.Context, []*NodeRow) error {
 }
 
 func askNode(ctx context.Context, r remote.Runner, row *NodeRow) (NodeLive, error) {
-	results, err := Gather(ctx, r, row.Config, row.Node.Name, nodeProbes(&row.Config.Cluster)...)
+	results, err := Gather(ctx, r, row.Config, row.Node.Name, nodeProbes(row)...)
 	if err != nil {
 		return NodeLive{}, err
 	}
-	return parseNode(&row.Config.Cluster, results)
+	return parseNode(row, results)
 }
 
 // nodeProbes ask for what parseNode reads.
-func nodeProbes(c *config.Cluster) []remote.Cmd {
-	switch kind, place := defaultStorage(c); kind {
-	case storageFile:
+func nodeProbes(row *NodeRow) []remote.Cmd {
+	switch kind, place := defaultStorage(&row.Config.Cluster); {
+	case kind == storageFile:
 		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{Dirs: []string{place}})}
-	case storageLVM:
+	case kind == storageLVM && row.exclusive():
+		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{}), lvm.VGProbe(), lvm.PVProbe()}
+	case kind == storageLVM:
 		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{}), lvm.VGProbe()}
 	}
 	return []remote.Cmd{nodefacts.Probe(nodefacts.Options{})}
 }
 
-func parseNode(c *config.Cluster, results []remote.Result) (NodeLive, error) {
+func parseNode(row *NodeRow, results []remote.Result) (NodeLive, error) {
 	facts, err := nodefacts.Parse(results[0].Stdout)
 	if err != nil {
 		return NodeLive{}, err
@@ -72,13 +75,35 @@ func parseNode(c *config.Cluster, results []remote.Result) (NodeLive, error) {
 	live := NodeLive{Answered: true, BootID: facts.BootID, MemTotal: facts.MemoryTotal, MemNode: facts.MemoryUsed, MemFree: facts.MemoryFree,
 		CPUTotal: facts.CPUs, CPUNodes: facts.CPUNodes, CPUSocket: facts.CPUSockets, CPUForNode: facts.CPUs,
 		DiskTotal: -1, DiskFree: -1, SpindlesTotal: -1, SpindlesFree: -1}
-	switch kind, place := defaultStorage(c); kind {
+	switch kind, place := defaultStorage(&row.Config.Cluster); kind {
 	case storageFile:
 		live.DiskTotal, live.DiskFree = facts.Dirs[place].Total, facts.Dirs[place].Free
 	case storageLVM:
 		groupSpace(&live, results[1].Stdout, place)
+		if row.exclusive() {
+			spindles(&live, results[2].Stdout, place)
+		}
 	}
 	return live, nil
+}
+
+// exclusive says whether disks of the node take whole physical volumes.
+func (r *NodeRow) exclusive() bool { return r.Config.FilledND(r.Node).Bool("exclusive_storage") }
+
+// spindles counts the physical volumes of the cluster's volume group. Only empty ones are room for disks.
+func spindles(live *NodeLive, out []byte, vg string) {
+	all, err := lvm.ParsePVs(out)
+	if err != nil || live.DiskTotal < 0 {
+		return
+	}
+	all = slices.DeleteFunc(all, func(pv lvm.PV) bool { return !pv.Allocatable || pv.VG != vg })
+	live.SpindlesTotal, live.SpindlesFree, live.DiskFree = int64(len(all)), 0, 0
+	for _, pv := range all {
+		if pv.Empty() {
+			live.SpindlesFree++
+			live.DiskFree += int64(lvm.StandardPVSize(all))
+		}
+	}
 }
 
 // groupSpace reads the size of the cluster's volume group; a node without it has nothing to say of disks.

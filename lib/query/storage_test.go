@@ -76,6 +76,19 @@ func TestStorageOfGroupsAndPhysicalVolumes(t *testing.T) {
 	}
 }
 
+func TestUnderExclusiveStorageOnlyEmptyPhysicalVolumesAreRoom(t *testing.T) {
+	live := NodeLive{DiskTotal: 3000, DiskFree: 2900}
+	const pvs = "  /dev/vdb|xenvg|1030|a--|1030|/dev/vdb\n  /dev/vdc|xenvg|930|a--|1031|/dev/vdc\n  /dev/vdd|xenvg|1031|u--|1031|/dev/vdd\n  /dev/vde|hdd|1030|a--|1030|/dev/vde\n"
+	spindles(&live, []byte(pvs), "xenvg")
+	if live.DiskTotal != 3000 || live.DiskFree != 1000 || live.SpindlesTotal != 2 || live.SpindlesFree != 1 {
+		t.Errorf("%+v", live)
+	}
+	live = NodeLive{DiskTotal: -1, DiskFree: -1, SpindlesTotal: -1, SpindlesFree: -1}
+	if spindles(&live, []byte(pvs), "xenvg"); live.SpindlesTotal != -1 || live.DiskFree != -1 {
+		t.Errorf("a node without the group: %+v", live)
+	}
+}
+
 func TestMinorsOfANode(t *testing.T) {
 	cfg := mirrored()
 	for node, want := range map[string]string{"n1": "0 web disk/0 primary node2", "n2": "4 web disk/0 secondary node1", "n3": ""} {

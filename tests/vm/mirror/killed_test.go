@@ -130,7 +130,8 @@ func operations() []*operation {
 func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 	limit, random := faults(t)
 	s := start(t)
-	s.must("node1", addVictim+victim)
+	s.must("node1", addVictim+victim+" && gnt-instance startup "+victim)
+	s.scribble(s.inventory(), "node1") // whatever is tried first, there is something that can be lost
 	all := operations()
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	began, tried, failed := time.Now(), map[string]int{}, 0
