@@ -92,12 +92,21 @@ var refusals = []refusal{
 }
 
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
-	l := lab.Start(t, lab.Options{Nodes: 2, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-network", "gnt-job", "gnt-debug", "gnt-os")})
+	l := lab.Start(t, lab.Options{Nodes: 2, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-backup", "gnt-group",
+		"gnt-network", "gnt-job", "gnt-debug", "gnt-os", "gnt-filter")})
 	l.Init(t, 2)
 	l.Must(t, "node1", "gnt-network add --network=10.5.0.0/30 net1")
 	const state = "sha256sum </var/lib/ganeti/config.toml; ls / /root"
+	refused(t, l, state, refusals)
+	l.Must(t, "node1", prepare)
+	refused(t, l, state, instanceRefusals)
+}
+
+// refused runs commands that are to be refused, and looks with another command whether they have changed anything.
+func refused(t *testing.T, l *lab.Lab, state string, list []refusal) {
+	t.Helper()
 	before := l.Must(t, "node1", state)
-	for _, r := range refusals {
+	for _, r := range list {
 		t.Run(fmt.Sprintf("%.60q", r.words), func(t *testing.T) {
 			got := l.Run("node1", remote.Quote(r.words...))
 			if got.Status != r.status || !strings.HasSuffix(strings.TrimRight(got.Stderr, "\n"), r.says) {

@@ -27,6 +27,9 @@ func (d *Damaged) Error() string {
 func (d *Damaged) Unwrap() error { return d.Err }
 
 func damaged(file string, line int, err error) error {
+	if h, ok := errors.AsType[headerError](err); ok {
+		line, err = h.line, errors.New("it "+h.what)
+	}
 	return fault.New(fault.Configuration, "%w", &Damaged{File: file, Line: line, Err: err})
 }
 

@@ -41,11 +41,11 @@ func parseHeader(text []byte) (Header, error) {
 	lines := bufio.NewScanner(bytes.NewReader(text[:min(len(text), 4096)]))
 	for i, name := range headerFields {
 		if !lines.Scan() {
-			return Header{}, fmt.Errorf("line %d should say what %s is, but the file ends before", i+1, name)
+			return Header{}, headerError{i + 1, fmt.Sprintf("should say what %s is, but the file ends before", name)}
 		}
 		value, ok := strings.CutPrefix(lines.Text(), name+" = ")
 		if !ok {
-			return Header{}, fmt.Errorf("line %d should be \"%s = …\", and is %q", i+1, name, shorten(lines.Text()))
+			return Header{}, headerError{i + 1, fmt.Sprintf("should be \"%s = …\", and is %q", name, shorten(lines.Text()))}
 		}
 		values[i] = value
 	}
@@ -66,11 +66,19 @@ func headerOf(values [len(headerFields)]string) (h Header, err error) {
 	h.Master, errs[5] = unquote(values[5])
 	for i, e := range errs {
 		if e != nil {
-			return Header{}, fmt.Errorf("line %d: %s has the value %q", i+1, headerFields[i], shorten(values[i]))
+			return Header{}, headerError{i + 1, fmt.Sprintf("has %q for %s", shorten(values[i]), headerFields[i])}
 		}
 	}
 	return h, nil
 }
+
+// headerError is a line of the header that is not as it should be.
+type headerError struct {
+	line int
+	what string
+}
+
+func (e headerError) Error() string { return fmt.Sprintf("line %d %s", e.line, e.what) }
 
 var errQuotes = errors.New("not in quotes")
 
