@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gantry/tests/guest"
 	"gantry/tests/vmlab"
@@ -92,11 +93,14 @@ func tool(t *testing.T, argv ...string) {
 // bootsByItself installs Debian on a partition of a volume, with all example hooks, and lets the volume boot through its own grub. In a
 // machine within the node's machine that would take very long, so this machine boots it, from where it is.
 func bootsByItself(t *testing.T, l *vmlab.Lab, s system) {
+	began := time.Now()
 	s.carry(t, l)
+	t.Logf("the archive is there after %v", time.Since(began).Round(time.Second))
 	l.Must(t, "node1", "gnt-network add --network 192.0.2.0/24 --gateway 192.0.2.254 --network6 2001:db8:1::/64 --gateway6 fe80::1 lan && "+
 		"gnt-network connect --nic-parameters=link=br0 lan default")
 	l.Must(t, "node1", "gnt-instance add -t plain -n node1 -o debootstrap+debian --disk 0:size=2500m --net 0:ip=192.0.2.77,network=lan "+
 		"-H kvm:serial_console=true --no-start --no-name-check --no-ip-check inst1.example.com")
+	t.Logf("it is installed after %v", time.Since(began).Round(time.Second))
 	log := l.Must(t, "node1", "egrep 'root password|configured eth0 with|SHA256' /var/log/ganeti/os/add-debootstrap+debian-inst1.example.com-*.log")
 	password, key := regexp.MustCompile(`(?m)^root password: (\S+)$`).FindStringSubmatch(log), regexp.MustCompile(`(?m)^256 (SHA256:\S+) root@inst1\.example\.com \(ED25519\)$`).FindStringSubmatch(log)
 	if password == nil || key == nil || !strings.Contains(log, "configured eth0 with 192.0.2.77/24 2001:db8:1:0:") {
