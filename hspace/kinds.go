@@ -11,17 +11,18 @@ func (h *hspace) runKinds(template balance.Template) error {
 	if len(h.Cluster.Kinds) == 0 || !template.Local() {
 		return nil
 	}
-	counts := make([]int, len(h.Cluster.Kinds))
-	for k := range counts {
+	var names []string
+	var counts []int
+	for _, k := range h.Cluster.LocalKinds() {
 		i := h.standardSpec().Instance(template, h.spindles())
 		i.On(k)
 		f, err := h.fill(func() (*balance.Filling, error) { return h.filler.Fixed(i) })
 		if err != nil {
 			return err
 		}
-		counts[k] = len(f.Placed)
+		names, counts = append(names, h.Cluster.Kinds[k]), append(counts, len(f.Placed))
 	}
-	h.out.kinds(h.Cluster.Kinds, counts)
+	h.out.kinds(names, counts)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Kind is what a node has of one kind of storage: a storage type, of volume groups with the name ("lvm-vg/xenvg"). The first
@@ -87,12 +88,30 @@ func (c *Cluster) roomOf(n *Node) [maxKinds]int {
 		return room
 	}
 	for k, name := range c.Kinds {
+		if !slices.ContainsFunc(n.Storage, func(s Kind) bool { return storageType(s.Name) == storageType(name) }) {
+			continue // the node says nothing of such storage
+		}
 		room[k] = 0
 		if at := slices.IndexFunc(n.Storage, func(s Kind) bool { return s.Name == name }); at >= 0 {
 			room[k] = max(0, n.Storage[at].Free)
 		}
 	}
 	return room
+}
+
+func storageType(kind string) string {
+	name, _, _ := strings.Cut(kind, "/")
+	return name
+}
+
+// LocalKinds are the numbers of the kinds that disks of plain and mirrored instances can be on.
+func (c *Cluster) LocalKinds() (numbers []int) {
+	for k, name := range c.Kinds {
+		if storageType(name) == storageType(c.Kinds[0]) {
+			numbers = append(numbers, k)
+		}
+	}
+	return numbers
 }
 
 // setNeeds counts what an instance takes of each kind. One that does not say takes all of the first.
@@ -106,11 +125,16 @@ func (c *Cluster) setNeeds(i *Instance) {
 	}
 }
 
-// Admit gives an instance that is to come its needs.
+// Admit gives an instance that is to come its needs. Of a kind that was not known so far nodes have what they say of it.
 func (c *Cluster) Admit(i *Instance) error {
+	known := len(c.Kinds)
 	c.addKinds(i)
 	if len(c.Kinds) > maxKinds {
 		return fmt.Errorf("there are more than %d kinds of storage", maxKinds)
+	}
+	for _, n := range c.Nodes {
+		room := c.roomOf(n)
+		copy(n.room[known:len(c.Kinds)], room[known:])
 	}
 	c.setNeeds(i)
 	return nil

@@ -81,7 +81,7 @@ func Look(ctx context.Context, r remote.Runner, cfg *config.Config, template, hy
 // ask asks one node for its memory, processors, storage and guests, in one round trip.
 func ask(ctx context.Context, r remote.Runner, cfg *config.Config, node, template string) (*said, error) {
 	o := nodefacts.Options{}
-	if template == config.DTFile {
+	if template == config.DTFile || slices.Contains(cfg.Cluster.EnabledDiskTemplates, config.DTFile) {
 		o.Dirs = []string{cfg.Cluster.FileStorageDir}
 	}
 	results, err := nodefacts.Gather(ctx, r, node, nodefacts.Probe(o), fake.StateProbe(), kvm.StateProbe(), lvm.VGProbe())
@@ -137,8 +137,8 @@ func (f *Facts) of(cfg *config.Config, n *config.Node, on *onNode) *dynamic {
 	}
 	taken := f.taken(cfg, n, on)
 	d.FreeDisk -= taken[kind]
-	if s.lvm && kind != "" && kind != config.StorageFile {
-		d.Storage = s.storage(kind, taken)
+	if kind == config.StorageFile || s.lvm && kind != "" {
+		d.Storage = s.storage(kind, s.facts.Dirs[cfg.Cluster.FileStorageDir], taken)
 	}
 	for _, r := range cfg.Reservations {
 		if r.Node == n.UUID {
@@ -148,17 +148,22 @@ func (f *Facts) of(cfg *config.Config, n *config.Node, on *onNode) *dynamic {
 	return d
 }
 
-// storage lists the volume groups, the cluster's first.
-func (s *said) storage(first string, taken map[string]int64) (list []storage) {
+// storage lists the volume groups and the directory for files, what the disk figures are about first.
+func (s *said) storage(first string, files nodefacts.Dir, taken map[string]int64) (list []storage) {
 	list = []storage{{Kind: first}}
-	for _, g := range s.vgs {
-		kind := config.StorageVG(g.Name)
-		has := storage{kind, int64(g.Size), max(0, int64(g.Free)-taken[kind])}
+	add := func(kind string, total, free int64) {
+		has := storage{kind, total, max(0, free-taken[kind])}
 		if kind == first {
 			list[0] = has
 		} else {
 			list = append(list, has)
 		}
+	}
+	for _, g := range s.vgs {
+		add(config.StorageVG(g.Name), int64(g.Size), int64(g.Free))
+	}
+	if files.Exists {
+		add(config.StorageFile, files.Total, files.Free)
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/lvm"
+	"gantry/lib/nodefacts"
 )
 
 // NodeRow is one node and, once it was asked, what it says.
@@ -20,7 +21,8 @@ type NodeLive struct {
 	BootID                        string
 	MemTotal, MemNode, MemFree    int64
 	DiskTotal, DiskFree           int64
-	VGs                           []lvm.VG // all that can be written to; nil if nobody asked
+	VGs                           []lvm.VG       // all that can be written to; nil if nobody asked
+	Files                         *nodefacts.Dir // the directory for disks in files; nil if it is not there, or the disk figures are about shared files
 	SpindlesTotal, SpindlesFree   int64
 	CPUTotal, CPUNodes, CPUSocket int64
 	CPUForNode                    int64 // processors the node's own system uses

@@ -56,15 +56,31 @@ func askNode(ctx context.Context, r remote.Runner, row *NodeRow) (NodeLive, erro
 
 // nodeProbes ask for what parseNode reads.
 func nodeProbes(row *NodeRow) []remote.Cmd {
-	switch kind, place := defaultStorage(&row.Config.Cluster); {
-	case kind == storageFile:
-		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{Dirs: []string{place}})}
-	case kind == storageLVM && row.exclusive():
-		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{}), lvm.VGProbe(), lvm.PVProbe()}
-	case kind == storageLVM:
-		return []remote.Cmd{nodefacts.Probe(nodefacts.Options{}), lvm.VGProbe()}
+	c := &row.Config.Cluster
+	var dirs []string
+	kind, place := defaultStorage(c)
+	if kind == storageFile {
+		dirs = append(dirs, place)
 	}
-	return []remote.Cmd{nodefacts.Probe(nodefacts.Options{})}
+	if files := fileDirectory(c); files != "" && files != place {
+		dirs = append(dirs, files)
+	}
+	probes := []remote.Cmd{nodefacts.Probe(nodefacts.Options{Dirs: dirs})}
+	if kind == storageLVM {
+		probes = append(probes, lvm.VGProbe())
+		if row.exclusive() {
+			probes = append(probes, lvm.PVProbe())
+		}
+	}
+	return probes
+}
+
+// fileDirectory is where the disks of template file are, "" if there are none.
+func fileDirectory(c *config.Cluster) string {
+	if !slices.Contains(c.EnabledDiskTemplates, config.DTFile) {
+		return ""
+	}
+	return c.FileStorageDir
 }
 
 func parseNode(row *NodeRow, results []remote.Result) (NodeLive, error) {
@@ -75,7 +91,12 @@ func parseNode(row *NodeRow, results []remote.Result) (NodeLive, error) {
 	live := NodeLive{Answered: true, BootID: facts.BootID, MemTotal: facts.MemoryTotal, MemNode: facts.MemoryUsed, MemFree: facts.MemoryFree,
 		CPUTotal: facts.CPUs, CPUNodes: facts.CPUNodes, CPUSocket: facts.CPUSockets, CPUForNode: facts.CPUs,
 		DiskTotal: -1, DiskFree: -1, SpindlesTotal: -1, SpindlesFree: -1}
-	switch kind, place := defaultStorage(&row.Config.Cluster); kind {
+	c := &row.Config.Cluster
+	kind, place := defaultStorage(c)
+	if dir := facts.Dirs[fileDirectory(c)]; dir.Exists && (kind == storageLVM || place == c.FileStorageDir) {
+		live.Files = &dir
+	}
+	switch kind {
 	case storageFile:
 		live.DiskTotal, live.DiskFree = facts.Dirs[place].Total, facts.Dirs[place].Free
 	case storageLVM:

@@ -99,12 +99,12 @@ func (l *live) node(row *query.NodeRow) error {
 	return nil
 }
 
-// kinds are the volume groups of a node, the cluster's first.
+// kinds are the volume groups of a node and its directory for files, what the disk figures are about first.
 func (l *live) kinds(said query.NodeLive) []balance.Kind {
-	if said.VGs == nil {
-		return nil
+	var kinds []balance.Kind
+	if said.VGs != nil {
+		kinds = append(kinds, balance.Kind{Name: config.StorageVG(l.cfg.Cluster.VolumeGroupName)})
 	}
-	kinds := []balance.Kind{{Name: config.StorageVG(l.cfg.Cluster.VolumeGroupName)}}
 	for _, g := range said.VGs {
 		kind := balance.Kind{Name: config.StorageVG(g.Name), Total: int(g.Size), Free: int(g.Free)}
 		if kind.Name == kinds[0].Name {
@@ -112,6 +112,9 @@ func (l *live) kinds(said query.NodeLive) []balance.Kind {
 		} else {
 			kinds = append(kinds, kind)
 		}
+	}
+	if said.Files != nil {
+		kinds = append(kinds, balance.Kind{Name: config.StorageFile, Total: int(said.Files.Total), Free: int(said.Files.Free)})
 	}
 	return kinds
 }
