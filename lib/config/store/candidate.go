@@ -3,13 +3,14 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"golang.org/x/crypto/blake2b"
 
 	"gantry/lib/remote"
 )
@@ -104,7 +105,7 @@ func (s *Store) ask(ctx context.Context, r remote.Runner, nodes []string) []answ
 
 // stage puts a version on the disk of each of the nodes and returns what they have.
 func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v *version) []answer {
-	sum, hurried := sha256.Sum256(v.text), s.hurried(nodes)
+	sum, hurried := blake2b.Sum512(v.text), s.hurried(nodes)
 	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
 		c := remote.Kept(replicaScript, "stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), hex.EncodeToString(sum[:]))
 		c.Stdin, c.Secret = v.text, true

@@ -2,7 +2,7 @@
 # processes, since each costs as much as writing the file.
 # ask DIR
 #	prints what this node has: the fixed first lines of the file and its last one, or "absent".
-# stage DIR STAGED SIZE SHA256
+# stage DIR STAGED SIZE BLAKE2
 #	keeps a new version, which comes on stdin, beside the old one, on disk, and prints what the node has. Nothing that anybody
 #	reads is changed. STAGED is .config.toml.staged.EPOCH.SERIAL.DIGEST.
 # commit DIR STAGED EPOCH SERIAL DIGEST keep|repair
@@ -22,7 +22,7 @@ tell() {
 	exec tail -n 1
 }
 
-stage() { # staged size sha256
+stage() { # staged size blake2: b2sum takes half the time of sha256sum
 	# What transactions left that never ended; that of a later master is about to be put in place.
 	own=${1#.config.toml.staged.}
 	for old in .config.toml.staged.*; do
@@ -33,7 +33,7 @@ stage() { # staged size sha256
 		rm -f "$1"
 		exit 1
 	fi
-	sum=$(sha256sum <"$1")
+	sum=$(b2sum <"$1")
 	if [ "${sum%% *}" != "$3" ]; then
 		rm -f "$1"
 		echo "the configuration was cut off on its way here" >&2
