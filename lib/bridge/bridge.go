@@ -187,11 +187,18 @@ func checkExist(bridges []string) remote.Cmd {
 	return remote.Script(`for name; do [ -d "/sys/class/net/$name/bridge" ] || printf '%s\n' "$name"; done`, bridges...)
 }
 
-// AddSwitch makes an Open vSwitch of a node, with an uplink if there is one.
-func AddSwitch(ctx context.Context, r remote.Runner, node, name, uplink string) error {
-	for _, c := range addSwitch(name, uplink) {
+// SetUpSwitch makes the Open vSwitch that a node's parameters ask for, with an uplink if they name one.
+func SetUpSwitch(ctx context.Context, r remote.Runner, node string, p config.Params, info func(format string, args ...any)) error {
+	if !p.Bool("ovs") {
+		return nil
+	}
+	link := p.String("ovs_link")
+	if link == "" {
+		info("No physical interface for OpenvSwitch was given. OpenvSwitch will not have an outside connection. This might not be what you want.")
+	}
+	for _, c := range addSwitch(p.String("ovs_name"), link) {
 		if _, err := r.Run(ctx, node, c); err != nil {
-			return fmt.Errorf("setting up the Open vSwitch %s: %w", name, err)
+			return fmt.Errorf("setting up the Open vSwitch %s: %w", p.String("ovs_name"), err)
 		}
 	}
 	return nil

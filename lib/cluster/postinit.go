@@ -3,12 +3,14 @@ package cluster
 import (
 	"context"
 
+	"gantry/lib/bridge"
 	"gantry/lib/config"
+	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
 )
 
-// PostInit is the first job of a cluster: it runs the hooks of its making.
+// PostInit is the first job of a cluster: it makes the Open vSwitch of its master, if there is to be one, and runs the hooks of its making.
 type PostInit struct{}
 
 // OpID is the operation's name in job files.
@@ -30,4 +32,11 @@ func (w *postInit) Hooks() *hooks.Plan {
 		Post: []string{w.env.Config.MasterNode().Name}}
 }
 
-func (w *postInit) Run(context.Context) (any, error) { return true, nil }
+func (w *postInit) Run(ctx context.Context) (any, error) {
+	cfg := w.env.Config
+	master := cfg.MasterNode()
+	if err := bridge.SetUpSwitch(ctx, w.env.Nodes, master.Name, cfg.FilledND(master), w.env.Info); err != nil {
+		return nil, fault.Exec("Could not successully configure Open vSwitch: %v", err) // the word is Ganeti's
+	}
+	return true, nil
+}

@@ -240,8 +240,8 @@ func (w *add) Run(ctx context.Context) (any, error) {
 	if err := w.nameEverywhere(ctx); err != nil {
 		return nil, err
 	}
-	if err := openSwitch(ctx, w.env.Nodes, w.Name, w.env.Config.FilledND(&w.node), w.env.Info); err != nil {
-		return nil, err
+	if err := bridge.SetUpSwitch(ctx, w.env.Nodes, w.Name, w.env.Config.FilledND(&w.node), w.env.Info); err != nil {
+		return nil, fault.Exec("Failed to initialize OpenVSwitch on new node: %v", err)
 	}
 	if err := w.env.Update(ctx, w.record); err != nil {
 		return nil, err
@@ -257,20 +257,6 @@ func share(ctx context.Context, env *job.Env) {
 			env.Warn("Copying files to node %s: %v", r.Node, r.Err)
 		}
 	}
-}
-
-// openSwitch makes the Open vSwitch that a node's parameters ask for.
-func openSwitch(ctx context.Context, r remote.Runner, node string, p config.Params, info func(format string, args ...any)) error {
-	if !p.Bool("ovs") {
-		return nil
-	}
-	if p.String("ovs_link") == "" {
-		info("No physical interface for OpenvSwitch was given. OpenvSwitch will not have an outside connection. This might not be what you want.")
-	}
-	if err := bridge.AddSwitch(ctx, r, node, p.String("ovs_name"), p.String("ovs_link")); err != nil {
-		return fault.Exec("Failed to initialize OpenVSwitch on new node: %v", err)
-	}
-	return nil
 }
 
 // nameEverywhere keeps the node's name in the master's /etc/hosts where the cluster looks after that file.
