@@ -18,11 +18,11 @@ const cluster = "gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=b
 	"max:memory-size=1048576,cpu-count=16,disk-count=16,disk-size=1048576,nic-count=8,spindle-use=12 " +
 	"--ipolicy-vcpu-ratio=1000 cluster.example.com"
 
-// start makes a cluster of so many nodes, with an OS that does nothing.
-func start(t *testing.T, nodes int) *lab.Lab {
+// start makes a cluster of so many nodes, with an OS that does nothing and some more tools.
+func start(t *testing.T, nodes int, tools ...string) *lab.Lab {
 	t.Helper()
 	lab.Need(t)
-	l := lab.Start(t, lab.Options{Nodes: nodes, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-group", "gnt-job", "hail")})
+	l := lab.Start(t, lab.Options{Nodes: nodes, Bin: lab.Build(t, append(tools, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-group", "gnt-job", "hail")...)})
 	for i := 1; i <= nodes; i++ {
 		l.Must(t, lab.FullName(i), `mkdir -p /usr/share/ganeti/os/noop && cd /usr/share/ganeti/os/noop && echo 20 >ganeti_api_version &&
 			echo default >variants.list && : >parameters.list && for s in create export import rename verify; do
