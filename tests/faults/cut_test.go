@@ -73,6 +73,24 @@ func (c *cluster) once(t *testing.T, name, node string) {
 	}
 }
 
+// survives cuts a node off, or two from one another, for a while. The job ends well nevertheless, and the instance runs on node3, once.
+func (c *cluster) survives(t *testing.T, job, node string, other ...string) (said string) {
+	t.Helper()
+	cut, heal := func() error { return c.Cut(node) }, func() error { return c.Heal(node) }
+	if other != nil {
+		cut, heal = func() error { return c.CutBetween(node, other[0]) }, func() error { return c.HealBetween(node, other[0]) }
+	}
+	must(t, cut())
+	time.Sleep(cutFor())
+	must(t, heal())
+	status, said := c.end(t, job, 3*time.Minute)
+	if status != "success" {
+		t.Errorf("%s: %s", status, said)
+	}
+	c.once(t, "web.example.com", "node3")
+	return said
+}
+
 // The network between the master and a node is cut for a minute while an OS is installed there: the job goes on and ends well.
 func TestACutDuringAnInstallation(t *testing.T) {
 	t.Parallel()
@@ -80,13 +98,7 @@ func TestACutDuringAnInstallation(t *testing.T) {
 	c.onEveryNode(t, osCreate, slow())
 	job := c.begin(t, addCommand("web.example.com", "fake", "file", "node3"))
 	c.until(t, "node3", "test -e /run/begun", time.Minute)
-	must(t, c.Cut("node3"))
-	time.Sleep(cutFor())
-	must(t, c.Heal("node3"))
-	if status, said := c.end(t, job, 3*time.Minute); status != "success" {
-		t.Errorf("%s: %s", status, said)
-	}
-	c.once(t, "web.example.com", "node3")
+	c.survives(t, job, "node3")
 }
 
 // The same while a disk is written.
@@ -97,13 +109,7 @@ func TestACutWhileADiskIsWiped(t *testing.T) {
 	c.onEveryNode(t, "/usr/local/sbin/dd", "[ \"$1\" != if=/dev/zero ] || "+slow()+"\nexec /usr/bin/dd \"$@\"")
 	job := c.begin(t, addCommand("web.example.com", "fake", "file", "node3"))
 	c.until(t, "node3", "test -e /run/begun", time.Minute)
-	must(t, c.Cut("node3"))
-	time.Sleep(cutFor())
-	must(t, c.Heal("node3"))
-	if status, said := c.end(t, job, 3*time.Minute); status != "success" {
-		t.Errorf("%s: %s", status, said)
-	}
-	c.once(t, "web.example.com", "node3")
+	c.survives(t, job, "node3")
 }
 
 // The same while a disk is copied from one node to another: only the master cannot reach the one that copies.
@@ -115,13 +121,7 @@ func TestACutWhileADiskIsCopied(t *testing.T) {
 	c.onEveryNode(t, "/usr/local/sbin/dd", "case $1 in if=/srv/ganeti/file-storage/*) "+slow()+" ;; esac\nexec /usr/bin/dd \"$@\"")
 	job := c.begin(t, "gnt-instance move -f --shutdown-timeout=0 -n node3 web.example.com")
 	c.until(t, "node2", "test -e /run/begun", time.Minute)
-	must(t, c.CutBetween("node1", "node2"))
-	time.Sleep(cutFor())
-	must(t, c.HealBetween("node1", "node2"))
-	if status, said := c.end(t, job, 3*time.Minute); status != "success" {
-		t.Errorf("%s: %s", status, said)
-	}
-	c.once(t, "web.example.com", "node3")
+	c.survives(t, job, "node1", "node2")
 	if got := c.Must(t, "node3", dataOfDisk); got != "data\n" {
 		t.Errorf("the copy begins with %q", got)
 	}
@@ -221,13 +221,9 @@ func TestACutDuringAMigration(t *testing.T) {
 	t.Parallel()
 	c := start(t, 3)
 	job := c.startsMigrating(t, "web.example.com", cutFor()+30*time.Second)
-	must(t, c.CutBetween("node1", "node2"))
-	time.Sleep(cutFor())
-	must(t, c.HealBetween("node1", "node2"))
-	if status, said := c.end(t, job, 3*time.Minute); status != "success" || !strings.Contains(said, "memory transfer complete") {
-		t.Errorf("%s: %s", status, said)
+	if said := c.survives(t, job, "node1", "node2"); !strings.Contains(said, "memory transfer complete") {
+		t.Errorf("the migration says %s", said)
 	}
-	c.once(t, "web.example.com", "node3")
 }
 
 // It cannot reach it any more: nothing is taken back, and the next command finds the guest where it is.
