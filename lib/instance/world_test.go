@@ -202,10 +202,17 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 		Move{}.OpID():         func() job.Operation { return &Move{} },
 		TestOSParams{}.OpID(): func() job.Operation { return &TestOSParams{} },
 	}[op.OpID()]
-	w.begun = nil
+	w.forget()
 	e := jobtest.Run(w.t, remotetest.New(w.t), w.cfg, op, create, append(options, jobtest.Through(w))...)
 	w.cfg = e.Config
 	return e
+}
+
+// forget empties the list of what was begun.
+func (w *world) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun = nil
 }
 
 // expect looks at what an operation left: its failure ("" is none), where the instance runs, and what is marked.

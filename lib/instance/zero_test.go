@@ -35,6 +35,7 @@ func zeroed(change func(op *Export)) Export {
 // powersOff ends the helper some time after it has started, as what is in the image does. What it saw is sent: the devices that are linked for it.
 func (w *world) powersOff() <-chan []string {
 	saw := make(chan []string, 1)
+	w.forget() // the instance was started before
 	go func() {
 		guest := filepath.Join(w.dir, "node1", "fake-hypervisor", "db")
 		for range 1000 {
