@@ -195,11 +195,12 @@ func (h *hroller) showGroup(r balance.Roller, g balance.RebootGroup) {
 	for _, n := range g.Nodes {
 		names = append(names, h.Cluster.Nodes[n].Name)
 	}
-	separator := ","
-	if h.firstOnly {
-		separator = "\n"
+	if !h.firstOnly {
+		names = []string{strings.Join(names, ",")}
 	}
-	h.Env.Println("%s", strings.Join(names, separator))
+	for _, line := range names { // there may be none in the first group
+		h.Env.Println("%s", line)
+	}
 	if !h.printMoves {
 		return
 	}
