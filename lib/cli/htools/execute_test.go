@@ -92,7 +92,7 @@ func TestSignalsEndTheJobsAsTheyDoInGaneti(t *testing.T) {
 			var sets [][]job.Request
 			for _, names := range []string{"ab", "c", "d"} {
 				var set []job.Request
-				for _, name := range strings.Split(names, "") {
+				for name := range strings.SplitSeq(names, "") {
 					set = append(set, job.Request{Ops: []job.Operation{instance.Migrate{Name: name}}})
 				}
 				sets = append(sets, set)
