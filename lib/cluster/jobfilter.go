@@ -38,6 +38,9 @@ func (r Rules) Replace(ctx context.Context, rule FilterRule) (string, error) {
 	if err != nil {
 		return "", rule.unreadable(err)
 	}
+	if rule.UUID != "" && !config.IsUUID(rule.UUID) {
+		return "", fault.New(fault.Generic, "Unable to parse UUID")
+	}
 	last, err := r.Queue.LastID()
 	if err != nil {
 		return "", err

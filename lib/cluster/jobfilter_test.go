@@ -63,7 +63,8 @@ func TestRulesThatAreNoneAreRefused(t *testing.T) {
 	for want, rule := range map[string]FilterRule{
 		`Cannot convert value '[null, 0, [], "NOSUCH", []]', error: malformed FilterAction JSON: "NOSUCH"`: {Predicates: none, Action: json.RawMessage(`"NOSUCH"`)},
 		"Invalid value for non-negative type '-1'":                                                         {Priority: -1, Predicates: none, Action: accept},
-		"Filter rule with UUID nosuch does not exist":                                                      {UUID: "nosuch", Predicates: none, Action: accept},
+		"Unable to parse UUID": {UUID: "nosuch", Predicates: none, Action: accept},
+		"Filter rule with UUID 01234567-89ab-cdef-0123-456789abcdef does not exist": {UUID: "01234567-89ab-cdef-0123-456789abcdef", Predicates: none, Action: accept},
 	} {
 		if _, err := r.Replace(t.Context(), rule); err == nil || !strings.Contains(err.Error(), want) || len(s.cfg.Filters) != 0 {
 			t.Errorf("%v; want %s", err, want)
