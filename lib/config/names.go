@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,12 +54,17 @@ const (
 // Default is the name of the built-in entry in Cluster.BEParams and Cluster.NICParams.
 const Default = "default"
 
-var hostForm = regexp.MustCompile(`^[a-z0-9._-]{1,255}$`)
+const hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+
+// IsHost says whether a name in lower case can be one of a host in Ganeti, which takes more than DNS does.
+func IsHost(low string) bool {
+	return low != "" && len(low) <= 255 && strings.Trim(low, hostCharacters) == "" && !strings.Contains(low, "..") && low[0] != '.'
+}
 
 // NormalizeHost returns a node's, instance's or cluster's name in lower case and without a final dot, or refuses it.
 func NormalizeHost(name string) (string, error) {
 	low := strings.TrimSuffix(strings.ToLower(name), ".")
-	if !hostForm.MatchString(low) || strings.Contains(low, "..") || strings.HasPrefix(low, ".") {
+	if !IsHost(low) {
 		return "", fault.Refuse(fault.WrongInput, "Invalid hostname '%s'", name)
 	}
 	return low, nil

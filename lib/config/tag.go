@@ -1,8 +1,9 @@
 package config
 
 import (
-	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gantry/lib/fault"
@@ -13,8 +14,10 @@ const (
 	maxTagsPer = 4096
 )
 
-// tagForm takes letters and digits of any script, as Ganeti does, but no newline at the end, which Ganeti lets pass.
-var tagForm = regexp.MustCompile(`^[\pL\pN\pM_.+*/:@-]+$`)
+// inTags takes letters and digits of any script, as Ganeti does, but no newline at the end, which Ganeti lets pass.
+func inTags(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) || strings.ContainsRune("_.+*/:@-", r)
+}
 
 // CheckTag refuses what is no tag.
 func CheckTag(tag string) error {
@@ -23,7 +26,7 @@ func CheckTag(tag string) error {
 		return fault.New(fault.Tag, "Tag too long (>%d characters)", maxTagLen)
 	case tag == "":
 		return fault.New(fault.Tag, "Tags cannot be empty")
-	case !tagForm.MatchString(tag):
+	case strings.ContainsFunc(tag, func(r rune) bool { return !inTags(r) }):
 		return fault.New(fault.Tag, "Tag contains invalid characters")
 	}
 	return nil

@@ -4,10 +4,10 @@ package resolve
 import (
 	"context"
 	"net/netip"
-	"regexp"
 	"strings"
 	"time"
 
+	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/remote"
 )
@@ -18,12 +18,9 @@ type Host struct{ Name, IP string }
 // databases by address family, as the configuration numbers them: 2 is IPv4, 10 is IPv6.
 var databases = map[int]string{2: "ahostsv4", 10: "ahostsv6"}
 
-// acceptable is what a host name may consist of in Ganeti, which is more than in DNS.
-var acceptable = regexp.MustCompile(`^[a-z0-9._-]{1,255}$`)
-
 // Name resolves a name on a node. A name that cannot be one, or does not resolve, is refused in Ganeti's words.
 func Name(ctx context.Context, r remote.Runner, node, name string, family int) (Host, error) {
-	if lower := strings.ToLower(name); !acceptable.MatchString(lower) || strings.Contains(lower, "..") || strings.HasPrefix(lower, ".") {
+	if lower := strings.ToLower(name); !config.IsHost(lower) {
 		return Host{}, fault.Refuse(fault.WrongInput, "Invalid hostname '%s'", lower)
 	}
 	result, err := r.Run(ctx, node, lookup(name, family))
@@ -56,5 +53,5 @@ func parse(name string, out []byte) (Host, bool) {
 		host.Name = fields[2]
 	}
 	_, err := netip.ParseAddr(host.IP)
-	return host, err == nil && acceptable.MatchString(strings.ToLower(host.Name))
+	return host, err == nil && config.IsHost(strings.ToLower(host.Name))
 }
