@@ -27,7 +27,7 @@ func TestTheUnitAtBoot(t *testing.T) {
 	l.Init(t, 2)
 	l.Must(t, "node1", osDefinition)
 	l.Must(t, "node1", "gnt-cluster modify --enabled-hypervisors=kvm,fake && "+
-		"gnt-instance add -t diskless -n node1 -H fake -o slow+default --no-install --no-ip-check --no-name-check web.example.com")
+		"gnt-instance add -t diskless -n node1 -H fake -o slow+default --no-install --no-ip-check --no-name-check web.example.com && gnt-instance startup web.example.com") // not installed is not started
 	for _, node := range []string{"node1", "node2"} {
 		if err := l.Push(node, "../../../packaging/ganeti-boot.service", bootUnit); err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func TestTheUnitAtBoot(t *testing.T) {
 		}
 	})
 	t.Run("a node that is no candidate of anybody", func(t *testing.T) {
-		l.Must(t, "node1", "rm -f /var/lib/ganeti/ssconf_master_node && systemctl restart ganeti-boot.service")
+		l.Must(t, "node1", "rm -f /var/lib/ganeti/ssconf_master_node && systemctl reset-failed ganeti-boot.service && systemctl start ganeti-boot.service")
 		if got := l.Run("node1", "systemctl is-active ganeti-boot.service").Stdout; got != "inactive\n" {
 			t.Errorf("where there is no cluster the unit is %q", got)
 		}
