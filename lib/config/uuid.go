@@ -3,7 +3,7 @@ package config
 import (
 	"crypto/rand"
 	"fmt"
-	"regexp"
+	"strings"
 )
 
 // NewUUID returns a random UUID, as every object of the cluster has one.
@@ -15,7 +15,16 @@ func NewUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-var uuidForm = regexp.MustCompile("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-
 // IsUUID says whether a text has the form of one.
-func IsUUID(text string) bool { return uuidForm.MatchString(text) }
+func IsUUID(text string) bool {
+	parts := strings.Split(text, "-")
+	if len(parts) != 5 {
+		return false
+	}
+	for i, digits := range []int{8, 4, 4, 4, 12} {
+		if len(parts[i]) != digits || strings.Trim(parts[i], "0123456789abcdef") != "" {
+			return false
+		}
+	}
+	return true
+}

@@ -141,7 +141,6 @@ func (w *create) space() need {
 	return all
 }
 
-// checkSpace looks for it on all nodes.
 // checkSpindles looks whether a new disk has as many spindles as its node wants to be told.
 func checkSpindles(exclusive bool, spindles *int64) error {
 	switch {
@@ -153,6 +152,7 @@ func checkSpindles(exclusive bool, spindles *int64) error {
 	return nil
 }
 
+// checkSpace looks for it on all nodes.
 func (w *create) checkSpace(ctx context.Context) error {
 	for _, uuid := range w.nodes() {
 		if err := w.space().check(ctx, w.env, w.env.Config.Node(uuid)); err != nil {
