@@ -317,11 +317,11 @@ func (w *modify) checkHypervisors(ctx context.Context) error {
 }
 
 func (w *modify) checkHypervisor(ctx context.Context, hv string, params config.Params) error {
-	if err := config.CheckHV(hv, params); err != nil || hv != config.HVKVM {
+	if err := config.CheckHV(hv, params); err != nil {
 		return err
 	}
 	for _, r := range remote.Each(ctx, w.nodes(), 0, func(ctx context.Context, node string) (struct{}, error) {
-		return struct{}{}, kvm.CheckNode(ctx, w.env.Nodes, node, params)
+		return struct{}{}, kvm.CheckNode(ctx, w.env.Nodes, node, hv, params)
 	}) {
 		if r.Err != nil {
 			return fault.Exec("Hypervisor parameter validation failed on node %s: %w", r.Node, r.Err)

@@ -68,6 +68,10 @@ func TestModifyOfAnOSIsRefusedBeforeAnythingChanges(t *testing.T) {
 			"Unknown hypervisor type 'nosuch'"},
 		"a disc that is not there": {remotetest.New(t), OSOptions{Name: "noop", HVOptions: []unit.Ident{{Name: "kvm", Params: unit.Params{"boot_order": "cdrom"}}}},
 			"Cannot boot from cdrom without an ISO path"},
+		"a kernel of a hypervisor that runs nothing here": {remotetest.New(t).Answer("node1: checknode.sh '' '' f /nosuch", "=== missing\n0\n").
+			Answer("node2: checknode.sh '' '' f /nosuch", ""),
+			OSOptions{Name: "noop", HVOptions: []unit.Ident{{Name: "xen-pvm", Params: unit.Params{"kernel_path": "/nosuch"}}}},
+			"Hypervisor parameter validation failed on node node1: Parameter 'kernel_path' fails validation: not found or not a file (current value: '/nosuch')"},
 		"no variant": {remotetest.New(t).Answer(probed, envdump()), OSOptions{Name: "envdump", Public: unit.Params{"dhcp": "no"}},
 			"OS Parameters validation failed on node node1: OS name 'envdump' must include a variant"},
 		"a parameter it does not know": {remotetest.New(t).Answer(probed, envdump()), OSOptions{Name: "envdump+default", Public: unit.Params{"x": "no"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,21 +30,20 @@ func running(t *testing.T, table job.Table) *job.Queue {
 	}
 	q.Runner, q.Warn = nil, t.Logf
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	var all sync.WaitGroup
+	all.Go(func() {
 		started := map[int]bool{}
 		for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 			ids, _ := q.IDs(false)
 			for _, id := range ids {
 				if !started[id] {
 					started[id] = true
-					go job.RunJob(ctx, q, id, job.Runtime{Table: table, Store: still{keyed()}})
+					all.Go(func() { job.RunJob(ctx, q, id, job.Runtime{Table: table, Store: still{keyed()}}) })
 				}
 			}
 		}
-	}()
-	t.Cleanup(func() { stop(); <-done })
+	})
+	t.Cleanup(func() { stop(); all.Wait() })
 	return q
 }
 

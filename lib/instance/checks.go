@@ -18,11 +18,8 @@ func checkHV(ctx context.Context, r remote.Runner, cfg *config.Config, hyperviso
 	if err := config.CheckHV(hypervisor, hv); err != nil {
 		return err
 	}
-	if hypervisor != config.HVKVM {
-		return nil
-	}
 	for _, reply := range remote.Each(ctx, online(cfg, nodes), 0, func(ctx context.Context, node string) (any, error) {
-		return nil, kvm.CheckNode(ctx, r, node, hv)
+		return nil, kvm.CheckNode(ctx, r, node, hypervisor, hv)
 	}) {
 		if reply.Err != nil {
 			return fault.Exec("Hypervisor parameter validation failed on node %s: %v", reply.Node, reply.Err)

@@ -252,8 +252,8 @@ func (w *create) checkImage(ctx context.Context) error {
 func (w *create) ahead(ctx context.Context) remote.Runner {
 	cfg := w.env.Config
 	var probes []remote.Cmd
-	if w.Hypervisor == config.HVKVM {
-		probes = append(probes, kvm.CheckProbe(cfg.FilledHV(w.inst)))
+	if hv := cfg.FilledHV(w.inst); kvm.AsksNode(w.Hypervisor, hv) {
+		probes = append(probes, kvm.CheckProbe(w.Hypervisor, hv))
 	}
 	if w.os.name != "" {
 		probes = append(probes, osdef.FindProbe(w.os.name)...)

@@ -16,28 +16,31 @@ import (
 //go:embed checknode.sh
 var checkNodeScript string
 
-// CheckNode checks on a node what config.CheckHV cannot know: files, users, interfaces and what its qemu can do. The error is
-// Ganeti's text without the words "Hypervisor parameter validation failed on node N: ", which the caller adds.
-func CheckNode(ctx context.Context, r remote.Runner, node string, hv config.Params) error {
-	out, err := r.Run(ctx, node, checkNode(hv))
+// CheckNode checks on a node what config.CheckHV cannot know: files, users, interfaces and what its qemu can do. Of a hypervisor
+// that nothing runs under here, as of xen-pvm, these are the files. The error is Ganeti's text without the words "Hypervisor
+// parameter validation failed on node N: ", which the caller adds.
+func CheckNode(ctx context.Context, r remote.Runner, node, hypervisor string, hv config.Params) error {
+	if !AsksNode(hypervisor, hv) {
+		return nil
+	}
+	out, err := r.Run(ctx, node, CheckProbe(hypervisor, hv))
 	if err != nil {
 		return fmt.Errorf("checking hypervisor parameters: %w", err)
 	}
-	return judge(hv, out.Stdout)
+	return JudgeProbe(hypervisor, hv, out.Stdout)
 }
 
-// CheckProbe is the command behind CheckNode, for who wants to gather several probes of a node; JudgeProbe reads its output.
-func CheckProbe(hv config.Params) remote.Cmd { return checkNode(hv) }
-
-// JudgeProbe is the error that CheckNode would give.
-func JudgeProbe(hv config.Params, out []byte) error { return judge(hv, out) }
+// AsksNode says whether a node can know anything about these parameters.
+func AsksNode(hypervisor string, hv config.Params) bool {
+	return hypervisor == config.HVKVM || len(pathsOf(hypervisor, hv)) > 0
+}
 
 // pathsOf are the parameters that name something on the node.
-func pathsOf(hv config.Params) []config.Param {
+func pathsOf(hypervisor string, hv config.Params) []config.Param {
 	var out []config.Param
-	for _, p := range config.HVTable(config.HVKVM) {
+	for _, p := range config.HVTable(hypervisor) {
 		value := hv.String(p.Name)
-		if p.Name == "vnc_bind_address" && config.IsNormAbsPath(value) {
+		if hypervisor == config.HVKVM && p.Name == "vnc_bind_address" && config.IsNormAbsPath(value) {
 			p.OnNode = config.IsDir // where the socket of the display is to be
 		}
 		if p.OnNode != "" && value != "" && !isURL(value) {
@@ -48,39 +51,44 @@ func pathsOf(hv config.Params) []config.Param {
 }
 
 // missing says in Ganeti's words what is wrong with a path.
-func missing(p config.Param) string {
+func missing(hypervisor string, p config.Param) string {
 	switch {
 	case p.OnNode == config.IsDir:
 		return "not found or not a directory"
-	case strings.HasPrefix(p.Name, "cdrom"):
+	case hypervisor == config.HVKVM && strings.HasPrefix(p.Name, "cdrom"):
 		return "not found or not a file or URL"
 	}
 	return "not found or not a file"
 }
 
-// checkNode asks for all of it in one go; qemu itself only if an answer depends on it.
-func checkNode(hv config.Params) remote.Cmd {
+// CheckProbe is the command behind CheckNode, for who wants to gather several probes of a node; JudgeProbe reads its output. It asks for
+// all in one go; qemu itself only if an answer depends on it.
+func CheckProbe(hypervisor string, hv config.Params) remote.Cmd {
 	emulator := ""
 	if hv.String("machine_version") != "" || hv.String("spice_bind") != "" {
 		emulator = hv.String("kvm_path")
 	}
 	args := []string{emulator, hv.String("security_domain")}
-	for _, p := range pathsOf(hv) {
+	for _, p := range pathsOf(hypervisor, hv) {
 		args = append(args, onOff(p.OnNode == config.IsDir, "d", "f"), hv.String(p.Name))
 	}
 	return remote.Script(checkNodeScript, args...)
 }
 
-func judge(hv config.Params, out []byte) error {
+// JudgeProbe is the error that CheckNode would give.
+func JudgeProbe(hypervisor string, hv config.Params, out []byte) error {
 	parts := remote.Sections(out)
-	paths := pathsOf(hv)
+	paths := pathsOf(hypervisor, hv)
 	for line := range strings.Lines(parts["missing"]) {
 		n, err := strconv.Atoi(strings.TrimSpace(line))
 		if err != nil || n < 0 || n >= len(paths) {
 			return fmt.Errorf("checking hypervisor parameters: unexpected answer %q", line)
 		}
 		p := paths[n]
-		return fail("Parameter '%s' fails validation: %s (current value: '%s')", p.Name, missing(p), hv.String(p.Name))
+		return fail("Parameter '%s' fails validation: %s (current value: '%s')", p.Name, missing(hypervisor, p), hv.String(p.Name))
+	}
+	if hypervisor != config.HVKVM {
+		return nil
 	}
 	if user := hv.String("security_domain"); user != "" && strings.TrimSpace(parts["user"]) == "" {
 		return fail("Unknown security domain user %s", user)

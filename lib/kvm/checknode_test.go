@@ -42,13 +42,37 @@ func TestNodeErrors(t *testing.T) {
 			hv["kvm_path"] = qemu
 			set(hv, given)
 			var got string
-			if err := judge(hv, run(t, checkNode(hv).Argv)); err != nil {
+			if err := JudgeProbe(config.HVKVM, hv, run(t, CheckProbe(config.HVKVM, hv).Argv)); err != nil {
 				got = err.Error()
 			}
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
+	}
+}
+
+// Of a hypervisor that cannot run here the files are looked for, in its own words, and nothing else.
+func TestFilesOfOtherHypervisorsAreLookedFor(t *testing.T) {
+	for _, c := range []struct{ hypervisor, given, want string }{
+		{config.HVXenPVM, "", "Parameter 'kernel_path' fails validation: not found or not a file (current value: '/boot/vmlinuz-3-xenU')"},
+		{config.HVXenPVM, "kernel_path=/bin/sh", ""},
+		{config.HVXenPVM, "kernel_path=/bin/sh,initrd_path=/", "Parameter 'initrd_path' fails validation: not found or not a file (current value: '/')"},
+		{config.HVXenHVM, "cdrom_image_path=/nosuch", "Parameter 'cdrom_image_path' fails validation: not found or not a file (current value: '/nosuch')"},
+		{config.HVXenHVM, "kernel_path=/bin/sh,device_model=/bin/sh,vnc_password_file=/bin/sh,vnc_bind_address=nosuchif", ""},
+	} {
+		hv := config.HVTable(c.hypervisor).Defaults()
+		set(hv, c.given)
+		var got string
+		if err := JudgeProbe(c.hypervisor, hv, run(t, CheckProbe(c.hypervisor, hv).Argv)); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s %s:\ngot  %s\nwant %s", c.hypervisor, c.given, got, c.want)
+		}
+	}
+	if AsksNode(config.HVFake, config.HVTable(config.HVFake).Defaults()) {
+		t.Error("nodes are asked about the fake hypervisor")
 	}
 }
 

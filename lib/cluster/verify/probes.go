@@ -246,10 +246,10 @@ func (g *group) parameterProbes() []probe {
 	var order []string
 	cmds := map[string]remote.Cmd{}
 	for _, set := range parameterSets(g.cfg) {
-		if set.hypervisor != config.HVKVM {
+		if !kvm.AsksNode(set.hypervisor, set.params) {
 			continue
 		}
-		c := kvm.CheckProbe(set.params)
+		c := kvm.CheckProbe(set.hypervisor, set.params)
 		line := c.Line()
 		if sources[line] == nil {
 			order = append(order, line)
@@ -261,7 +261,7 @@ func (g *group) parameterProbes() []probe {
 	for _, line := range order {
 		probes = append(probes, probe{cmd: cmds[line], read: func(a *answer, out []byte) error {
 			for _, set := range sources[line] {
-				if err := kvm.JudgeProbe(set.params, out); err != nil {
+				if err := kvm.JudgeProbe(set.hypervisor, set.params, out); err != nil {
 					a.parameters = append(a.parameters, wrongParameters{set.source, set.hypervisor, err.Error()})
 				}
 			}
