@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/query"
 )
 
@@ -11,10 +12,10 @@ func list(c *cli.Command) {
 	c.Usage("", "Lists the exports on the nodes")
 	var names []string
 	c.Flag("node", "Only on this node; can be given several times").Short('n').Meta("<node>").Complete("node").StringsVar(&names)
-	listing := cli.Table(c)
-	listing.WithUnits(c)
-	listing.Fielded(c, "node", "export")
-	listing.WithVerbose(c)
+	options := listing.Table(c)
+	options.WithUnits(c)
+	options.Fielded(c, "node", "export")
+	options.WithVerbose(c)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		cfg, err := env.Config()
@@ -29,15 +30,15 @@ func list(c *cli.Command) {
 		if err != nil {
 			return err
 		}
-		result, err := query.Exports().Run(ctx, query.Request{Fields: listing.Fields()}, rows, nil)
+		result, err := query.Exports().Run(ctx, query.Request{Fields: options.Fields()}, rows, nil)
 		if err != nil {
 			return err
 		}
-		return listing.Print(env, result, nil)
+		return options.Print(env, result, nil)
 	})
 }
 
 // exports is what list-fields describes.
-var exports = cli.Listed[*query.ExportRow]{Noun: "export", Resource: query.Exports}
+var exports = listing.Listed[*query.ExportRow]{Noun: "export", Resource: query.Exports}
 
 func listFields(c *cli.Command) { exports.ListFields(c) }

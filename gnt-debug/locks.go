@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/job"
 	"gantry/lib/query"
 	"gantry/lib/unit"
@@ -13,7 +14,7 @@ import (
 
 func locks(c *cli.Command) {
 	c.Usage("[--interval N]", "Lists the locks that jobs hold or wait for")
-	l := cli.Table(c)
+	l := listing.Table(c)
 	l.Fielded(c, "name", "mode", "owner", "pending")
 	var interval *int
 	c.Flag("interval", "Show them again every so many seconds").IntPtr(&interval)
@@ -38,7 +39,7 @@ func locks(c *cli.Command) {
 	})
 }
 
-func once(ctx context.Context, env *cli.Env, q *job.Queue, l *cli.Listing) error {
+func once(ctx context.Context, env *cli.Env, q *job.Queue, l *listing.Options) error {
 	all, err := q.Locks()
 	if err != nil {
 		return err

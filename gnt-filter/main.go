@@ -3,6 +3,7 @@ package main
 
 import (
 	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/query"
 )
 
@@ -15,7 +16,7 @@ var commands = cli.Commands{
 	"replace":     replace,
 }
 
-var filters = cli.Listed[*query.FilterRow]{
+var filters = listing.Listed[*query.FilterRow]{
 	Noun: "filter", Named: "<filter-uuid>", Field: "<fields>", Summary: "Lists the rules of the job queue", Resource: query.Filters, Rows: query.FilterRows, Plain: true,
 	Fields: []string{"uuid", "watermark", "priority", "predicates", "action", "reason_trail"},
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/query"
 )
 
-var instances = cli.Listed[*query.InstanceRow]{
+var instances = listing.Listed[*query.InstanceRow]{
 	Noun: "instance", Summary: "Lists the instances and their status", Resource: query.Instances, Rows: query.InstanceRows, Ask: query.AskInstances,
 	Fields:  []string{"name", "hypervisor", "os", "pnode", "status", "oper_ram"},
 	Special: commaSeparated("tags", "disk.sizes", "nic.macs", "nic.ips", "nic.modes", "nic.links", "nic.bridges", "nic.networks", "snodes", "snodes.group", "snodes.group.uuid"),

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/query"
 	"gantry/lib/unit"
 )
 
 func list(c *cli.Command) {
 	c.Usage("[<job-id>...]", "Lists jobs, their statuses and what they do")
-	l := cli.List(c, "id", "status", "summary")
+	l := listing.New(c, "id", "status", "summary")
 	l.WithFilter(c)
 	var ids []string
 	var statuses string
@@ -71,7 +72,7 @@ func times(v any) string {
 
 func listFields(c *cli.Command) {
 	c.Usage("[<fields>...]", "Describes the fields that list can show")
-	l := cli.Table(c)
+	l := listing.Table(c)
 	var names []string
 	c.Any("field", &names)
 

@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/node"
 	"gantry/lib/query"
 )
 
-var storageSheet = cli.Sheet[*query.StorageRow]{
+var storageSheet = listing.Sheet[*query.StorageRow]{
 	{Name: "node", Title: "Node", Text: func(r *query.StorageRow) string { return r.Node.Name }},
 	{Name: "type", Title: "Type", Text: func(r *query.StorageRow) string { return r.Type }},
 	{Name: "name", Title: "Name", Text: func(r *query.StorageRow) string { return r.Name }},
@@ -23,7 +24,7 @@ var storageSheet = cli.Sheet[*query.StorageRow]{
 
 func listStorage(c *cli.Command) {
 	c.Usage("[<node-name>...]", "Lists where the disks of nodes lie, with sizes")
-	l := cli.Table(c)
+	l := listing.Table(c)
 	l.WithUnits(c)
 	l.Fielded(c, storageSheet.Names()...)
 	var storage string

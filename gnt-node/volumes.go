@@ -5,11 +5,12 @@ import (
 	"strconv"
 
 	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/config"
 	"gantry/lib/query"
 )
 
-var volumeSheet = cli.Sheet[query.VolumeRow]{
+var volumeSheet = listing.Sheet[query.VolumeRow]{
 	{Name: "node", Title: "Node", Text: func(r query.VolumeRow) string { return r.Node.Name }},
 	{Name: "phys", Title: "PhysDev", Text: func(r query.VolumeRow) string { return r.Volume.Device }},
 	{Name: "vg", Title: "VG", Text: func(r query.VolumeRow) string { return r.Volume.VG }},
@@ -20,7 +21,7 @@ var volumeSheet = cli.Sheet[query.VolumeRow]{
 
 func volumes(c *cli.Command) {
 	c.Usage("[<node-name>...]", "Lists the logical volumes of nodes")
-	l := cli.Table(c)
+	l := listing.Table(c)
 	l.WithUnits(c)
 	l.Fielded(c, volumeSheet.Names()...)
 	cli.Priority(c)
@@ -56,7 +57,7 @@ func asked(env *cli.Env, names []string) (*config.Config, []*config.Node, error)
 	return cfg, nodes, err
 }
 
-var minorSheet = cli.Sheet[*query.MinorRow]{
+var minorSheet = listing.Sheet[*query.MinorRow]{
 	{Name: "node", Title: "Node", Text: func(r *query.MinorRow) string { return r.Node.Name }},
 	{Name: "minor", Title: "Minor", Right: true, Text: func(r *query.MinorRow) string { return strconv.Itoa(r.Minor) }},
 	{Name: "instance", Title: "Instance", Text: func(r *query.MinorRow) string { return r.Instance }},
@@ -67,7 +68,7 @@ var minorSheet = cli.Sheet[*query.MinorRow]{
 
 func listDRBD(c *cli.Command) {
 	c.Usage("<node>", "Lists the DRBD disks of a node")
-	l := cli.Table(c)
+	l := listing.Table(c)
 	var name string
 	c.One("node", &name)
 

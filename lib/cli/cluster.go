@@ -53,8 +53,8 @@ func (env *Env) Master() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// onMaster refuses unless this machine is the master of a cluster, and returns its name as a node.
-func (env *Env) onMaster() (string, error) {
+// OnMaster refuses unless this machine is the master of a cluster, and returns its name as a node.
+func (env *Env) OnMaster() (string, error) {
 	master, err := env.Master()
 	if err != nil {
 		return "", fault.Refuse(fault.WrongInput, "Cluster not initialized or this machine is not part of a cluster")
@@ -113,7 +113,7 @@ func (env *Env) LocalStore() (*store.Store, error) {
 
 // Store is the configuration of the cluster of which this machine is the master.
 func (env *Env) Store() (*store.Store, error) {
-	master, err := env.onMaster()
+	master, err := env.OnMaster()
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (env *Env) Queue() (Queue, error) {
 
 // JobQueue is the queue itself, for the commands that are about jobs.
 func (env *Env) JobQueue() (*job.Queue, error) {
-	if _, err := env.onMaster(); err != nil {
+	if _, err := env.OnMaster(); err != nil {
 		return nil, err
 	}
 	return env.LocalQueue()

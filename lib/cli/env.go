@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"gantry/lib/unit"
 )
 
 // Env is what a running command has around it. Nothing below cli reads the
@@ -40,6 +42,13 @@ func (env *Env) Println(format string, args ...any) { fmt.Fprintf(env.Out, forma
 
 // Warn prints a line on standard error.
 func (env *Env) Warn(format string, args ...any) { fmt.Fprintf(env.Err, format+"\n", args...) }
+
+// Warnings prints what a query could not find out as the job that Ganeti makes of such a query does.
+func (env *Env) Warnings(warnings []string) {
+	for _, w := range warnings {
+		env.Println("%s  - WARNING: %s", unit.Ctime(env.Now()), unit.SafeText(w))
+	}
+}
 
 // Binary is the name of the program: gnt-instance.
 func (env *Env) Binary() string { return env.binary }

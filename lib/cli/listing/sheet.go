@@ -1,9 +1,10 @@
-package cli
+package listing
 
 import (
 	"slices"
 	"strings"
 
+	"gantry/lib/cli"
 	"gantry/lib/fault"
 	"gantry/lib/table"
 	"gantry/lib/unit"
@@ -30,7 +31,7 @@ func (s Sheet[T]) Names() []string {
 }
 
 // Choose gives the fields that the user wants, and refuses those that do not exist.
-func (s Sheet[T]) Choose(l *Listing) (Sheet[T], error) {
+func (s Sheet[T]) Choose(l *Options) (Sheet[T], error) {
 	var chosen Sheet[T]
 	var unknown []string
 	for _, name := range l.Fields() {
@@ -48,7 +49,7 @@ func (s Sheet[T]) Choose(l *Listing) (Sheet[T], error) {
 }
 
 // Print prints rows.
-func (s Sheet[T]) Print(env *Env, l *Listing, rows []T) error {
+func (s Sheet[T]) Print(env *cli.Env, l *Options, rows []T) error {
 	t := table.Table{PadTitle: true}
 	for _, f := range s {
 		t.Columns = append(t.Columns, table.Column{Title: f.Title, Right: f.Right || f.Size != nil})
@@ -65,11 +66,4 @@ func (s Sheet[T]) Print(env *Env, l *Listing, rows []T) error {
 		t.Rows = append(t.Rows, cells)
 	}
 	return l.Write(env.Out, t)
-}
-
-// Warnings prints what a query could not find out as the job that Ganeti makes of such a query does.
-func (env *Env) Warnings(warnings []string) {
-	for _, w := range warnings {
-		env.Println("%s  - WARNING: %s", unit.Ctime(env.Now()), unit.SafeText(w))
-	}
 }

@@ -1,17 +1,19 @@
-package cli
+// Package listing holds what the commands that print tables have in common: their options, and how what a query answered is printed.
+package listing
 
 import (
 	"io"
 	"slices"
 	"strings"
 
+	"gantry/lib/cli"
 	"gantry/lib/fault"
 	"gantry/lib/query"
 	"gantry/lib/table"
 )
 
-// Listing holds the options of a command that prints a table.
-type Listing struct {
+// Options are those of a command that prints a table.
+type Options struct {
 	Verbose bool // statuses of cells in words
 	Filter  bool // the argument is a filter, whatever it looks like
 
@@ -25,9 +27,9 @@ type Listing struct {
 // statusUnknownField is the exit status of a list with a field that does not exist.
 const statusUnknownField = 14
 
-// List adds the options of all list commands: -o, --no-headers, --separator, -v.
+// New adds the options of all list commands: -o, --no-headers, --separator, -v.
 // The fields are those that are shown without -o.
-func List(c *Command, fields ...string) *Listing {
+func New(c *cli.Command, fields ...string) *Options {
 	l := Table(c)
 	l.Fielded(c, fields...)
 	l.WithVerbose(c)
@@ -35,36 +37,36 @@ func List(c *Command, fields ...string) *Listing {
 }
 
 // WithVerbose adds -v.
-func (l *Listing) WithVerbose(c *Command) {
+func (l *Options) WithVerbose(c *cli.Command) {
 	c.Flag("verbose", "Words in place of the marks for missing values").Short('v').BoolVar(&l.Verbose)
 }
 
 // Table adds the options that all tables have: --no-headers and --separator.
-func Table(c *Command) *Listing {
-	l := &Listing{}
+func Table(c *cli.Command) *Options {
+	l := &Options{}
 	c.Flag("no-headers", "Leave out the titles").BoolVar(&l.noHeaders)
 	c.Flag("separator", "Put this between the columns instead of padding them").StringPtr(&l.separator)
 	return l
 }
 
 // Fielded adds -o.
-func (l *Listing) Fielded(c *Command, fields ...string) {
+func (l *Options) Fielded(c *cli.Command, fields ...string) {
 	l.defaults = fields
 	c.Flag("output", "Fields to show, with commas between; a leading + adds them to the usual ones").Short('o').Meta("FIELDS").StringPtr(&l.output)
 }
 
 // WithUnits adds --units.
-func (l *Listing) WithUnits(c *Command) {
+func (l *Options) WithUnits(c *cli.Command) {
 	c.Flag("units", "Unit of sizes: m, g, t, or h for the one that fits").ChoiceVar(&l.units, "h", "m", "g", "t")
 }
 
 // WithFilter adds -F.
-func (l *Listing) WithFilter(c *Command) {
+func (l *Options) WithFilter(c *cli.Command) {
 	c.Flag("filter", "The argument is a filter, even if it looks like a name").Short('F').BoolVar(&l.Filter)
 }
 
 // Fields are those to show.
-func (l *Listing) Fields() []string {
+func (l *Options) Fields() []string {
 	if l.output == nil {
 		return l.defaults
 	}
@@ -75,7 +77,7 @@ func (l *Listing) Fields() []string {
 }
 
 // Units is the unit of sizes: without --units the one that fits, or MiB when programs are to read the table.
-func (l *Listing) Units() string {
+func (l *Options) Units() string {
 	switch {
 	case l.units != "":
 		return l.units
@@ -86,13 +88,13 @@ func (l *Listing) Units() string {
 }
 
 // Request is the query for these arguments: names, patterns or one filter on the name field.
-func (l *Listing) Request(args []string, nameField string, numeric bool) (query.Request, error) {
+func (l *Options) Request(args []string, nameField string, numeric bool) (query.Request, error) {
 	filter, err := query.Select(args, l.Filter, nameField, numeric)
 	return query.Request{Fields: l.Fields(), Filter: filter}, err
 }
 
 // Print prints the answer to a query. Special tells how the cells of some columns are written.
-func (l *Listing) Print(env *Env, result *query.Result, special map[string]func(any) string) error {
+func (l *Options) Print(env *cli.Env, result *query.Result, special map[string]func(any) string) error {
 	format := query.Format{Units: l.Units(), Verbose: l.Verbose, Special: special}
 	t := table.Table{}
 	for _, c := range result.Columns {
@@ -109,8 +111,8 @@ func (l *Listing) Print(env *Env, result *query.Result, special map[string]func(
 }
 
 // PrintFields prints the description of fields, as list-fields does: in Ganeti that needs a cluster, like any question.
-func (l *Listing) PrintFields(env *Env, columns []query.Column, unknown []string) error {
-	if _, err := env.onMaster(); err != nil {
+func (l *Options) PrintFields(env *cli.Env, columns []query.Column, unknown []string) error {
+	if _, err := env.OnMaster(); err != nil {
 		return err
 	}
 	t := table.Table{Columns: []table.Column{{Title: "Name"}, {Title: "Type"}, {Title: "Title"}, {Title: "Description"}}}
@@ -120,7 +122,7 @@ func (l *Listing) PrintFields(env *Env, columns []query.Column, unknown []string
 	return l.finish(env, t, unknown)
 }
 
-func (l *Listing) finish(env *Env, t table.Table, unknown []string) error {
+func (l *Options) finish(env *cli.Env, t table.Table, unknown []string) error {
 	if len(unknown) > 0 {
 		env.Warn("Warning: Queried for unknown fields %s", strings.Join(unknown, ", "))
 	}
@@ -134,7 +136,7 @@ func (l *Listing) finish(env *Env, t table.Table, unknown []string) error {
 }
 
 // Write prints a table as the options say.
-func (l *Listing) Write(w io.Writer, t table.Table) error {
+func (l *Options) Write(w io.Writer, t table.Table) error {
 	t.NoHeaders, t.Separator = l.noHeaders, l.separator
 	return t.Write(w)
 }

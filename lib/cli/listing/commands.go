@@ -1,8 +1,9 @@
-package cli
+package listing
 
 import (
 	"context"
 
+	"gantry/lib/cli"
 	"gantry/lib/config"
 	"gantry/lib/query"
 	"gantry/lib/remote"
@@ -24,7 +25,7 @@ type Listed[T any] struct {
 }
 
 // List declares "list".
-func (l Listed[T]) List(c *Command) {
+func (l Listed[T]) List(c *cli.Command) {
 	if l.Summary == "" {
 		l.Summary = "Lists the " + l.Noun + "s"
 	}
@@ -32,24 +33,24 @@ func (l Listed[T]) List(c *Command) {
 		l.Named = "<" + l.Noun + "-name>"
 	}
 	c.Usage("["+l.Named+"...]", l.Summary)
-	listing := Table(c)
+	options := Table(c)
 	if !l.Plain {
 		c.Environment()
 	}
 	if !l.Plain && !l.NoUnits {
-		listing.WithUnits(c)
+		options.WithUnits(c)
 	}
-	listing.Fielded(c, l.Fields...)
-	listing.WithVerbose(c)
+	options.Fielded(c, l.Fields...)
+	options.WithVerbose(c)
 	if !l.Plain {
-		listing.WithFilter(c)
+		options.WithFilter(c)
 	}
 	var names []string
 	c.Any(l.Noun, &names)
 
-	c.Run(func(ctx context.Context, env *Env) error {
+	c.Run(func(ctx context.Context, env *cli.Env) error {
 		resource := l.Resource()
-		request, err := listing.Request(names, resource.NameField, false)
+		request, err := options.Request(names, resource.NameField, false)
 		if err != nil {
 			return err
 		}
@@ -71,22 +72,22 @@ func (l Listed[T]) List(c *Command) {
 		if err != nil {
 			return err
 		}
-		return listing.Print(env, result, l.Special)
+		return options.Print(env, result, l.Special)
 	})
 }
 
 // ListFields declares "list-fields".
-func (l Listed[T]) ListFields(c *Command) {
+func (l Listed[T]) ListFields(c *cli.Command) {
 	if l.Field == "" {
 		l.Field = "fields"
 	}
 	c.Usage("["+l.Field+"...]", "Describes the fields that list can show")
-	listing := Table(c)
+	options := Table(c)
 	var names []string
 	c.Any("field", &names)
 
-	c.Run(func(_ context.Context, env *Env) error {
+	c.Run(func(_ context.Context, env *cli.Env) error {
 		columns, unknown := l.Resource().Columns(names)
-		return listing.PrintFields(env, columns, unknown)
+		return options.PrintFields(env, columns, unknown)
 	})
 }

@@ -1,10 +1,12 @@
-package cli
+package cli_test
 
 import (
 	"context"
 	"strings"
 	"testing"
 
+	"gantry/lib/cli"
+	"gantry/lib/cli/listing"
 	"gantry/lib/query"
 )
 
@@ -24,14 +26,14 @@ var things = &query.Resource[thing]{Noun: "Thing", NameField: "name", Fields: []
 }}
 
 func TestListing(t *testing.T) {
-	commands := Commands{
-		"list": func(c *Command) {
+	commands := cli.Commands{
+		"list": func(c *cli.Command) {
 			var args []string
-			l := List(c, "name", "mem")
+			l := listing.New(c, "name", "mem")
 			l.WithUnits(c)
 			l.WithFilter(c)
 			c.Any("thing", &args)
-			c.Run(func(ctx context.Context, env *Env) error {
+			c.Run(func(ctx context.Context, env *cli.Env) error {
 				request, err := l.Request(args, "name", false)
 				if err != nil {
 					return err
@@ -43,11 +45,11 @@ func TestListing(t *testing.T) {
 				return l.Print(env, result, nil)
 			})
 		},
-		"list-fields": func(c *Command) {
+		"list-fields": func(c *cli.Command) {
 			var args []string
-			l := Table(c)
+			l := listing.Table(c)
 			c.Any("field", &args)
-			c.Run(func(_ context.Context, env *Env) error {
+			c.Run(func(_ context.Context, env *cli.Env) error {
 				columns, unknown := things.Columns(args)
 				return l.PrintFields(env, columns, unknown)
 			})
@@ -71,10 +73,8 @@ func TestListing(t *testing.T) {
 		"list-fields x":                  {14, "Name Type    Title Description\nx    Unknown x     Unknown field 'x'\n", "Warning: Queried for unknown fields x\n"},
 	} {
 		t.Run(words, func(t *testing.T) {
-			env, out, errs := testEnv(t)
-			beMaster(t, env)
-			status := env.main(commands, nil, append([]string{"gnt-thing"}, strings.Fields(words)...))
-			if status != tt.status || out.String() != tt.out || errs.String() != tt.err {
+			status, out, errs := cli.Try(t, commands, strings.Fields(words)...)
+			if status != tt.status || out != tt.out || errs != tt.err {
 				t.Errorf("status %d\n%s%s\nwant %d\n%s%s", status, out, errs, tt.status, tt.out, tt.err)
 			}
 		})
