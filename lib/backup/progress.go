@@ -3,7 +3,6 @@ package backup
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,8 +25,8 @@ const window = 60
 
 // counted is what dd prints once a second, predicted what a script says.
 var (
-	counted   = regexp.MustCompile(`^(\d+) bytes .*copied, ([0-9.e+-]+) s`)
-	predicted = regexp.MustCompile(`^\d{1,18}$`)
+	counted   = unit.Form(`^(\d+) bytes .*copied, ([0-9.e+-]+) s`)
+	predicted = unit.Form(`^\d{1,18}$`)
 )
 
 // Take reads more of what dd prints. Each of its lines begins with a carriage return, so the last one may not be complete.
@@ -39,11 +38,11 @@ func (p *Progress) Take(text []byte) {
 	}
 	for i, line := range lines {
 		whole := i < len(lines)-1 || p.rest == nil
-		if whole && predicted.Match(line) {
+		if whole && predicted().Match(line) {
 			size, _ := strconv.ParseFloat(string(line), 64)
 			p.expected = size / (1 << 20)
 		}
-		m := counted.FindSubmatch(line)
+		m := counted().FindSubmatch(line)
 		if m == nil {
 			continue
 		}

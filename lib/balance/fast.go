@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"runtime"
 	"slices"
 	"sync"
 )
@@ -290,13 +289,13 @@ func (s *search) best() (*Placed, error) {
 // judgeAll judges every move of the instances. Judges share the work; what they find is folded in the order of the instances,
 // so the answer does not depend on their number.
 func (s *search) judgeAll(b *bounds, instances []*Instance) *Placed {
-	workers := min(runtime.GOMAXPROCS(0), len(instances)/8+1)
-	found := make([]*Placed, workers)
+	n := workers(len(instances))
+	found := make([]*Placed, n)
 	shared := &lowestFound{score: s.table.Score}
 	pairs := countPairs(s.table.Nodes)
 	var wait sync.WaitGroup
-	for w := range workers {
-		part := instances[w*len(instances)/workers : (w+1)*len(instances)/workers]
+	for w := range n {
+		part := instances[w*len(instances)/n : (w+1)*len(instances)/n]
 		wait.Go(func() { found[w] = newJudge(s, b, pairs).best(part, s.table.Score, shared) })
 	}
 	wait.Wait()

@@ -334,8 +334,8 @@ func (f *Filler) tiered(s *Filling, i *Instance, limit int) (*Filling, error) {
 			}
 			back = append(back, i.misfit(s.failures, limit))
 			reasons := s.failures.ascending()
-			if smaller := i.shrink(reasons[len(reasons)-1]); smaller != nil {
-				i = smaller
+			if smaller, ok := i.shrink(reasons[len(reasons)-1]); ok {
+				i = &smaller
 				continue
 			}
 		}
@@ -384,7 +384,9 @@ func (f failures) ascending() []Failure {
 // again and again, so what was tried on the way is remembered.
 func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance {
 	p, err := f.current(s.Nodes)
-	if err != nil || i.shrink(why) == nil {
+	now := *i
+	smaller, ok := now.shrink(why)
+	if err != nil || !ok {
 		return nil
 	}
 	if s.shrunken.seen == nil {
@@ -392,23 +394,26 @@ func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance
 	}
 	same, most := i.shrinking(why)
 	way := stretch{most: most}
-	for smaller := i.shrink(why); smaller != nil; i, smaller = smaller, smaller.shrink(why) {
-		_, at := i.shrinking(why)
+	try := new(Instance) // nothing keeps it
+	for ; ok; smaller, ok = now.shrink(why) {
+		_, at := now.shrinking(why)
 		if known := s.shrunken.find(same, at); known != nil {
 			known.most = max(known.most, most) // from there the way is the same
 			return known.fits
 		}
 		way.least = at
-		try := *i
+		*try = now
 		try.Index = len(s.Instances)
-		found := f.search(s.Nodes, s.Instances, &try, p)
+		found := f.search(s.Nodes, s.Instances, try, p)
 		if found.Best != nil {
-			way.fits = i
+			fits := now
+			way.fits = &fits
 			break
 		}
 		if found.failures[why] == 0 {
 			break
 		}
+		now = smaller
 	}
 	s.shrunken.seen[same] = append(s.shrunken.seen[same], way)
 	return way.fits
@@ -450,35 +455,35 @@ const (
 	unitDisk = 256 // MiB
 )
 
-// shrink makes the resource that was lacking smaller, nil if less than one step of it would be left.
-func (i *Instance) shrink(why Failure) *Instance {
-	smaller := *i
+// shrink makes the resource that was lacking smaller; not ok if less than one step of it would be left.
+func (i *Instance) shrink(why Failure) (smaller Instance, ok bool) {
+	smaller = *i
 	switch why {
 	case FailMem:
 		if smaller.Mem -= unitMem; smaller.Mem < unitMem {
-			return nil
+			return smaller, false
 		}
 	case FailDisk:
 		smaller.Disks = slices.Clone(i.Disks)
 		for k := range smaller.Disks {
 			if smaller.Disks[k].Size -= unitDisk; smaller.Disks[k].Size < unitDisk {
-				return nil
+				return smaller, false
 			}
 		}
 		smaller.Disk -= unitDisk
 	case FailCPU:
 		if smaller.VCPUs--; smaller.VCPUs < 1 {
-			return nil
+			return smaller, false
 		}
 	case FailSpindles:
 		if len(i.Disks) != 1 || i.Disks[0].Spindles < 2 {
-			return nil
+			return smaller, false
 		}
 		smaller.Disks = []Disk{{i.Disks[0].Size, i.Disks[0].Spindles - 1}}
 	default:
-		return nil
+		return smaller, false
 	}
-	return &smaller
+	return smaller, true
 }
 
 // Instance makes an instance of the size of a spec.

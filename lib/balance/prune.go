@@ -2,6 +2,7 @@ package balance
 
 import (
 	"math"
+	"slices"
 )
 
 // Pruning. The square root in a spread is concave, so over the range of all changes that one step can bring it lies above
@@ -39,32 +40,55 @@ func (g grain) size(i *Instance) size {
 	return s
 }
 
-// newGrain is 1 MiB if the instances have at most so many sizes, and else so coarse that they have few. It is not ok if they differ
-// in too much else.
-func newGrain(instances []*Instance, most, few int) (g grain, ok bool) {
-	g = grain{1, 1}
-	if g.sizes(instances, most) {
-		return g, true
+// space is what one step of balancing leaves to the next, so that it need not be made again.
+type space struct {
+	seen      map[size]int
+	numbers   []int // of the sizes, by position among the instances
+	routed    []routed
+	instances []*routed
+	sizes     []sized
+}
+
+// cleared is a list of so many zeros.
+func cleared[T any](list []T, count int) []T {
+	list = slices.Grow(list[:0], count)[:count]
+	clear(list)
+	return list
+}
+
+// numberSizes gives each instance the number of its size. Sizes are told apart to the MiB if there are at most so many, and else so
+// coarsely that there are few. It is not ok if instances differ in too much else.
+func (s *space) numberSizes(instances []*Instance, most, few int) (count int, ok bool) {
+	s.numbers = cleared(s.numbers, len(instances))
+	if s.number(instances, grain{1, 1}, most) {
+		return len(s.seen), true
 	}
 	var largest grain
 	for _, i := range instances {
 		largest = grain{max(largest.mem, i.Mem), max(largest.disk, i.Disk)}
 	}
-	for parts := 32; parts > 0; parts /= 2 {
-		if g = (grain{largest.mem/parts + 1, largest.disk/parts + 1}); g.sizes(instances, few) {
-			return g, true
-		}
+	for parts := 32; parts > 0 && !ok; parts /= 2 {
+		ok = s.number(instances, grain{largest.mem/parts + 1, largest.disk/parts + 1}, few)
 	}
-	return g, false
+	return len(s.seen), ok
 }
 
-// sizes says whether there are at most so many.
-func (g grain) sizes(instances []*Instance, most int) bool {
-	seen := map[size]bool{}
-	for _, i := range instances {
-		if seen[g.size(i)] = true; len(seen) > most {
-			return false
+// number gives up when there are more sizes than so many.
+func (s *space) number(instances []*Instance, g grain, most int) bool {
+	if s.seen == nil {
+		s.seen = map[size]int{}
+	}
+	clear(s.seen)
+	for k, i := range instances {
+		size := g.size(i)
+		number, known := s.seen[size]
+		if !known {
+			if number = len(s.seen); number == most {
+				return false
+			}
+			s.seen[size] = number
 		}
+		s.numbers[k] = number
 	}
 	return true
 }
@@ -97,9 +121,15 @@ const (
 
 // destination is a target with what it contributes at least to the bound.
 type destination struct {
-	node  *Node
 	order int // position among the targets
 	part  float64
+}
+
+// sized is what is known of the instances of one size.
+type sized struct {
+	sample alike
+	lowest [2]float64       // what any target contributes at least, by role
+	sorted [2][]destination // made when first asked for: most sizes never are
 }
 
 // chords are the straight lines below the square roots.
@@ -118,6 +148,14 @@ func (r *spans) include(c *change) {
 		r.first[k] = max(r.first[k], math.Abs(c.first[k]))
 		r.low[k] = min(r.low[k], c.second[k])
 		r.high[k] = max(r.high[k], c.second[k])
+	}
+}
+
+func (r *spans) join(o *spans) {
+	for k := range figureCount {
+		r.first[k] = max(r.first[k], o.first[k])
+		r.low[k] = min(r.low[k], o.low[k])
+		r.high[k] = max(r.high[k], o.high[k])
 	}
 }
 
@@ -163,9 +201,10 @@ type route struct {
 type routed struct {
 	instance *Instance
 	order    int
-	size     size
+	size     int // its number
 	failover bool
-	routes   []route
+	routes   [4]route // a mirrored instance has so many
+	count    int
 	low      float64
 }
 

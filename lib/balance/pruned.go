@@ -2,7 +2,10 @@ package balance
 
 import (
 	"cmp"
+	"math"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 // How many sizes of instances get sorted lists of targets: as they are, and where nearly alike ones are put together.
@@ -14,96 +17,122 @@ const (
 // pruner finds the best move of a table without looking at most of them.
 type pruner struct {
 	*judge
-	chords       chords
-	roles        [3]spans // primary, secondary, target
-	instances    []*routed
-	samples      map[size]alike
-	destinations map[size][2][]destination
+	chords    chords
+	instances []*routed // the one with the lowest bound first
+	sizes     []sized
 }
 
 // prune prepares a pruner; nil if the instances differ too much for it to pay.
 func (s *search) prune(b *bounds, instances []*Instance, most, few int) *pruner {
-	grain, ok := newGrain(instances, most, few)
+	space := s.table.space
+	count, ok := space.numberSizes(instances, most, few)
 	if !ok {
 		return nil
 	}
-	p := &pruner{
-		judge: newJudge(s, b, countPairs(s.table.Nodes)), samples: map[size]alike{}, destinations: map[size][2][]destination{},
-	}
+	space.routed, space.instances, space.sizes = cleared(space.routed, len(instances)), cleared(space.instances, len(instances)), cleared(space.sizes, count)
+	p := &pruner{judge: newJudge(s, b, countPairs(s.table.Nodes)), instances: space.instances, sizes: space.sizes}
 	for order, i := range instances {
-		r := &routed{instance: i, order: order, size: grain.size(i)}
-		p.samples[r.size] = p.samples[r.size].with(i)
-		p.route(r)
-		p.instances = append(p.instances, r)
+		size := space.numbers[order]
+		p.instances[order] = &space.routed[order]
+		*p.instances[order] = routed{instance: i, order: order, size: size}
+		p.sizes[size].sample = p.sizes[size].sample.with(i)
 	}
-	p.span()
-	p.chords = b.newChords(p.roles)
-	p.sortDestinations()
-	for _, r := range p.instances {
-		p.rate(r)
-	}
+	p.chords = b.newChords(p.reach())
+	p.share(count, func(_ int, _ *judge, k int) { p.lowestPart(&p.sizes[k]) })
+	p.share(len(instances), func(_ int, j *judge, k int) { p.rate(j, p.instances[k]) })
 	slices.SortFunc(p.instances, func(a, b *routed) int { return cmp.Or(cmp.Compare(a.low, b.low), a.order-b.order) })
 	return p
 }
 
+// workers is among how many cores so many items are shared.
+func workers(count int) int { return min(runtime.GOMAXPROCS(0), count/8+1) }
+
+// share has so many items worked on by all cores, each with a judge of its own.
+func (p *pruner) share(count int, work func(worker int, j *judge, item int)) {
+	n := workers(count)
+	some := func(w int) {
+		j := *p.judge
+		for item := w * count / n; item < (w+1)*count/n; item++ {
+			work(w, &j, item)
+		}
+	}
+	var wait sync.WaitGroup
+	for w := 1; w < n; w++ {
+		wait.Go(func() { some(w) })
+	}
+	some(0)
+	wait.Wait()
+}
+
+// reach finds the kinds of moves, and the ranges of what they do to the present primaries and secondaries and to the targets.
+func (p *pruner) reach() (roles [3]spans) {
+	found := make([][3]spans, workers(max(len(p.instances), len(p.sizes))))
+	p.share(len(p.instances), func(w int, j *judge, k int) { p.route(j, p.instances[k], &found[w]) })
+	p.share(len(p.sizes), func(w int, _ *judge, k int) { p.span(p.sizes[k].sample, &found[w][2]) })
+	for w := range found {
+		for role := range roles {
+			roles[role].join(&found[w][role])
+		}
+	}
+	return roles
+}
+
 // route finds the kinds of moves and the ranges of what they do to the nodes the instance is on.
-func (p *pruner) route(r *routed) {
-	p.take(r.instance)
-	failover, kinds := p.kinds(r.instance)
-	r.failover, r.routes = failover, make([]route, len(kinds))
+func (p *pruner) route(j *judge, r *routed, roles *[3]spans) {
+	j.take(r.instance)
+	failover, kinds := j.kinds(r.instance)
+	r.failover, r.count = failover, len(kinds)
 	for k, kind := range kinds {
 		r.routes[k] = route{kind: kind, role: asPrimary}
 		if kind == ReplaceSecondary || kind == FailoverAndReplace {
 			r.routes[k].role = asSecondary
 		}
-		changes := p.leaving(kind)
-		p.roles[0].include(&changes[0])
-		p.roles[1].include(&changes[1])
+		changes := j.leaving(kind)
+		roles[0].include(&changes[0])
+		roles[1].include(&changes[1])
 	}
 }
 
 // leaving is what a kind of move does to the present primary and secondary. It is worked out again rather than kept for all moves.
-func (p *pruner) leaving(kind MoveKind) (changes [2]change) {
-	i, b := p.instance, p.bounds
-	tagged := p.p.tags.excess()
+func (j *judge) leaving(kind MoveKind) (changes [2]change) {
+	i, b := j.instance, j.bounds
+	tagged := j.p.tags.excess()
 	switch kind {
 	case ReplaceSecondary:
-		onP := p.without
-		onP.takePrimary(p.p, i)
+		onP := j.without
+		onP.takePrimary(j.p, i)
 		onP.locationScore -= i.LocationScore // the new pair may have nothing in common
-		b.change(p.p, &onP, tagged, &changes[0])
+		b.change(j.p, &onP, tagged, &changes[0])
 	case ReplaceAndFailover:
-		b.asSecondaryAnywhere(p.p, p.without, i, p.withoutExcess, &changes[0])
+		b.asSecondaryAnywhere(j.p, j.without, i, j.withoutExcess, &changes[0])
 	default:
-		b.change(p.p, &p.without, p.withoutExcess, &changes[0])
+		b.change(j.p, &j.without, j.withoutExcess, &changes[0])
 	}
 	switch kind {
 	case FailoverToAny:
 	case ReplaceSecondary, ReplaceAndFailover:
-		b.change(p.s, &p.unmirrored, p.s.tags.excess(), &changes[1])
+		b.change(j.s, &j.unmirrored, j.s.tags.excess(), &changes[1])
 	case ReplacePrimary:
-		between := p.unmirrored
-		between.takePrimary(p.s, i)
-		between.removePrimary(p.s, i)
-		b.asSecondaryAnywhere(p.s, between, i, p.s.tags.excess(), &changes[1])
+		between := j.unmirrored
+		between.takePrimary(j.s, i)
+		between.removePrimary(j.s, i)
+		b.asSecondaryAnywhere(j.s, between, i, j.s.tags.excess(), &changes[1])
 	case FailoverAndReplace:
-		onS := p.unmirrored
-		onS.takePrimary(p.s, i)
+		onS := j.unmirrored
+		onS.takePrimary(j.s, i)
 		onS.locationScore -= i.LocationScore
-		b.change(p.s, &onS, p.s.tags.excessWith(i.ExclTags), &changes[1])
+		b.change(j.s, &onS, j.s.tags.excessWith(i.ExclTags), &changes[1])
 	}
 	return changes
 }
 
 // span finds the ranges of the changes of the targets.
-func (p *pruner) span() {
-	for _, sample := range p.samples {
-		for _, n := range p.targets {
-			for role := asPrimary; role <= asSecondary; role++ {
-				low, high := p.arrivals(n, sample, role)
-				p.roles[2].include(&low)
-				p.roles[2].include(&high)
-			}
+func (p *pruner) span(sample alike, arriving *spans) {
+	for _, n := range p.targets {
+		for role := asPrimary; role <= asSecondary; role++ {
+			low, high := p.arrivals(n, sample, role)
+			arriving.include(&low)
+			arriving.include(&high)
 		}
 	}
 }
@@ -138,39 +167,50 @@ func (p *pruner) arrivals(n *Node, a alike, role int) (low, high change) {
 	return low, high
 }
 
-func (p *pruner) sortDestinations() {
-	for size, sample := range p.samples {
-		var lists [2][]destination
-		for role := asPrimary; role <= asSecondary; role++ {
-			list := make([]destination, 0, len(p.targets))
-			for order, n := range p.targets {
-				c, _ := p.arrivals(n, sample, role)
-				list = append(list, destination{n, order, p.chords.part(&c)})
-			}
-			slices.SortFunc(list, func(a, b destination) int { return cmp.Or(cmp.Compare(a.part, b.part), a.order-b.order) })
-			lists[role] = list
+// arrivalPart is what a target contributes at least for a size.
+func (p *pruner) arrivalPart(n *Node, sample alike, role int) float64 {
+	c, _ := p.arrivals(n, sample, role)
+	return p.chords.part(&c)
+}
+
+func (p *pruner) lowestPart(of *sized) {
+	for role := range of.lowest {
+		of.lowest[role] = math.Inf(1)
+		for _, n := range p.targets {
+			of.lowest[role] = min(of.lowest[role], p.arrivalPart(n, of.sample, role))
 		}
-		p.destinations[size] = lists
 	}
 }
 
+// destinations are the targets in the order of what they contribute.
+func (p *pruner) destinations(of *sized, role int) []destination {
+	if list := of.sorted[role]; list != nil {
+		return list
+	}
+	list := make([]destination, len(p.targets))
+	for order, n := range p.targets {
+		list[order] = destination{order, p.arrivalPart(n, of.sample, role)}
+	}
+	slices.SortFunc(list, func(a, b destination) int { return cmp.Or(cmp.Compare(a.part, b.part), a.order-b.order) })
+	of.sorted[role] = list
+	return list
+}
+
 // rate computes the bound of each route and the lowest of all moves of an instance.
-func (p *pruner) rate(r *routed) {
+func (p *pruner) rate(j *judge, r *routed) {
 	r.low = p.table.Score
-	p.take(r.instance)
-	pairs := float64(len(r.instance.ExclTags) * len(p.p.locTags)) // at most so many pairs go
+	j.take(r.instance)
+	pairs := float64(len(r.instance.ExclTags) * len(j.p.locTags)) // at most so many pairs go
 	if r.failover {
-		if t, ok := p.judge.failover(); ok {
-			r.low = p.lowest(&t)
+		if t, ok := j.failover(); ok {
+			r.low = j.lowest(&t)
 		}
 	}
-	for k := range r.routes {
+	for k := range r.count {
 		x := &r.routes[k]
-		changes := p.leaving(x.kind)
+		changes := j.leaving(x.kind)
 		x.part = p.chords.constant + p.chords.part(&changes[0]) + p.chords.part(&changes[1]) - pairs
-		if list := p.destinations[r.size][x.role]; len(list) > 0 {
-			r.low = min(r.low, x.part+list[0].part)
-		}
+		r.low = min(r.low, x.part+p.sizes[r.size].lowest[x.role])
 	}
 }
 
@@ -199,7 +239,7 @@ func (p *pruner) find() *Placed {
 		if r.failover {
 			p.consider(lead, r, Move{Failover, None}, rank{r.order, -1, 0})
 		}
-		for k := range r.routes {
+		for k := range r.count {
 			p.follow(lead, r, k)
 		}
 	}
@@ -209,12 +249,12 @@ func (p *pruner) find() *Placed {
 // follow considers the targets of a route as long as one could be better.
 func (p *pruner) follow(lead *leader, r *routed, k int) {
 	x := &r.routes[k]
-	for _, d := range p.destinations[r.size][x.role] {
+	for _, d := range p.destinations(&p.sizes[r.size], x.role) {
 		if x.part+d.part > lead.score {
 			return
 		}
-		if at := d.node.Index; at != r.instance.Primary && at != r.instance.Secondary { // also where it has no disk on the latter
-			p.consider(lead, r, Move{x.kind, d.node.Index}, rank{r.order, d.order, k})
+		if at := p.targets[d.order].Index; at != r.instance.Primary && at != r.instance.Secondary { // also where it has no disk on the latter
+			p.consider(lead, r, Move{x.kind, at}, rank{r.order, d.order, k})
 		}
 	}
 }

@@ -9,8 +9,9 @@ import (
 // Graph connects nodes that may not be rebooted at the same time. Vertices run from the lowest to the highest index of the
 // nodes asked for; those in between that were not asked for have no edges.
 type Graph struct {
-	first int
-	edges [][]int // neighbours by vertex, repeated edges and loops included, the last one first
+	first  int
+	edges  [][]int // neighbours by vertex, repeated edges and loops included, the last one first
+	around []int   // where neighbors puts its answer
 }
 
 type edge [2]int
@@ -30,10 +31,10 @@ func NewGraph(selected, all NodeList, instances []*Instance, failovers bool) *Gr
 	if first < 0 {
 		return nil
 	}
-	g := &Graph{first, make([][]int, last-first+1)}
+	g := &Graph{first: first, edges: make([][]int, last-first+1)}
 	edges := mirrorEdges(instances)
 	if failovers {
-		edges = union(edges, sharedEdges(all, instances))
+		edges = withShared(edges, all, instances)
 	}
 	for _, e := range edges {
 		if selected[e[0]] != nil && selected[e[1]] != nil {
@@ -56,31 +57,24 @@ func mirrorEdges(instances []*Instance) []edge {
 	return list
 }
 
-func sharedEdges(all NodeList, instances []*Instance) []edge {
-	var list []edge
+// withShared adds the edges of instances that share a secondary, those that are not there yet; repetitions stay.
+func withShared(list []edge, all NodeList, instances []*Instance) []edge {
+	seen := map[edge]bool{}
+	for _, e := range list {
+		seen[e] = true
+	}
 	for _, n := range all.Present() {
 		for _, a := range n.sec {
 			for _, b := range n.sec {
-				list = append(list, edge{instances[a].Primary, instances[b].Primary})
+				e := edge{instances[a].Primary, instances[b].Primary}
+				if !seen[e] {
+					seen[e] = true
+					list = append(list, e)
+				}
 			}
 		}
 	}
 	return list
-}
-
-// union adds the edges of the second list that are in neither yet; repetitions in the first list stay.
-func union(first, second []edge) []edge {
-	seen := map[edge]bool{}
-	for _, e := range first {
-		seen[e] = true
-	}
-	for _, e := range second {
-		if !seen[e] {
-			seen[e] = true
-			first = append(first, e)
-		}
-	}
-	return first
 }
 
 // Show prints the graph as the reference shows the array.
@@ -127,14 +121,15 @@ func (g *Graph) blank() []int {
 	return colors
 }
 
-// neighbors are the colours around a vertex, with repetitions.
+// neighbors are the colours around a vertex, with repetitions. The list is good until they are asked for again.
 func (g *Graph) neighbors(v int, colors []int) []int {
-	var list []int
+	list := g.around[:0]
 	for _, w := range g.edges[v] {
 		if c := colors[w-g.first]; c != uncolored {
 			list = append(list, c)
 		}
 	}
+	g.around = list
 	return list
 }
 

@@ -34,16 +34,17 @@ type Table struct {
 	Nodes     NodeList
 	Instances InstanceList
 	Score     float64
+	space     *space
 }
 
 // NewTable starts from the group as it is.
 func NewTable(nodes NodeList, instances InstanceList) *Table {
-	return &Table{nodes, instances, Score(nodes)}
+	return &Table{nodes, instances, Score(nodes), &space{}}
 }
 
 // after returns the table with a move made.
 func (t *Table) after(p *Placed) *Table {
-	return &Table{t.Nodes.with(p.nodes...), t.Instances.with(p.Instance.Index, p.movedInstance), p.Score}
+	return &Table{t.Nodes.with(p.nodes...), t.Instances.with(p.Instance.Index, p.movedInstance), p.Score, t.space}
 }
 
 // search looks for the best next move of a table.

@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"gantry/lib/fault"
+	"gantry/lib/unit"
 )
 
 // What is handed out here is taken neither by an object nor by a reservation of a running job. Nothing is recorded: the caller
@@ -30,14 +30,14 @@ const (
 )
 
 var (
-	macForm    = regexp.MustCompile(`^([0-9a-f]{2}:){5}[0-9a-f]{2}$`)
-	prefixForm = regexp.MustCompile(`^[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}$`)
+	macForm    = unit.Form(`^([0-9a-f]{2}:){5}[0-9a-f]{2}$`)
+	prefixForm = unit.Form(`^[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}$`)
 )
 
 // NormalizeMAC returns an address in lower case, or refuses it.
 func NormalizeMAC(mac string) (string, error) {
 	low := strings.ToLower(mac)
-	if !macForm.MatchString(low) {
+	if !macForm().MatchString(low) {
 		return "", fault.Refuse(fault.WrongInput, "Invalid MAC address '%s'", mac)
 	}
 	return low, nil
@@ -46,7 +46,7 @@ func NormalizeMAC(mac string) (string, error) {
 // NormalizeMACPrefix returns the first three octets in lower case, or refuses them.
 func NormalizeMACPrefix(prefix string) (string, error) {
 	low := strings.ToLower(prefix)
-	if !prefixForm.MatchString(low) {
+	if !prefixForm().MatchString(low) {
 		return "", fault.Refuse(fault.WrongInput, "Invalid MAC address prefix '%s'", prefix)
 	}
 	return low, nil

@@ -3,10 +3,11 @@ package config
 import (
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"gantry/lib/unit"
 )
 
 // check looks at the form of a value; why is the sentence Ganeti puts into "fails syntax check: …". The zero check accepts all.
@@ -45,9 +46,9 @@ var (
 // IsNormAbsPath says whether s is an absolute path without "..", "//" and the like.
 func IsNormAbsPath(s string) bool { return strings.HasPrefix(s, "/") && path.Clean(s) == s }
 
-var urlForm = regexp.MustCompile(`^(https?|ftps?|tftp)://.+`)
+var urlForm = unit.Form(`^(https?|ftps?|tftp)://.+`)
 
-func isURL(s string) bool { return urlForm.MatchString(s) }
+func isURL(s string) bool { return urlForm().MatchString(s) }
 
 func isAddress(s string) bool {
 	_, err := netip.ParseAddr(s)

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +25,7 @@ import (
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/remote"
+	"gantry/lib/unit"
 )
 
 // Meta data volumes have this size; DRBD takes some more.
@@ -54,11 +54,11 @@ func (d Device) minor() string { return strconv.Itoa(d.Minor) }
 // String is how intents name it: with its volumes, which nobody else may know any more by the time they are read.
 func (d Device) String() string { return fmt.Sprintf("drbd%d on %s %s", d.Minor, d.Data, d.Meta) }
 
-var deviceForm = regexp.MustCompile(`^drbd(\d+) on (/dev/\S+) (/dev/\S+)$`)
+var deviceForm = unit.Form(`^drbd(\d+) on (/dev/\S+) (/dev/\S+)$`)
 
 // ParseDevice reads what String wrote; minor and volumes are all that is known of the device then.
 func ParseDevice(text string) (Device, bool) {
-	found := deviceForm.FindStringSubmatch(text)
+	found := deviceForm().FindStringSubmatch(text)
 	if found == nil {
 		return Device{}, false
 	}

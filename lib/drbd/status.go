@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"gantry/lib/remote"
+	"gantry/lib/unit"
 )
 
 // Status is a line of /proc/drbd: what one side is doing.
@@ -104,10 +104,10 @@ func Statuses(ctx context.Context, r remote.Runner, node string) (map[int]Status
 }
 
 var (
-	minorLine    = regexp.MustCompile(`^ *(\d+): cs:(.*)$`)
-	minorState   = regexp.MustCompile(`^(\S+)(?:\s+(?:st|ro):([^/\s]+)/(\S+)\s+ds:([^/\s]+)/(\S+))?`)
-	progressPart = regexp.MustCompile(`sync'ed:\s*(\d+(?:\.\d+)?)%`)
-	finishPart   = regexp.MustCompile(`finish: (\d+):(\d+):(\d+)`)
+	minorLine    = unit.Form(`^ *(\d+): cs:(.*)$`)
+	minorState   = unit.Form(`^(\S+)(?:\s+(?:st|ro):([^/\s]+)/(\S+)\s+ds:([^/\s]+)/(\S+))?`)
+	progressPart = unit.Form(`sync'ed:\s*(\d+(?:\.\d+)?)%`)
+	finishPart   = unit.Form(`finish: (\d+):(\d+):(\d+)`)
 )
 
 // ParseStatus reads /proc/drbd. The lines that follow a minor's first one belong to it.
@@ -121,7 +121,7 @@ func ParseStatus(out []byte) (Version, map[int]Status, error) {
 			version = Version(strings.TrimPrefix(line, "version: "))
 			continue
 		}
-		if found := minorLine.FindStringSubmatch(line); found != nil {
+		if found := minorLine().FindStringSubmatch(line); found != nil {
 			s, err := parseMinor(found[1], found[2])
 			if err != nil {
 				return version, nil, err
@@ -144,7 +144,7 @@ func ParseStatus(out []byte) (Version, map[int]Status, error) {
 
 func parseMinor(number, rest string) (Status, error) {
 	minor, err := strconv.Atoi(number)
-	found := minorState.FindStringSubmatch(rest)
+	found := minorState().FindStringSubmatch(rest)
 	if err != nil || found == nil {
 		return Status{}, fmt.Errorf("/proc/drbd has the line %q", number+": cs:"+rest)
 	}
@@ -152,12 +152,12 @@ func parseMinor(number, rest string) (Status, error) {
 }
 
 func (s *Status) progress(line string) {
-	if found := progressPart.FindStringSubmatch(line); found != nil {
+	if found := progressPart().FindStringSubmatch(line); found != nil {
 		if done, err := strconv.ParseFloat(found[1], 64); err == nil && !math.IsInf(done, 0) {
 			s.Done = &done
 		}
 	}
-	if found := finishPart.FindStringSubmatch(line); found != nil {
+	if found := finishPart().FindStringSubmatch(line); found != nil {
 		var left int64
 		for _, part := range found[1:] {
 			n, err := strconv.ParseInt(part, 10, 32)

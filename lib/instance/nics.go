@@ -3,7 +3,6 @@ package instance
 import (
 	"crypto/rand"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -53,16 +52,16 @@ func checkDeviceNames(kind string, devices []map[string]any) error {
 }
 
 var (
-	number = regexp.MustCompile(`^[0-9]+$`)
-	trunk  = regexp.MustCompile(`^[.:][0-9]+(:[0-9]+)*$`)
+	number = unit.Form(`^[0-9]+$`)
+	trunk  = unit.Form(`^[.:][0-9]+(:[0-9]+)*$`)
 )
 
 // normalVLAN gives the form in which a VLAN is kept: .10 for a plain 10, :10:20 for a trunk.
 func normalVLAN(vlan string) (string, error) {
 	switch {
-	case number.MatchString(vlan):
+	case number().MatchString(vlan):
 		return "." + vlan, nil
-	case vlan == "" || trunk.MatchString(vlan):
+	case vlan == "" || trunk().MatchString(vlan):
 		return vlan, nil
 	}
 	return "", fault.Refuse(fault.WrongInput, "Specified VLAN parameter is invalid : %s", vlan)

@@ -110,7 +110,7 @@ func judgeSpice(hv config.Params, help string, interfaces []string) error {
 		return nil
 	case hv.String("vnc_bind_address") != "":
 		return fail("Both SPICE and VNC are configured, but only one of them can be used at a given time")
-	case !spiceLine.MatchString(help):
+	case !spiceLine().MatchString(help):
 		return fail("SPICE is configured, but it is not supported according to 'kvm --help'")
 	case !bindable(bind, interfaces):
 		return fail("SPICE: The spice_bind parameter must be either a valid IP address or interface name")

@@ -4,11 +4,11 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/remote"
+	"gantry/lib/unit"
 )
 
 //go:embed emulator.sh
@@ -51,9 +51,9 @@ func probeEmulator(kvmPath string, urls []string) remote.Cmd {
 }
 
 var (
-	versionLine = regexp.MustCompile(`QEMU (?:.*)version (\d+)\.(\d+)(?:\.(\d+))?`)
-	deviceLine  = regexp.MustCompile(`^name "([^"]+)"`)
-	spiceLine   = regexp.MustCompile(`(?m)^-spice\s`)
+	versionLine = unit.Form(`QEMU (?:.*)version (\d+)\.(\d+)(?:\.(\d+))?`)
+	deviceLine  = unit.Form(`^name "([^"]+)"`)
+	spiceLine   = unit.Form(`(?m)^-spice\s`)
 )
 
 func parseEmulator(out []byte) (Emulator, error) {
@@ -61,7 +61,7 @@ func parseEmulator(out []byte) (Emulator, error) {
 		Addresses: map[string][]string{}, ReachableISO: map[string]bool{}}
 	parts := remote.Sections(out)
 	help := parts["help"]
-	v := versionLine.FindStringSubmatch(help)
+	v := versionLine().FindStringSubmatch(help)
 	if v == nil {
 		return e, fail("Unable to get KVM version")
 	}
@@ -69,10 +69,10 @@ func parseEmulator(out []byte) (Emulator, error) {
 		_, _ = fmt.Sscan(v[i+1], &e.Version[i]) // an absent last number stays 0
 	}
 	e.AutoReadOnly = strings.Contains(help, "auto-read-only")
-	e.Spice = spiceLine.MatchString(help)
+	e.Spice = spiceLine().MatchString(help)
 	e.machines(parts["machines"])
 	for line := range strings.Lines(parts["devices"]) {
-		if m := deviceLine.FindStringSubmatch(line); m != nil {
+		if m := deviceLine().FindStringSubmatch(line); m != nil {
 			e.Devices[m[1]] = true
 		}
 	}

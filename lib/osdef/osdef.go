@@ -9,7 +9,6 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +80,7 @@ func Parse(out []byte) ([]OS, error) { return parse(out) }
 // Find reads the definition of one OS on a node; variants are not part of the name. An OS that is not there is not valid.
 func Find(ctx context.Context, r remote.Runner, node, name string) (OS, error) {
 	none := OS{Name: name, Reason: notFound(name), Trusted: true}
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return none, nil
 	}
 	found, err := probe(ctx, r, node, find(name))
@@ -92,13 +91,13 @@ func Find(ctx context.Context, r remote.Runner, node, name string) (OS, error) {
 }
 
 // validName is what Ganeti takes as the name of anything that it looks for in a search path.
-var validName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+var validName = unit.Form(`^[a-zA-Z0-9_-]+$`)
 
 // FindProbe is the command behind Find for NAME or NAME+VARIANT, for who wants to gather several probes of a node; none for a name
 // that no OS can have.
 func FindProbe(full string) []remote.Cmd {
 	name, _ := Split(full)
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return nil
 	}
 	return []remote.Cmd{find(name)}
@@ -179,7 +178,7 @@ const (
 // judge checks an OS in Ganeti's order and fills in what it has to offer.
 func (f *facts) judge() OS {
 	o := OS{Name: path.Base(f.path), Path: f.path, Trusted: true}
-	if !f.isDir || !validName.MatchString(o.Name) {
+	if !f.isDir || !validName().MatchString(o.Name) {
 		o.Reason = notFound(o.Name)
 		return o
 	}

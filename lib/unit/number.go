@@ -3,19 +3,18 @@ package unit
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
 // digits is what Python takes for a decimal integer: single underscores between digits.
-var digits = regexp.MustCompile(`^[+-]?[0-9]+(_[0-9]+)*$`)
+var digits = Form(`^[+-]?[0-9]+(_[0-9]+)*$`)
 
 // ParseInt reads an integer as Python's int() does: blanks around it, a sign and
 // underscores between digits are fine.
 func ParseInt(s string) (int, error) {
 	trimmed := strings.TrimSpace(s)
-	if !digits.MatchString(trimmed) {
+	if !digits().MatchString(trimmed) {
 		return 0, fmt.Errorf("invalid literal for int() with base 10: %s", Repr(s))
 	}
 	n, err := strconv.Atoi(strings.ReplaceAll(trimmed, "_", ""))
@@ -25,7 +24,7 @@ func ParseInt(s string) (int, error) {
 	return n, nil
 }
 
-var prefixed = regexp.MustCompile(`^[+-]?0([xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*|[bB][01]+(_[01]+)*|[0-7]+(_[0-7]+)*)$`)
+var prefixed = Form(`^[+-]?0([xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*|[bB][01]+(_[01]+)*|[0-7]+(_[0-7]+)*)$`)
 
 // ParseOptionInt reads an integer as options do: 0x and 0b as usual, and a
 // leading 0 makes it octal.
@@ -38,7 +37,7 @@ func ParseOptionInt(s string) (int, error) {
 	if len(body) < 2 || body[0] != '0' {
 		return ParseInt(s)
 	}
-	if !prefixed.MatchString(trimmed) {
+	if !prefixed().MatchString(trimmed) {
 		return 0, errors.New("no such number")
 	}
 	base, rest := 8, body[1:]

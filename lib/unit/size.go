@@ -2,14 +2,13 @@ package unit
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"gantry/lib/fault"
 )
 
-var sizeForm = regexp.MustCompile(`^([.0-9]+)\s*([a-zA-Z]+)?\n?$`)
+var sizeForm = Form(`^([.0-9]+)\s*([a-zA-Z]+)?\n?$`)
 
 // maxSize keeps sizes well inside what can be added and multiplied in an int.
 const maxSize = 1 << 50
@@ -17,7 +16,7 @@ const maxSize = 1 << 50
 // ParseSize reads a size and returns MiB. Without a suffix the number is MiB. As
 // in Ganeti the result is rounded up to a multiple of 4.
 func ParseSize(s string) (mib int, err error) {
-	m := sizeForm.FindStringSubmatch(s)
+	m := sizeForm().FindStringSubmatch(s)
 	if m == nil {
 		return 0, unreadable("Invalid format")
 	}
