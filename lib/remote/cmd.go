@@ -29,7 +29,7 @@ type Cmd struct {
 	OK      []int             // exit statuses besides 0 that are answers, not failures
 	Changes string            // what it makes, removes or starts: written to the job as an intent before it runs; "" only looks
 	Secret  bool              // keep Stdin and Env out of the log
-	Kept    bool              // a Script whose sh may stay on the connection for its next calls; see Kept
+	Kept    bool              // its perl may stay on the connection for its next calls; see the function
 	LendKey bool              // lend the master's key (an agent holding only that) to this command, so that it can ssh to another node
 }
 
@@ -43,16 +43,17 @@ func Script(text string, args ...string) Cmd {
 	return Command(append([]string{"sh", "-c", text, "sh"}, args...)...)
 }
 
-// Kept is a Script that is called again and again: its sh stays on the connection, and a call costs no process but those that the
-// script starts. It must end by itself, since no timeout stands before it; read what it was sent, to the byte; and leave no child
-// behind that prints.
+// Kept is text in perl that is called again and again: its perl stays on the connection, and a call costs no process but those that the
+// text starts. It defines serve, which gets args and returns the exit status; to die is 1 and a message. It must end by itself, since no
+// timeout stands before it; read what it was sent, to the byte, by read or <STDIN>; print to stdout through perl's buffer; leave no child
+// behind that prints; and need no more than what is in every Debian, perl-base.
 func Kept(text string, args ...string) Cmd {
-	c := Script(text, args...)
+	c := Command(append([]string{"perl", "-e", text + keepScript, "--"}, args...)...)
 	c.Kept = true
 	return c
 }
 
-// scriptArgs is where the arguments of a Script begin; its text stands two words before.
+// scriptArgs is where the arguments of a Script, kept or not, begin; its text stands two words before.
 const scriptArgs = 4
 
 // Line is the command as it can be pasted into a shell of the node, but for its environment, directory and input.

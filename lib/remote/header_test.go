@@ -131,3 +131,20 @@ func FuzzWorkNews(f *testing.F) {
 		}
 	})
 }
+
+func TestACutCallOfAKeptScriptIsNotRun(t *testing.T) {
+	c := Kept(`sub serve { print "removed @_"; 0 }`, "vg/abc", "")
+	head := keptHeader("KEY", c, "")
+	whole := append(head, keptCall("KEY", c, "now")...)
+	if out, status := runPreamble(t, whole); status != 0 || out != "removed vg/abc \nKEY 0\n" {
+		t.Fatalf("whole: %q, status %d", out, status)
+	}
+	for cut := range whole {
+		if cut < len(head)-100 && cut%50 != 0 { // in the middle of the text one place is as good as another
+			continue
+		}
+		if out, _ := runPreamble(t, whole[:cut]); out != "" {
+			t.Errorf("cut after %d of %d bytes: %q", cut, len(whole), out)
+		}
+	}
+}

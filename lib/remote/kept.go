@@ -14,41 +14,52 @@ import (
 	"time"
 )
 
-//go:embed keep.sh
+// keepScript is how a kept script goes on after its own text, which defines serve. By itself it is one call. A perl that was sent the text
+// stays: three lines say the key, the log and the script as the log names it, and each line after them is a call. It has the key in
+// front, so that what a call left unread of its input is none, and a line break at its end, so that it was not cut; then the stamp for
+// the log, the words as the log has them, and the words, all with a NUL between. The key ends the output on both streams.
+//
+//go:embed keep.pl
 var keepScript string
 
-// keptIdle is how long a kept shell may have been idle before its connection is proved: a call that is lost on one that has gone
+// keptLoader is what a perl that stays begins with. Its script comes on stdin: nothing of one that was cut runs.
+const keptLoader = `my $size = <STDIN>; (read STDIN, my $text, $size) == $size or die "the script did not arrive whole\n"; eval $text; die $@ if $@`
+
+// keptIdle is how long a kept perl may have been idle before its connection is proved: a call that is lost on one that has gone
 // meanwhile would have an unknown outcome, and nothing need have been sent.
 const keptIdle = time.Second
 
-// errNoEnd is what a shell leaves that ended in the middle of a call.
-var errNoEnd = errors.New("the shell of the script ended before the script did")
+// errNoEnd is what a perl leaves that ended in the middle of a call.
+var errNoEnd = errors.New("the perl of the script ended before the script did")
 
-// kept is the sh of a script that stays for the next call. Whoever has taken it from its connection has it alone.
+// noCommand is the status of an sh that does not find what it is to execute.
+const noCommand = 127
+
+// kept is the perl of a script that stays for the next call. Whoever has taken it from its connection has it alone.
 type kept struct {
 	session        *session
 	text, key      string
-	header         []byte // still to be sent before the first call
+	header         []byte // still to be sent before the first call, with the script
 	ended          chan ending
 	stdout, stderr *bufio.Reader
 	used           time.Time
 }
 
-// keepable says whether the sh of c's script can stay, and serve others.
+// keepable says whether the perl of c's script can stay, and serve others.
 func (c Cmd) keepable() bool {
 	return c.Kept && len(c.Env) == 0 && c.Dir == "" && c.Needs == "" && !c.LendKey && len(c.Argv) >= scriptArgs &&
 		!strings.ContainsAny(strings.Join(c.Argv[scriptArgs:], ""), "\n")
 }
 
-// runKept is one call of a kept script. A shell whose call did not end as it should is given up.
+// runKept is one call of a kept script. A perl whose call did not end as it should is given up.
 func (p *Pool) runKept(ctx context.Context, host Host, x *execution) error {
-	k, err := p.keptShell(ctx, host, x)
+	k, err := p.keptPerl(ctx, host, x)
 	if err != nil {
 		return &notStarted{err}
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, x.cmd.limit()+p.opts.Deadlines.Grace, errLimit)
 	defer cancel()
-	if err := k.call(limited, x, stamp(time.Now())); err != nil || !x.cmd.answers(x.status) {
+	if err := k.call(limited, x); err != nil || !x.cmd.answers(x.status) {
 		k.session.release()
 		return err
 	}
@@ -56,8 +67,8 @@ func (p *Pool) runKept(ctx context.Context, host Host, x *execution) error {
 	return nil
 }
 
-// keptShell takes the shell that has the script from the open connection, or starts one.
-func (p *Pool) keptShell(ctx context.Context, host Host, x *execution) (*kept, error) {
+// keptPerl takes the perl that has the script from the open connection, or starts one.
+func (p *Pool) keptPerl(ctx context.Context, host Host, x *execution) (*kept, error) {
 	l := p.link(host)
 	l.mu.Lock()
 	c := l.open
@@ -82,20 +93,25 @@ func (p *Pool) keptShell(ctx context.Context, host Host, x *execution) (*kept, e
 	return k, nil
 }
 
-// keptHeader makes the preamble's sh the shell of the script.
+// keptHeader makes the preamble's sh the perl of the script.
 func keptHeader(key string, c Cmd, logFile string) []byte {
-	line := logged(c.Argv[:scriptArgs]...)
-	text := fmt.Sprintf("kept_key=%s kept_log=%s kept_script=%s\nserve() {\n%s\n}\n%s",
-		key, Quote(logFile), Quote(line), c.Argv[scriptArgs-2], strings.TrimSpace(keepScript))
-	return framed(text)
+	text := c.Argv[scriptArgs-2]
+	return fmt.Appendf(framed("exec perl -e "+Quote(keptLoader)), "%d\n%s%s\n%s\n%s\n", len(text), text, key, logFile, logged(c.Argv[:scriptArgs]...))
+}
+
+// keptCall is the line that makes one call.
+func keptCall(key string, c Cmd, at string) []byte {
+	words := c.Argv[scriptArgs:]
+	return fmt.Appendf(nil, "%s %s\n", key, strings.Join(append([]string{at, logged(words...)}, words...), "\x00"))
 }
 
 // call sends one call and its input, and reads what comes until the end of it.
-func (k *kept) call(ctx context.Context, x *execution, at string) error {
-	line := fmt.Appendf(k.header, "%s %s: gantry\n%s %s\n", k.key, at, k.key, Quote(append([]string{"serve"}, x.cmd.Argv[scriptArgs:]...)...)[len("serve"):])
+func (k *kept) call(ctx context.Context, x *execution) error {
+	line := append(k.header, keptCall(k.key, x.cmd, stamp(time.Now())+": gantry")...)
 	if k.header == nil {
 		x.stdout.marked, x.stderr.marked = true, true // there is one mark, at the beginning
 	}
+	first := k.header != nil
 	k.header = nil
 	sent, out, errs := make(chan error, 1), make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -119,7 +135,7 @@ func (k *kept) call(ctx context.Context, x *execution, at string) error {
 		select {
 		case err := <-done:
 			if errors.Is(err, io.EOF) {
-				return k.noEnd(ctx, x)
+				return k.noEnd(ctx, x, first)
 			}
 			if err != nil {
 				return err
@@ -132,8 +148,8 @@ func (k *kept) call(ctx context.Context, x *execution, at string) error {
 	return nil
 }
 
-// noEnd tells a shell that never began, and one that ended, from a connection that has gone. Its output is complete.
-func (k *kept) noEnd(ctx context.Context, x *execution) error {
+// noEnd tells a perl that never began, and one that ended, from a connection that has gone. Its output is complete.
+func (k *kept) noEnd(ctx context.Context, x *execution, first bool) error {
 	select {
 	case e := <-k.ended:
 		if e.lost {
@@ -143,10 +159,10 @@ func (k *kept) noEnd(ctx context.Context, x *execution) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if began, _ := x.stdout.began(); began {
-		return errNoEnd
+	if began, _ := x.stdout.began(); !began || first && x.status == noCommand {
+		return nil
 	}
-	return nil
+	return errNoEnd
 }
 
 // copyUntil copies lines until one that begins with the key, and returns the rest of that. The line break before it is not part
@@ -173,7 +189,7 @@ func copyUntil(to io.Writer, from *bufio.Reader, key string) (rest string, err e
 	}
 }
 
-// keep lays a shell aside for the next call; one of each script is enough.
+// keep lays a perl aside for the next call; one of each script is enough.
 func (c *connection) keep(k *kept) {
 	k.used = time.Now()
 	c.keptMu.Lock()
@@ -190,7 +206,7 @@ func (c *connection) keep(k *kept) {
 	}
 }
 
-// takeKept takes the shell of a script, if there is one that still runs on a connection that still stands.
+// takeKept takes the perl of a script, if there is one that still runs on a connection that still stands.
 func (c *connection) takeKept(ctx context.Context, text string, within time.Duration) *kept {
 	c.keptMu.Lock()
 	k := c.kept[text]
@@ -217,7 +233,7 @@ func (c *connection) takeKept(ctx context.Context, text string, within time.Dura
 	return k
 }
 
-// dropKept gives up the shells that wait for calls, and says whether there were any: their channels are wanted for others.
+// dropKept gives up the perls that wait for calls, and says whether there were any: their channels are wanted for others.
 func (c *connection) dropKept() bool {
 	c.keptMu.Lock()
 	all := c.kept

@@ -96,7 +96,7 @@ type connection struct {
 	files  *fileServer
 
 	keptMu sync.Mutex
-	kept   map[string]*kept // by the text of the script: shells that wait for their next call
+	kept   map[string]*kept // by the text of the script: perls that wait for their next call
 }
 
 func newConnection(client *ssh.Client, key ssh.AlgorithmSigner, d Deadlines) *connection {

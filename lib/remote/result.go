@@ -101,13 +101,14 @@ func withoutTimeout(line string) string {
 
 // withoutScript leaves of a script's text the first line, which says what it is for.
 func withoutScript(line string) string {
-	before, text, isScript := strings.Cut(line, "sh -c '")
-	first, _, long := strings.Cut(text, "\n")
-	end := strings.LastIndex(line, "\n' sh")
-	if !isScript || !long || end < 0 {
-		return line
+	for _, form := range [][2]string{{"perl -e '", "\n' --"}, {"sh -c '", "\n' sh"}} {
+		before, text, isScript := strings.Cut(line, form[0])
+		first, _, long := strings.Cut(text, "\n")
+		if at := strings.LastIndex(line, form[1]); isScript && long && at >= 0 {
+			return before + form[0] + shorten(strings.TrimPrefix(first, "# "), 80) + line[at+1:]
+		}
 	}
-	return before + "sh -c '" + shorten(strings.TrimPrefix(first, "# "), 80) + line[end+1:]
+	return line
 }
 
 // shorten makes text one line of at most about n bytes.

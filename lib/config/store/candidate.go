@@ -4,21 +4,31 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
-	"golang.org/x/crypto/blake2b"
-
 	"gantry/lib/remote"
 )
 
-//go:embed replica.sh
+// replicaScript is what a candidate does with its copy. One perl does all of it and stays for the next call, since a process costs as
+// much as writing the file.
+//
+//	ask DIR
+//		shows what this node has: the fixed first lines of the file and its last one, or "absent".
+//	stage DIR STAGED SIZE DIGEST
+//		keeps a new version, which comes on stdin, beside the old one, on disk, and shows what the node has. Nothing that anybody
+//		reads is changed. STAGED is .config.toml.staged.EPOCH.SERIAL.DIGEST, where twelve digits of the digest are enough.
+//	commit DIR STAGED EPOCH SERIAL DIGEST keep|repair
+//		puts a staged version in the place of this node's, unless the node's is newer or another one; "repair" replaces a damaged
+//		one too. Exit status: 0 it is in place (or was already), 65 this node's file is damaged, 66 it is newer, 67 it is another of
+//		the same epoch and serial. With these three it shows what the node has.
+//
+//go:embed replica.pl
 var replicaScript string
 
-// Exit statuses of replica.sh and publish.sh.
+// Exit statuses of replica.pl and publish.sh.
 const (
 	statusDamaged  = 65
 	statusNewer    = 66
@@ -48,7 +58,7 @@ func (a answer) knows() bool { return a.err == nil && !a.absent }
 
 var errDamaged = errors.New("its configuration is damaged")
 
-// readAnswer reads what replica.sh tells.
+// readAnswer reads what replica.pl shows.
 func readAnswer(node string, out []byte) answer {
 	if string(out) == "absent\n" {
 		return answer{node: node, absent: true}
@@ -105,9 +115,9 @@ func (s *Store) ask(ctx context.Context, r remote.Runner, nodes []string) []answ
 
 // stage puts a version on the disk of each of the nodes and returns what they have.
 func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v *version) []answer {
-	sum, hurried := blake2b.Sum512(v.text), s.hurried(nodes)
+	hurried := s.hurried(nodes)
 	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
-		c := remote.Kept(replicaScript, "stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), hex.EncodeToString(sum[:]))
+		c := remote.Kept(replicaScript, "stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), v.header.Digest)
 		c.Stdin, c.Secret = v.text, true
 		c.Limit = 2*askLimit + time.Duration(len(v.text)>>20)*time.Second
 		return s.answerOf(ctx, r, node, c, hurried[node])

@@ -159,13 +159,10 @@ func (r runner) sh(node string, c remote.Cmd) (remote.Result, error) {
 }
 
 func scriptKind(c remote.Cmd) string {
-	if len(c.Argv) < 3 {
-		return c.Argv[0]
-	}
-	switch c.Argv[2] {
-	case replicaScript:
+	switch {
+	case c.Kept:
 		return c.Argv[4]
-	case publishScript:
+	case len(c.Argv) > 2 && c.Argv[2] == publishScript:
 		return "publish"
 	}
 	return c.Argv[0]
