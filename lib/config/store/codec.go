@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/pelletier/go-toml/v2"
@@ -47,10 +46,11 @@ func endOf(c *config.Config) end {
 // noDigest is what the encoder writes as the last line while the digest is not known.
 const noDigest = "digest = ''\n"
 
-// encode writes a configuration as the text of config.toml. Its digest is the version's identity.
-func encode(c *config.Config) (text []byte, digest string, err error) {
+// encode writes a configuration as the text of config.toml. Its digest is the version's identity. Objects that are as they were in base
+// are written as there; base may be nil.
+func encode(c *config.Config, base *version) (text []byte, digest string, err error) {
 	var b bytes.Buffer
-	if err := encodeBody(&b, c); err != nil {
+	if err := encodeBody(&b, pieces(c, base)); err != nil {
 		return nil, "", fmt.Errorf("writing the configuration as TOML: %w", err)
 	}
 	sum := sha256.Sum256(b.Bytes())
@@ -61,11 +61,14 @@ func encode(c *config.Config) (text []byte, digest string, err error) {
 
 // encodeBody writes all but the last line: the pieces of the file side by side, since the encoder is most of a large transaction's
 // work on the master.
-func encodeBody(b *bytes.Buffer, c *config.Config) error {
-	all := pieces(c)
+func encodeBody(b *bytes.Buffer, all []any) error {
 	texts, errs := make([]bytes.Buffer, len(all)), make([]error, len(all))
 	var encoders sync.WaitGroup
 	for i, piece := range all {
+		if text, written := piece.(string); written {
+			texts[i].WriteString(text)
+			continue
+		}
 		encoders.Go(func() { errs[i] = toml.NewEncoder(&texts[i]).Encode(piece) })
 	}
 	encoders.Wait()
@@ -88,7 +91,21 @@ func encodeBody(b *bytes.Buffer, c *config.Config) error {
 // The pieces of a file, in its order.
 type (
 	head struct {
-		config.Config
+		Format    int     `toml:"format"`
+		MinReader int     `toml:"min_reader"`
+		Epoch     int64   `toml:"epoch"`
+		Serial    int64   `toml:"serial"`
+		Parent    string  `toml:"parent"`
+		Master    string  `toml:"master"`
+		Version   int     `toml:"version"`
+		CTime     float64 `toml:"ctime"`
+		MTime     float64 `toml:"mtime"`
+	}
+	common struct {
+		Cluster    config.Cluster      `toml:"cluster"`
+		Nodes      []*config.Node      `toml:"node,omitempty"`
+		NodeGroups []*config.NodeGroup `toml:"nodegroup,omitempty"`
+		Networks   []*config.Network   `toml:"network,omitempty"`
 	}
 	instances struct {
 		Instances []*config.Instance `toml:"instance"`
@@ -103,22 +120,21 @@ type (
 	}
 )
 
-// pieceSize is how many objects are worth an encoder of their own.
-const pieceSize = 50
-
-// pieces takes a configuration apart, without copying its objects.
-func pieces(c *config.Config) []any {
-	h := &head{}
-	h.Format, h.MinReader, h.Epoch, h.Serial, h.Parent, h.Master = c.Format, c.MinReader, c.Epoch, c.Serial, c.Parent, c.Master
-	h.Version, h.CTime, h.MTime, h.Cluster = c.Version, c.CTime, c.MTime, c.Cluster
-	h.Nodes, h.NodeGroups, h.Networks = c.Nodes, c.NodeGroups, c.Networks
-	all := []any{h}
-	for some := range slices.Chunk(c.Instances, pieceSize) {
-		all = append(all, instances{some})
+// pieces takes a configuration apart, without copying its objects: each piece is a text of base, or still to be encoded.
+func pieces(c *config.Config, base *version) []any {
+	known := base.blocks()
+	was := &config.Config{}
+	if known.head != "" {
+		was = base.config
 	}
-	for some := range slices.Chunk(c.Disks, pieceSize) {
-		all = append(all, disks{some})
+	all := []any{head{c.Format, c.MinReader, c.Epoch, c.Serial, c.Parent, c.Master, c.Version, c.CTime, c.MTime}}
+	if known.head != "" && sameCommon(c, was) {
+		all = append(all, known.common)
+	} else {
+		all = append(all, common{c.Cluster, c.Nodes, c.NodeGroups, c.Networks})
 	}
+	all = append(all, unwritten(c.Instances, was.Instances, known.instances, instanceUUID, func(some []*config.Instance) any { return instances{some} })...)
+	all = append(all, unwritten(c.Disks, was.Disks, known.disks, diskUUID, func(some []*config.Disk) any { return disks{some} })...)
 	return append(all, rest{c.Filters, c.Reservations, endOf(c)})
 }
 

@@ -78,7 +78,7 @@ func bigInstance(c *config.Config, i int, uuid func() string) *config.Instance {
 
 func encoded(t testing.TB, c *config.Config) []byte {
 	t.Helper()
-	text, _, err := encode(c)
+	text, _, err := encode(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func inOne(t testing.TB, c *config.Config) string {
 func TestTheHeaderIsReadWithoutTOML(t *testing.T) {
 	c := realConfig(t)
 	c.Parent = strings.Repeat("ab", 32)
-	text, digest, err := encode(c)
+	text, digest, err := encode(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

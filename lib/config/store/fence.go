@@ -41,10 +41,11 @@ func (s *Store) Survey(ctx context.Context, nodes remote.Runner, strength Streng
 }
 
 func (s *Store) survey(ctx context.Context, nodes remote.Runner, strength Strength) (Survey, verdict, error) {
-	c, h, err := s.load()
+	base, err := s.load()
 	if err != nil {
 		return Survey{}, verdict{}, err
 	}
+	c, h := base.config, base.header
 	if err := s.checkMaster(h); err != nil {
 		return Survey{}, verdict{}, err
 	}
@@ -88,11 +89,6 @@ func (s *Store) Redistribute(ctx context.Context, nodes remote.Runner) (Commit, 
 }
 
 func (t *transaction) redistribute(ctx context.Context) error {
-	text, err := os.ReadFile(t.File())
-	if err != nil {
-		return err
-	}
-	t.base.text = text
 	answers := t.stage(ctx, t.nodes, voters(t.base.config, t.base.header.Master), t.base)
 	v := judge(t.base.header, answers)
 	if v.err != nil {

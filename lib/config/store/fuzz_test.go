@@ -20,7 +20,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		again, _, err := encode(c)
+		again, _, err := encode(c, nil)
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}

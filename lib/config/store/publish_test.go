@@ -122,12 +122,12 @@ func TestFilesOfALaterVersionStayKnown(t *testing.T) {
 	l, s := newLab(t, 3)
 	w := &watched{runner: l.as(n1), node: n4}
 	w.change(t, s, "blue")
-	c, h, err := s.load()
+	before, err := s.load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.change(t, s, "red")
-	if warnings := s.publish(t.Context(), w, c, h); warnings != nil {
+	if warnings := s.publish(t.Context(), w, before.config, before.header); warnings != nil {
 		t.Errorf("publish: %v", warnings)
 	}
 	if got := w.tags(t); !strings.Contains(got, "red\n") {

@@ -37,7 +37,7 @@ func (t *transaction) replicate(ctx context.Context, next *version) error {
 			if err := t.writeNew(next.text); err != nil {
 				return err
 			}
-			if err := next.readBack(); err != nil {
+			if err := next.readBack(t.base); err != nil {
 				return errors.Join(err, t.remove(newName))
 			}
 			return nil
@@ -182,7 +182,7 @@ func (t *transaction) commitHere(from string, next *version) error {
 		return fmt.Errorf("putting the new configuration in place: %w", err)
 	}
 	t.state, t.moved, t.base = Committed, true, next
-	t.remember(next.config, next.header)
+	t.remember(next)
 	return nil
 }
 

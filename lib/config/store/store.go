@@ -46,9 +46,8 @@ type Store struct {
 	dir string
 
 	mu       sync.Mutex
-	snapshot *config.Config // the version last read or written
-	header   Header         // of the snapshot
-	pinned   int64          // the epoch this program works in; 0 before the first look
+	snapshot *version // the version last read or written
+	pinned   int64    // the epoch this program works in; 0 before the first look
 }
 
 // Open returns the store of a data directory, without reading anything.
@@ -113,41 +112,40 @@ func readHeader(name string) (Header, error) {
 
 // Load returns the current version. It is shared: nobody may change it. A missing file is fs.ErrNotExist.
 func (s *Store) Load() (*config.Config, error) {
-	c, _, err := s.load()
-	return c, err
+	v, err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	return v.config, nil
 }
 
 // load reads the file only if it is another version than the one at hand.
-func (s *Store) load() (*config.Config, Header, error) {
+func (s *Store) load() (*version, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h, err := s.Header()
 	if err != nil {
-		return nil, Header{}, err
+		return nil, err
 	}
 	if err := s.checkEpoch(h); err != nil {
-		return nil, Header{}, err
+		return nil, err
 	}
-	if s.snapshot != nil && h == s.header && h.Digest != "" {
-		return s.snapshot, h, nil
+	if s.snapshot != nil && h == s.snapshot.header && h.Digest != "" {
+		return s.snapshot, nil
 	}
 	text, err := os.ReadFile(s.File())
 	if err != nil {
-		return nil, Header{}, err
+		return nil, err
 	}
-	c, err := decode(s.File(), text)
+	v, err := readVersion(s.File(), text) // the file may have been replaced since its header was read
 	if err != nil {
-		return nil, Header{}, err
+		return nil, err
 	}
-	h, err = parseHeader(text) // the file may have been replaced since its header was read
-	if err != nil {
-		return nil, Header{}, err
+	if err := s.checkEpoch(v.header); err != nil {
+		return nil, err
 	}
-	if err := s.checkEpoch(h); err != nil {
-		return nil, Header{}, err
-	}
-	s.snapshot, s.header = c, h
-	return c, h, nil
+	s.snapshot = v
+	return v, nil
 }
 
 // checkEpoch stops a program whose epoch is over: another master has written this node's copy.
@@ -170,10 +168,10 @@ func (s *Store) checkMaster(h Header) error {
 }
 
 // remember makes a version that was just committed the one at hand.
-func (s *Store) remember(c *config.Config, h Header) {
+func (s *Store) remember(v *version) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.snapshot, s.header, s.pinned = c, h, h.Epoch
+	s.snapshot, s.pinned = v, v.header.Epoch
 }
 
 // Create writes the first version of a new cluster's configuration.
@@ -188,14 +186,14 @@ func (s *Store) Create(ctx context.Context, c *config.Config) error {
 	}
 	next := c.Clone()
 	next.Epoch, next.Serial, next.Parent = 1, 1, ""
-	v, err := s.version(next)
+	v, err := s.version(next, nil)
 	if err != nil {
 		return err
 	}
 	if errs := next.Validate(); errs != nil {
 		return &Invalid{errs}
 	}
-	if err := v.readBack(); err != nil {
+	if err := v.readBack(nil); err != nil {
 		return err
 	}
 	if err := s.writeNew(v.text); err != nil {
@@ -204,26 +202,26 @@ func (s *Store) Create(ctx context.Context, c *config.Config) error {
 	if err := s.rename(newName, fileName); err != nil {
 		return err
 	}
-	s.remember(v.config, v.header)
+	s.remember(v)
 	return nil
 }
 
-// version is one version of the configuration in all its forms.
+// version is one version of the configuration in all its forms. It is shared, and nobody may change it.
 type version struct {
 	config *config.Config
 	header Header
 	text   []byte
 }
 
-// version encodes a configuration. Before the text is put in place anywhere it has to be read back.
-func (s *Store) version(c *config.Config) (*version, error) {
+// version encodes a configuration that was made from base. Before the text is put in place anywhere it has to be read back.
+func (s *Store) version(c *config.Config, base *version) (*version, error) {
 	master := c.MasterNode()
 	if master == nil {
 		return nil, &Invalid{[]error{fmt.Errorf("cluster has invalid primary node %s", c.Cluster.MasterNode)}}
 	}
 	c.Format, c.MinReader, c.Version, c.Master = Format, minReader, config.GanetiVersion, master.Name
 	c.MTime = config.Seconds(s.Now())
-	text, _, err := encode(c)
+	text, _, err := encode(c, base)
 	if err != nil {
 		return nil, err
 	}
@@ -232,8 +230,8 @@ func (s *Store) version(c *config.Config) (*version, error) {
 }
 
 // readBack makes the configuration what the text says: better no new version than one that cannot be read.
-func (v *version) readBack() error {
-	c, err := decode("the new configuration", v.text)
+func (v *version) readBack(base *version) error {
+	c, err := v.readAfter(base)
 	v.config = c
 	return err
 }

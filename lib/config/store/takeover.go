@@ -53,7 +53,7 @@ func (t *transaction) succeed(self string, f func(*config.Config) error) (*versi
 	}
 	h := t.base.header
 	next.Epoch, next.Serial, next.Parent = h.Epoch+1, h.Serial+1, h.Digest
-	return t.version(next)
+	return t.version(next, t.base)
 }
 
 // noneNewer refuses when somebody knows more than this node, before anything is staged anywhere.

@@ -75,7 +75,7 @@ type transaction struct {
 	nodes    remote.Runner
 	need     func(candidates int) int // how many of them must take part
 	moved    bool                     // base is newer than when the transaction began
-	base     *version                 // that holds on this node now; its text is read only when it has to travel
+	base     *version                 // that holds on this node now
 	state    State
 	warnings []string
 }
@@ -89,14 +89,14 @@ func (t *transaction) warn(texts ...string) {
 }
 
 func (t *transaction) load() error {
-	c, h, err := t.Store.load()
+	v, err := t.Store.load()
 	if err != nil {
 		return err
 	}
-	if h.Format > Format { // it can be read, but what this program does not know would be lost
-		return newer(t.File(), h.Format)
+	if v.header.Format > Format { // it can be read, but what this program does not know would be lost
+		return newer(t.File(), v.header.Format)
 	}
-	t.base = &version{config: c, header: h}
+	t.base = v
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (t *transaction) apply(f func(*config.Config) error) (*version, error) {
 		return nil, &Invalid{errs}
 	}
 	next.Epoch, next.Serial, next.Parent = t.base.header.Epoch, t.base.header.Serial+1, t.base.header.Digest
-	return t.version(next)
+	return t.version(next, t.base)
 }
 
 // newErrors returns what is wrong in next and was not wrong before.
