@@ -22,7 +22,7 @@ echo '=== kvm'
 [ ! -x "$kvm" ] || "$kvm" --version 2>/dev/null | head -n 1
 echo '=== missing'
 [ -z "$kvm" ] || [ -e "$kvm" ] || printf '%s\n' "$kvm"
-for tool in socat ip flock timeout; do
+for tool in socat ip flock timeout perl; do
 	command -v $tool >/dev/null || echo $tool
 done
 for place in /proc/sys /sys/class; do

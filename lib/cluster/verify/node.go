@@ -117,6 +117,10 @@ func (g *group) setup(n *config.Node, a *answer) {
 			problems = append(problems, "The procfs filesystem doesn't seem to be mounted under /proc, missing required directory /proc/sys and the file /proc/sysrq-trigger")
 		case "ip", "flock", "timeout":
 			problems = append(problems, "The program "+missing+" is missing")
+		case "perl": // what a master candidate does with its copy of the configuration is written in it
+			if n.MasterCapable {
+				problems = append(problems, "The program perl is missing")
+			}
 		}
 	}
 	g.errorIf(problems != nil, "ENODESETUP", n.Name, "node setup error: %s", semicolons(problems))

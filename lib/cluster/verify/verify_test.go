@@ -200,11 +200,11 @@ func TestFindings(t *testing.T) {
 			"  - WARNING: node node3: software version mismatch: master 3.0.2 build 0123abcd, node 3.0.2 build ffff0000"}},
 		"only nodes that may become master need programs": {spoil: func(g *group) { g.answers["n3"].version = version{} }},
 		"hypervisor": {spoil: func(g *group) {
-			g.answers["n2"].facts.Missing = []string{"/usr/bin/kvm", "socat", "flock"}
+			g.answers["n2"].facts.Missing = []string{"/usr/bin/kvm", "socat", "flock", "perl"}
 			g.answers["n3"].parameters = []wrongParameters{{"instance web", "kvm", "Parameter 'kernel_path' fails validation: not found or not a file (current value: '/k')"}}
 		}, want: []string{
 			"  - ERROR: node node2: hypervisor kvm verify failure: 'The KVM binary ('/usr/bin/kvm') does not exist; The socat binary ('/usr/bin/socat') does not exist'",
-			"  - ERROR: node node2: node setup error: The program flock is missing",
+			"  - ERROR: node node2: node setup error: The program flock is missing; The program perl is missing",
 			"  - ERROR: node node3: hypervisor kvm parameter verify failure (source instance web): Parameter 'kernel_path' fails validation: not found or not a file (current value: '/k')",
 		}},
 		"storage": {spoil: func(g *group) {
