@@ -70,25 +70,18 @@ func logged(words ...string) string {
 }
 
 // escaped writes a word the way bash and ksh read it: $'a\nb'.
-func escaped(word string) string {
-	var b strings.Builder
-	for i := 0; i < len(word); i++ {
-		switch ch := word[i]; {
-		case ch == '\n':
-			b.WriteString(`\n`)
-		case ch == '\t':
-			b.WriteString(`\t`)
-		case ch < ' ' || ch == 0x7f:
-			fmt.Fprintf(&b, `\%03o`, ch)
-		case ch == '\'' || ch == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(ch)
-		default:
-			b.WriteByte(ch)
+func escaped(word string) string { return "$'" + escapes().Replace(word) + "'" }
+
+// escapes is made when first needed: the texts of scripts are long, and each call of one is logged.
+var escapes = sync.OnceValue(func() *strings.Replacer {
+	pairs := []string{`'`, `\'`, `\`, `\\`, "\n", `\n`, "\t", `\t`, "\x7f", `\177`}
+	for c := byte(0); c < ' '; c++ {
+		if c != '\n' && c != '\t' {
+			pairs = append(pairs, string(rune(c)), fmt.Sprintf(`\%03o`, c))
 		}
 	}
-	return "$'" + b.String() + "'"
-}
+	return strings.NewReplacer(pairs...)
+})
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 

@@ -147,27 +147,22 @@ func (p *Pool) run(ctx context.Context, node string, x *execution) (Result, erro
 	if err != nil {
 		return Result{}, p.fail(node, c, Failed, err)
 	}
-	after := Inject("remote", node+": "+c.Line())
-	defer after()
-
+	if faults != nil {
+		defer Inject("remote", node+": "+c.Line())()
+	}
 	started := time.Now()
-	p.prepare(x, started)
+	p.prepare(x)
 	err = p.execute(ctx, host, x)
 	result := x.result(time.Since(started))
 	err = p.judge(node, x, result, err)
-	if !x.quiet {
+	if !x.quiet && p.log.path != "" {
 		p.log.write(node, c.logLine(), result, err)
 	}
 	return result, err
 }
 
 // prepare sets what all commands have in common.
-func (p *Pool) prepare(x *execution, now time.Time) {
-	nodeLog := p.opts.NodeLog
-	if x.quiet {
-		nodeLog = ""
-	}
-	x.in = input(header(x.cmd, nodeLog, now), x.cmd.Stdin, x.more)
+func (p *Pool) prepare(x *execution) {
 	if x.stdout.max == 0 {
 		x.stdout.max = p.opts.MaxOutput
 	}
@@ -184,12 +179,17 @@ func (p *Pool) execute(ctx context.Context, host Host, x *execution) error {
 		}
 	}
 	defer func() { cancel() }()
+	if !host.Local && x.cmd.keepable() && x.more == nil && x.stdout.to == nil {
+		return p.runKept(ctx, host, x)
+	}
+	nodeLog := p.opts.NodeLog
+	if x.quiet {
+		nodeLog = ""
+	}
+	x.in = input(header(x.cmd, nodeLog, time.Now()), x.cmd.Stdin, x.more)
 	if host.Local {
 		begin()
 		return p.runLocal(limited, x)
-	}
-	if x.cmd.keepable() && x.more == nil && x.stdout.to == nil {
-		return p.runKept(ctx, host, x)
 	}
 	session, err := p.session(ctx, host, x)
 	if err != nil {
@@ -269,7 +269,7 @@ func (e *notStarted) Unwrap() error { return e.error }
 
 // judge makes the outcome of what the transport said.
 func (p *Pool) judge(node string, x *execution, r Result, err error) error {
-	e := &Error{Node: node, Line: x.cmd.Line(), Status: r.Status, Stderr: r.Stderr, Err: err}
+	e := &Error{Node: node, Status: r.Status, Stderr: r.Stderr, Err: err}
 	_, tooMuch := x.stdout.finish()
 	began, noise := x.stdout.began()
 	var never *notStarted
@@ -294,6 +294,7 @@ func (p *Pool) judge(node string, x *execution, r Result, err error) error {
 	default:
 		e.Outcome = Failed
 	}
+	e.Line = x.cmd.Line()
 	return e
 }
 

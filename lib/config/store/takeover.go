@@ -48,12 +48,9 @@ func (t *transaction) succeed(self string, f func(*config.Config) error) (*versi
 			return nil, err
 		}
 	}
-	if errs := newErrors(t.base.config, next); errs != nil {
-		return nil, &Invalid{errs}
-	}
 	h := t.base.header
 	next.Epoch, next.Serial, next.Parent = h.Epoch+1, h.Serial+1, h.Digest
-	return t.version(next, t.base)
+	return t.checked(next)
 }
 
 // noneNewer refuses when somebody knows more than this node, before anything is staged anywhere.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"gantry/lib/config"
 	"gantry/lib/remote"
@@ -100,17 +101,27 @@ func (t *transaction) load() error {
 	return nil
 }
 
-// apply makes the next version. What was wrong in the old one before does not stop it.
+// apply makes the next version.
 func (t *transaction) apply(f func(*config.Config) error) (*version, error) {
 	next := t.base.config.Clone()
 	if err := f(next); err != nil {
 		return nil, err
 	}
-	if errs := newErrors(t.base.config, next); errs != nil {
+	next.Epoch, next.Serial, next.Parent = t.base.header.Epoch, t.base.header.Serial+1, t.base.header.Digest
+	return t.checked(next)
+}
+
+// checked encodes the next version, which is checked meanwhile. What was wrong in the old one before does not stop it.
+func (t *transaction) checked(next *config.Config) (*version, error) {
+	var errs []error
+	var check sync.WaitGroup
+	check.Go(func() { errs = newErrors(t.base.config, next) })
+	v, err := t.version(next, t.base)
+	check.Wait()
+	if errs != nil {
 		return nil, &Invalid{errs}
 	}
-	next.Epoch, next.Serial, next.Parent = t.base.header.Epoch, t.base.header.Serial+1, t.base.header.Digest
-	return t.version(next, t.base)
+	return v, err
 }
 
 // newErrors returns what is wrong in next and was not wrong before.
