@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -58,7 +59,11 @@ func readDefinitions(file string) ([]map[string]json.RawMessage, error) {
 		return nil, fault.Say("Can't parse the instance definition file: " + err.Error())
 	}
 	var list []map[string]json.RawMessage
-	if err := json.Unmarshal(data, &list); err != nil {
+	var wrong *json.UnmarshalTypeError
+	switch err := json.Unmarshal(data, &list); {
+	case errors.As(err, &wrong) || err == nil && (list == nil || slices.ContainsFunc(list, func(d map[string]json.RawMessage) bool { return d == nil })):
+		return nil, fault.Say("The instance definition file is not List of Dictionary")
+	case err != nil:
 		return nil, fault.Say("Can't parse the instance definition file: " + err.Error())
 	}
 	return list, nil
@@ -70,6 +75,11 @@ func definition(index int, d map[string]json.RawMessage) (instance.Create, error
 	if unknown := unknownFields(op, d); len(unknown) > 0 {
 		return op, fault.Refuse(fault.WrongInput, "Unknown fields in definition %d: %s", index, strings.Join(unknown, ", "))
 	}
+	for _, name := range []string{"disks", "mode", "nics"} { // which have no default
+		if _, given := d[name]; !given {
+			return op, unfit(name)
+		}
+	}
 	data, err := json.Marshal(d)
 	if err != nil {
 		return op, err
@@ -78,7 +88,14 @@ func definition(index int, d map[string]json.RawMessage) (instance.Create, error
 	if err := decoder.Decode(&op); err != nil {
 		return op, fault.Refuse(fault.WrongInput, "Definition %d: %s", index, err)
 	}
+	if !slices.Contains([]string{"create", "import", "remote-import"}, op.Mode) {
+		return op, unfit("mode")
+	}
 	return op, op.WellFormed()
+}
+
+func unfit(attribute string) error {
+	return fault.Refuse(fault.WrongInput, "Parameter 'OP_INSTANCE_CREATE.%s' fails validation", attribute)
 }
 
 // unknownFields are attributes that the operation does not have.

@@ -133,14 +133,14 @@ func (m *modification) complete() (err error) {
 
 // inMiB reads the size of a disk; a new one has to have one.
 func inMiB(d instance.DeviceChange) error {
-	size, given := d.Params["size"].(string)
+	size, given := d.Params["size"]
 	if !given && d.Action == "add" {
 		return fault.Refuse(fault.WrongInput, "Missing required parameter 'size'")
 	}
 	if !given {
 		return nil
 	}
-	mib, err := unit.ParseSize(size)
+	mib, err := unit.ParseSize(unit.Str(size))
 	d.Params["size"] = mib
 	return err
 }

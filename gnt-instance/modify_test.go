@@ -60,8 +60,9 @@ func TestModifyNeedsSomething(t *testing.T) {
 		t.Error(err)
 	}
 	for name, m := range map[string]modification{
-		"Missing required parameter 'size'":                                                               {disks: []unit.Ident{{Name: "add", Params: unit.Params{}}}},
-		"Unknown parameter 'nosuch'":                                                                      {be: unit.Params{"nosuch": "1"}},
+		"Missing required parameter 'size'": {disks: []unit.Ident{{Name: "add", Params: unit.Params{}}}},
+		"Invalid format":                    {disks: []unit.Ident{{Name: "add", Params: unit.Params{"size": true}}}},
+		"Unknown parameter 'nosuch'":        {be: unit.Params{"nosuch": "1"}},
 		"Provider option is missing, use either the '--ext-params' or '-e' option":                        {op: instance.Modify{DiskTemplate: "ext"}},
 		"Specifying file-based configuration arguments requires converting to a file-based disk template": {op: instance.Modify{OS: "x", FileDriver: "loop"}},
 	} {

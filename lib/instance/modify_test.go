@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -151,6 +152,7 @@ func TestModifyNICRefused(t *testing.T) {
 		"network and link":     {DeviceChange{"add", "-1", map[string]any{"network": "lan", "link": "7"}}, "If network is given mode or link should not"},
 		"unknown network":      {DeviceChange{"add", "-1", map[string]any{"network": "wan"}}, "Network 'wan' not found"},
 		"auto for an old one":  {DeviceChange{"modify", "0", map[string]any{"mac": "auto"}}, "'auto' is not a valid MAC address when modifying"},
+		"no name":              {DeviceChange{"modify", "", map[string]any{"ip": "none"}}, "Cannot find NIC with identifier "},
 		"name of another sort": {DeviceChange{"modify", "0", map[string]any{"name": "7"}}, "Purely numeric NIC names are not allowed"},
 	} {
 		e := w.run(Modify{Name: "web", ConflictsCheck: true, NICs: []DeviceChange{tt.change}})
@@ -295,6 +297,8 @@ func TestModifyDiskRefused(t *testing.T) {
 		"attached by what":   {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"size": 8}}}}, "Only one argument is permitted in attach op, either name or uuid"},
 		"no such disk":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "nosuch"}}}}, "No disk was found with this name: nosuch"},
 		"no such UUID":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"uuid": "nosuch"}}}}, "No disk was found with this UUID: nosuch"},
+		"no such parameter":  {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "nosuch": "x"}}}, WaitForSync: true}, "Unknown parameter 'nosuch'"},
+		"no name":            {Modify{Disks: []DeviceChange{{"modify", "", map[string]any{"mode": "ro"}}}}, "Lookup of disk '' failed"},
 		"no disk 7":          {Modify{Disks: []DeviceChange{{"modify", "7", map[string]any{"mode": "ro"}}}}, "Got disk index 7, but there are only 1"},
 	} {
 		w := newWorld(t).withFile()
@@ -309,6 +313,24 @@ func TestModifyDiskRefused(t *testing.T) {
 		if e.Err == nil || !strings.Contains(e.Err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, e.Err, tt.want)
 		}
+	}
+}
+
+// What the provider of external storage is told of a disk can be changed, but not who that is.
+func TestParametersOfAProvider(t *testing.T) {
+	old := &config.Disk{DevType: config.DTExt, Params: config.Params{"provider": "san", "copies": "2", "pool": "slow"}}
+	step := diskStep{index: 1, disk: &config.Disk{DevType: old.DevType, Params: old.Params}}
+	if err := step.change(map[string]any{"pool": "fast", "copies": "default", "mode": "ro"}); err != nil {
+		t.Fatal(err)
+	}
+	if d := step.disk; d.Mode != "ro" || !reflect.DeepEqual(d.Params, config.Params{"provider": "san", "pool": "fast"}) || old.Params["pool"] != "slow" {
+		t.Errorf("%+v, before %v", d, old.Params)
+	}
+	if want := [][2]any{{"disk.mode/1", "ro"}, {"disk.params:copies/1", "default"}, {"disk.params:pool/1", "fast"}}; !reflect.DeepEqual(step.said, want) {
+		t.Errorf("said %v", step.said)
+	}
+	if err := step.change(map[string]any{"provider": "other"}); err == nil || err.Error() != "Disk 'provider' parameter change is not possible" {
+		t.Error(err)
 	}
 }
 

@@ -60,7 +60,7 @@ func (c DeviceChange) position(kind string, count int, named func(name string) i
 	case err != nil && adding:
 		return 0, fault.Refuse(fault.WrongInput, "Only positive integer or -1 is accepted")
 	case err != nil:
-		if i := named(c.Which); i >= 0 {
+		if i := named(c.Which); i >= 0 && c.Which != "" { // which would be any that has no name
 			return i, nil
 		}
 		return 0, fault.Refuse(fault.NotFound, "Cannot find %s with identifier %s", kind, c.Which)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func (w *modify) checkDisks(ctx context.Context) error {
 	w.disks = nil
 	w.list = slices.Clone(w.env.Config.InstanceDisks(w.inst))
 	for _, c := range w.Disks {
-		if _, err := strconv.Atoi(c.Which); err != nil && diskNamed(w.list)(c.Which) < 0 {
+		if _, err := strconv.Atoi(c.Which); err != nil && (c.Which == "" || diskNamed(w.list)(c.Which) < 0) {
 			return fault.RefuseBare("Lookup of disk %s failed", unit.Repr(c.Which))
 		}
 	}
@@ -182,6 +183,11 @@ func (w *modify) checkDisk(c DeviceChange) error {
 func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error) {
 	cfg := w.env.Config
 	template := cfg.DiskTemplate(w.inst)
+	if template != config.DTExt {
+		if _, err := DiskInput.Force(params); err != nil {
+			return nil, err
+		}
+	}
 	asked, err := newDisk(cfg, template, params)
 	if err == nil {
 		err = checkSpindles(cfg.FilledND(w.primary()).Bool("exclusive_storage"), asked.spindles)
@@ -219,9 +225,12 @@ func (w *modify) layOut(template string, first int, asked ...diskRequest) ([]*co
 	return layOut(template, w.inst.PrimaryNode, dir, driver, first, asked)
 }
 
-// change gives a disk another mode or name.
+// change gives a disk another mode or name, and one of external storage other parameters for its provider.
 func (s *diskStep) change(asked map[string]any) error {
-	params, err := modifiedDisk.Force(asked)
+	params, err := config.Params(asked), error(nil)
+	if s.disk.DevType != config.DTExt {
+		params, err = modifiedDisk.Force(asked)
+	}
 	if err != nil {
 		return err
 	}
@@ -234,6 +243,37 @@ func (s *diskStep) change(asked map[string]any) error {
 			s.disk.Name = ""
 		}
 		s.said = append(s.said, [2]any{fmt.Sprintf("disk.name/%d", s.index), orNil(s.disk.Name)})
+	}
+	if s.disk.DevType == config.DTExt {
+		return s.forProvider(params)
+	}
+	return nil
+}
+
+// forProvider changes what the provider of external storage is told of the disk from now on.
+func (s *diskStep) forProvider(params config.Params) error {
+	for _, fixed := range []string{"access", "provider"} {
+		if _, given := params[fixed]; given {
+			return fault.Refuse(fault.WrongInput, "Disk '%s' parameter change is not possible", fixed)
+		}
+	}
+	s.disk.Params = maps.Clone(s.disk.Params)
+	for _, name := range sortedNames(params) {
+		if modifiedDisk.Get(name) != nil {
+			continue
+		}
+		value, ok := params[name].(string)
+		switch {
+		case !ok:
+			return fault.Refuse(fault.WrongInput, "Disk parameter '%s' needs a value", name)
+		case strings.EqualFold(value, config.Default):
+			delete(s.disk.Params, name)
+		case s.disk.Params == nil:
+			s.disk.Params = config.Params{name: value}
+		default:
+			s.disk.Params[name] = value
+		}
+		s.said = append(s.said, [2]any{fmt.Sprintf("disk.params:%s/%d", name, s.index), value})
 	}
 	return nil
 }
@@ -411,7 +451,7 @@ func (w *modify) changedDisks(cfg *config.Config) error {
 			all = errors.Join(all, fault.Exec("Disk %s is not in the configuration", step.disk.UUID))
 			continue
 		}
-		d.Mode, d.Name = step.disk.Mode, step.disk.Name
+		d.Mode, d.Name, d.Params = step.disk.Mode, step.disk.Name, step.disk.Params
 		d.Touch(w.env.Clock())
 	}
 	return all

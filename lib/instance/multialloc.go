@@ -35,17 +35,23 @@ type Submitted struct {
 }
 
 func (w *multiAlloc) Locks(cfg *config.Config) ([]job.Lock, error) {
-	placed := 0
+	places, placed := 0, 0
+	count := func(node string) {
+		places++
+		if node != "" {
+			placed++
+		}
+	}
 	for _, inst := range w.Instances {
 		if inst.IAllocator != "" {
 			return nil, fault.Refuse(fault.WrongInput, "iallocator are not allowed to be set on instance objects")
 		}
-		if inst.PNode != "" {
-			placed++
+		if count(inst.PNode); inst.DiskTemplate == config.DTDRBD {
+			count(inst.SNode)
 		}
 	}
 	switch {
-	case placed > 0 && placed < len(w.Instances):
+	case places == 0 || placed > 0 && placed < places:
 		return nil, fault.Refuse(fault.WrongInput, "There are instance objects providing pnode/snode while others do not")
 	case placed == 0 && w.IAllocator == "":
 		if w.IAllocator = cfg.Cluster.DefaultIAllocator; w.IAllocator == "" {
