@@ -21,7 +21,8 @@ func add(c *cli.Command) {
 	c.Flag("network6", "IPv6 range").StringVar(&op.Network6)
 	c.Flag("gateway6", "IPv6 address of the router").StringVar(&op.Gateway6)
 	c.Flag("no-conflicts-check", "Do not set aside the addresses of nodes and cluster").FalseVar(&op.ConflictsCheck)
-	tags := c.Flag("tags", "Tags, separated by commas").String()
+	var tags *string
+	c.Flag("tags", "Tags, separated by commas").StringPtr(&tags)
 	cli.Priority(c)
 	cli.Submit(c)
 	c.One("network", &op.Name)
@@ -31,7 +32,9 @@ func add(c *cli.Command) {
 			return fault.Refuse(fault.WrongInput, "The --network option must be given")
 		}
 		op.AddReservedIPs = commas(*ips)
-		op.Tags = commas(*tags)
+		if tags != nil {
+			op.Tags = strings.Split(*tags, ",")
+		}
 		return env.Submit(ctx, op)
 	})
 }

@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"slices"
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
@@ -38,6 +39,9 @@ func (w *add) Locks(*config.Config) ([]job.Lock, error) {
 	if w.Name == "" {
 		return nil, unreadable("network_name", emptyValue)
 	}
+	if slices.Contains(w.Tags, "") {
+		return nil, unreadable("tags", emptyValue)
+	}
 	if err := checkForms(w.OpID(), w.Network, w.Gateway, w.Network6, w.Gateway6, w.AddReservedIPs); err != nil {
 		return nil, err
 	}
@@ -49,11 +53,14 @@ func (w *add) Locks(*config.Config) ([]job.Lock, error) {
 
 func (w *add) Check(context.Context) error {
 	w.net = config.Network{UUID: config.NewUUID(), Name: w.Name, Network: w.Network, Gateway: w.Gateway, Network6: w.Network6, Gateway6: w.Gateway6}
-	if err := checkNetmask(w.Network); err != nil {
+	if err := checkNetmask(w.Network, 32); err != nil {
 		return err
 	}
 	if _, err := w.net.Prefix(); err != nil {
 		return fault.Exec("%s", err)
+	}
+	if err := checkNetwork6(&w.net); err != nil {
+		return err
 	}
 	if w.MACPrefix != "" {
 		prefix, err := checkMACPrefix(w.MACPrefix)

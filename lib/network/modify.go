@@ -63,7 +63,9 @@ func (w *modify) Check(context.Context) error {
 			return err
 		}
 	}
-	return nil
+	changed := *n
+	w.setPlain(&changed)
+	return checkNetwork6(&changed)
 }
 
 func (w *modify) Hooks() *hooks.Plan {

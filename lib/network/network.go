@@ -101,15 +101,36 @@ func isNetwork4(s string) bool {
 }
 
 func isNetwork6(s string) bool {
-	p, err := netip.ParsePrefix(s)
-	return err == nil && p.Addr().Is6()
+	address, _, _ := strings.Cut(s, "/")
+	return isAddress6(address)
 }
 
-// checkNetmask refuses a netmask that is none.
-func checkNetmask(network string) error {
+// checkNetmask refuses a netmask that is none; longest is the longest there is.
+func checkNetmask(network string, longest int) error {
 	_, mask, given := strings.Cut(network, "/")
-	if bits, err := strconv.Atoi(mask); given && (err != nil || bits < 0 || bits > 32) {
+	if bits, err := strconv.Atoi(mask); given && (err != nil || bits < 0 || bits > longest) {
 		return fault.Exec("'%s' is not a valid netmask", mask)
+	}
+	return nil
+}
+
+// checkNetwork6 refuses a subnet that is none, and a router that is not in it nor on the link. Either may be missing.
+func checkNetwork6(n *config.Network) error {
+	if n.Network6 == "" {
+		return nil
+	}
+	if err := checkNetmask(n.Network6, 128); err != nil {
+		return err
+	}
+	p, err := netip.ParsePrefix(n.Network6)
+	if err != nil {
+		return nil // a bare address
+	}
+	if p.Masked() != p {
+		return fault.Exec("%s has host bits set", n.Network6)
+	}
+	if router, err := netip.ParseAddr(n.Gateway6); err == nil && !p.Contains(router) && !router.IsLinkLocalUnicast() {
+		return fault.Exec("%s does not contain %s", n.Network6, n.Gateway6)
 	}
 	return nil
 }
