@@ -31,16 +31,17 @@ func recreateDisks(c *cli.Command) {
 			if err != nil {
 				return fault.Refuse(fault.WrongInput, "Invalid disk index: invalid literal for int() with base 10: %s", unit.Repr(d.Name))
 			}
-			if size, given := d.Params["size"].(string); given {
-				mib, err := unit.ParseSize(size)
-				if err != nil {
-					return fault.Refuse(fault.WrongInput, "Invalid disk size for disk %d: %v", n, err)
+			if size, given := d.Params["size"]; given {
+				if d.Params["size"], err = unit.ParseSize(unit.Str(size)); err != nil {
+					return err
 				}
-				d.Params["size"] = mib
 			}
 			op.Disks = append(op.Disks, instance.RecreateDisk{Index: n, Params: d.Params})
 		}
 		if nodes != "" {
+			if op.IAllocator != "" {
+				return fault.Refuse(fault.WrongInput, "At most one of either --nodes or --iallocator can be passed")
+			}
 			for name := range strings.SplitSeq(nodes, ":") {
 				if name != "" {
 					op.Nodes = append(op.Nodes, name)

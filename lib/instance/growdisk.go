@@ -24,6 +24,14 @@ type GrowDisk struct {
 // OpID is the operation's name in job files.
 func (GrowDisk) OpID() string { return "OP_INSTANCE_GROW_DISK" }
 
+// WellFormed refuses a number that Ganeti's daemons do not even take into the queue.
+func (op GrowDisk) WellFormed() error {
+	if op.Disk < 0 || op.Disk >= maxDisks {
+		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'disk': Invalid value for disk index '%d', required between 0 and %d", op.Disk, maxDisks)
+	}
+	return nil
+}
+
 // Work starts it.
 func (op GrowDisk) Work(env *job.Env) job.Work {
 	return &growDisk{GrowDisk: op, onOne: onOne{env: env, name: op.Name}}

@@ -397,3 +397,26 @@ func TestActivateDisks(t *testing.T) {
 	w.expect(w.run(DeactivateDisks{Name: "web"}), "Instance 'web' is marked to be up, cannot shutdown disks", []string{"node1"}, "node1 up disks=true")
 	w.expect(w.run(DeactivateDisks{Name: "web", Force: true}), "", []string{"node1"}, "node1 up disks=false")
 }
+
+func TestNumbersOfDisks(t *testing.T) {
+	for n, fits := range map[int]bool{-1: false, 0: true, 15: true, 16: false} {
+		err := GrowDisk{Disk: n}.WellFormed()
+		want := fmt.Sprintf("Failed to parse request: SubmitJob: Can't parse value for 'disk': Invalid value for disk index '%d', required between 0 and 16", n)
+		if fits != (err == nil) || err != nil && err.Error() != want {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+func TestRecreateDisksRefused(t *testing.T) {
+	for want, op := range map[string]RecreateDisks{
+		"Some disks have been specified more than once: 0":                    {Disks: []RecreateDisk{{Index: 0}, {Index: 0, Params: map[string]any{"nosuch": "1"}}}},
+		"Unknown parameter 'nosuch'":                                          {Disks: []RecreateDisk{{Index: 0, Params: map[string]any{"nosuch": "1"}}}},
+		"Parameters for disk 1 try to change unmodifyable parameter(s): name": {Disks: []RecreateDisk{{Index: 1, Params: map[string]any{"name": "x", "mode": "ro"}}}},
+		"Do not specify both, iallocator and node":                            {Nodes: []string{"node1"}, IAllocator: "hail"},
+	} {
+		if err := (&recreateDisks{RecreateDisks: op}).checkArguments(); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

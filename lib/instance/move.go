@@ -158,7 +158,10 @@ func (w *move) Run(ctx context.Context) (any, error) {
 		job.Do("", w.removeOld),
 	}
 	if w.inst.AdminState == config.AdminUp {
-		steps = append(steps, job.Do("", w.attachTarget), job.Do("", w.startTarget))
+		steps = append(steps, job.Do("", func(ctx context.Context) error {
+			w.env.Info("Starting instance %s on node %s", w.inst.Name, w.target.Name)
+			return w.attachTarget(ctx)
+		}), job.Do("", w.startTarget))
 	}
 	return nil, job.Run(ctx, w.env.Say, steps)
 }

@@ -84,7 +84,11 @@ func TestMoveOfAStoppedInstance(t *testing.T) {
 
 func TestMoveOfARunningInstance(t *testing.T) {
 	w := movable(t).upAndRunning()
-	w.expect(w.run(moveTo("node3", nil)), "", []string{"node3"}, "node3 up disks=true")
+	e := w.run(moveTo("node3", nil))
+	w.expect(e, "", []string{"node3"}, "node3 up disks=true")
+	if last := e.Messages[len(e.Messages)-1]; last != " - INFO: Starting instance web on node node3" {
+		t.Errorf("said last %q", last)
+	}
 	w.onlyOn("node3")
 	w.expect(w.run(moveTo("node1", nil)), "", []string{"node1"}, "node1 up disks=true")
 	w.onlyOn("node1")

@@ -101,12 +101,24 @@ var changeable = config.Table{{Name: "mode", Type: config.String}, {Name: "size"
 
 func (w *recreateDisks) checkArguments() error {
 	seen := map[int]bool{}
-	var twice, fixed []string
+	var twice []string
 	for _, d := range w.Disks {
 		if seen[d.Index] {
 			twice = append(twice, strconv.Itoa(d.Index))
 		}
 		seen[d.Index] = true
+	}
+	switch {
+	case twice != nil:
+		return fault.Refuse(fault.WrongInput, "Some disks have been specified more than once: %s", strings.Join(twice, ", "))
+	case w.IAllocator != "" && len(w.Nodes) > 0:
+		return fault.Refuse(fault.WrongInput, "Do not specify both, iallocator and node")
+	}
+	for _, d := range w.Disks {
+		if _, err := DiskInput.Force(d.Params); err != nil {
+			return err
+		}
+		var fixed []string
 		for _, name := range sortedNames(d.Params) {
 			if changeable.Get(name) == nil {
 				fixed = append(fixed, name)
@@ -115,12 +127,6 @@ func (w *recreateDisks) checkArguments() error {
 		if fixed != nil {
 			return fault.Refuse(fault.WrongInput, "Parameters for disk %d try to change unmodifyable parameter(s): %s", d.Index, strings.Join(fixed, ", "))
 		}
-	}
-	switch {
-	case twice != nil:
-		return fault.Refuse(fault.WrongInput, "Some disks have been specified more than once: %s", strings.Join(twice, ", "))
-	case w.IAllocator != "" && len(w.Nodes) > 0:
-		return fault.Refuse(fault.WrongInput, "Do not specify both, iallocator and node")
 	}
 	return nil
 }

@@ -61,6 +61,10 @@ var instanceRefusals = []refusal{
 	{args("gnt-filter", "delete", "nosuch"), 1, "Unhandled Ganeti error: Filter rule with UUID nosuch does not exist"},
 	// states
 	{diskless("inst1.example.com"), 1, prereq + "error type: already_exists, error details:\nInstance 'inst1.example.com' is already in the cluster"},
+	{args("gnt-instance", "grow-disk", "inst1", "-1", "4"), 1, parse + "SubmitJob: Can't parse value for 'disk': Invalid value for disk index '-1', required between 0 and 16"},
+	{args("gnt-instance", "recreate-disks", "--disk", "0:size=x", "inst1"), 1, "Unhandled Ganeti error: Invalid format"},
+	{args("gnt-instance", "recreate-disks", "-n", "node1", "-I", "hail", "inst1"), 1, wrong + "At most one of either --nodes or --iallocator can be passed"},
+	{args("gnt-instance", "modify", "--disk", "add:size", "inst1"), 1, "Unhandled Ganeti error: Invalid format"},
 	{args("gnt-instance", "grow-disk", "inst1", "0", "4"), 1, wrong + "Invalid disk index: 0 (instace has disks 0 to -1"},
 	{args("gnt-instance", "modify", "--offline", "inst1"), 1, state + "Instance 'inst1.example.com' is marked to be up, can't change to offline without being down first"},
 	{args("gnt-node", "remove", "node1"), 1, wrong + "Node is the master node, failover to another node is required"},
