@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"strings"
+	"regexp"
 
 	"gantry/lib/cli"
 	"gantry/lib/cluster"
@@ -41,10 +41,12 @@ func declare(c *cli.Command) func() cluster.FilterRule {
 	}
 }
 
+var limited = regexp.MustCompile(`^` + job.FilterLimit + `\s+0*(\d+)`)
+
 // actionOf is the action as it is kept: a word, or the word with its number.
 func actionOf(text string) json.RawMessage {
-	if word, number, limited := strings.Cut(text, " "); limited && word == job.FilterLimit && json.Valid([]byte(number)) {
-		return asJSON([]any{word, json.RawMessage(number)})
+	if limit := limited.FindStringSubmatch(text); limit != nil {
+		return asJSON([]any{job.FilterLimit, json.RawMessage(limit[1])})
 	}
 	return asJSON(text)
 }

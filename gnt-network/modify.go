@@ -15,17 +15,30 @@ func modify(c *cli.Command) {
 	cli.Submit(c)
 	ips := c.Flag("add-reserved-ips", "Addresses to set aside, separated by commas").String()
 	free := c.Flag("remove-reserved-ips", "Addresses that are no longer set aside, separated by commas").String()
-	c.Flag("gateway", "IPv4 address of the router").StringVar(&op.Gateway)
-	c.Flag("mac-prefix", `First half of the MAC addresses in this network, "none" for the cluster's`).Short('m').Meta("PREFIX").StringVar(&op.MACPrefix)
-	c.Flag("network6", "IPv6 range").StringVar(&op.Network6)
-	c.Flag("gateway6", "IPv6 address of the router").StringVar(&op.Gateway6)
+	var gateway, macPrefix, network6, gateway6 *string
+	c.Flag("gateway", "IPv4 address of the router").StringPtr(&gateway)
+	c.Flag("mac-prefix", `First half of the MAC addresses in this network, "none" for the cluster's`).Short('m').Meta("PREFIX").StringPtr(&macPrefix)
+	c.Flag("network6", "IPv6 range").StringPtr(&network6)
+	c.Flag("gateway6", "IPv6 address of the router").StringPtr(&gateway6)
 	cli.Priority(c)
 	c.One("network", &op.Name)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		op.AddReservedIPs, op.RemoveReservedIPs = commas(*ips), commas(*free)
-		if op.Gateway+op.MACPrefix+op.Network6+op.Gateway6+*ips+*free == "" {
+		if gateway == nil && macPrefix == nil && network6 == nil && gateway6 == nil && *ips+*free == "" {
 			return fault.Say("Please give at least one of the parameters.")
+		}
+		for _, given := range []struct {
+			value *string
+			field *string
+			name  string
+		}{{gateway, &op.Gateway, "gateway"}, {network6, &op.Network6, "network6"}, {gateway6, &op.Gateway6, "gateway6"}, {macPrefix, &op.MACPrefix, "mac_prefix"}} {
+			if given.value == nil {
+				continue
+			}
+			if *given.field = *given.value; *given.field == "" {
+				return network.Empty(op.OpID(), given.name)
+			}
 		}
 		return env.Submit(ctx, op)
 	})

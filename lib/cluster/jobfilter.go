@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gantry/lib/config"
@@ -15,7 +16,7 @@ import (
 
 // FilterRule is a rule of the job queue as a user gives it.
 type FilterRule struct {
-	UUID       string // of the rule to replace; "" makes a new one
+	UUID       string // of the rule to replace, or of a new one; "" makes one up
 	Priority   int64
 	Predicates json.RawMessage
 	Action     json.RawMessage
@@ -55,14 +56,10 @@ func (r Rules) Replace(ctx context.Context, rule FilterRule) (string, error) {
 		f.UUID = config.NewUUID()
 	}
 	return f.UUID, r.change(ctx, func(cfg *config.Config) error {
-		i := indexOfFilter(cfg, f.UUID)
-		switch {
-		case i < 0 && rule.UUID != "":
-			return noFilter(f.UUID)
-		case i < 0:
-			cfg.Filters = append(cfg.Filters, &f)
-		default:
+		if i := indexOfFilter(cfg, f.UUID); i >= 0 {
 			cfg.Filters[i] = &f
+		} else {
+			cfg.Filters = append(cfg.Filters, &f)
 		}
 		return nil
 	})
@@ -78,7 +75,27 @@ func (rule FilterRule) unreadable(why error) error {
 		reason, _ = json.Marshal(rule.Reason) // texts and numbers: it cannot fail
 	}
 	return fault.New(fault.Protocol, "Failed to parse request: Cannot convert value '[%s, %d, %s, %s, %s]', error: %v",
-		uuid, rule.Priority, rule.Predicates, rule.Action, reason, why)
+		uuid, rule.Priority, spaced(rule.Predicates), spaced(rule.Action), spaced(reason), why)
+}
+
+// spaced writes JSON as Ganeti's clients do, with a space behind each comma and colon.
+func spaced(text []byte) string {
+	var out strings.Builder
+	inString, escaped := false, false
+	for _, c := range text {
+		out.WriteByte(c)
+		switch {
+		case escaped:
+			escaped = false
+		case c == '\\':
+			escaped = true
+		case c == '"':
+			inString = !inString
+		case !inString && (c == ',' || c == ':'):
+			out.WriteByte(' ')
+		}
+	}
+	return out.String()
 }
 
 // Delete takes a rule away.

@@ -52,7 +52,11 @@ func TestRulesAreMadeReplacedAndDeleted(t *testing.T) {
 	if again, err := r.Replace(t.Context(), FilterRule{UUID: uuid, Predicates: none, Action: json.RawMessage(`"ACCEPT"`)}); err != nil || again != uuid || s.cfg.Filters[0].Action != `"ACCEPT"` {
 		t.Errorf("%v, %+v", err, s.cfg.Filters[0])
 	}
-	if err := r.Delete(t.Context(), uuid); err != nil || len(s.cfg.Filters) != 0 {
+	other := "01234567-89ab-4def-8123-456789abcdef"
+	if got, err := r.Replace(t.Context(), FilterRule{UUID: other, Predicates: none, Action: json.RawMessage(`"ACCEPT"`)}); err != nil || got != other || len(s.cfg.Filters) != 2 {
+		t.Errorf("one that was not there: %v, %d rules", err, len(s.cfg.Filters))
+	}
+	if err := errors.Join(r.Delete(t.Context(), other), r.Delete(t.Context(), uuid)); err != nil || len(s.cfg.Filters) != 0 {
 		t.Error(err)
 	}
 }
@@ -64,7 +68,7 @@ func TestRulesThatAreNoneAreRefused(t *testing.T) {
 		`Cannot convert value '[null, 0, [], "NOSUCH", []]', error: malformed FilterAction JSON: "NOSUCH"`: {Predicates: none, Action: json.RawMessage(`"NOSUCH"`)},
 		"Invalid value for non-negative type '-1'":                                                         {Priority: -1, Predicates: none, Action: accept},
 		"Unable to parse UUID": {UUID: "nosuch", Predicates: none, Action: accept},
-		"Filter rule with UUID 01234567-89ab-cdef-0123-456789abcdef does not exist": {UUID: "01234567-89ab-cdef-0123-456789abcdef", Predicates: none, Action: accept},
+		`[null, 0, [["no: s\"", ["=", "a,b", 1]]], "ACCEPT", []]', error: malformed`: {Predicates: json.RawMessage(`[["no: s\"",["=","a,b",1]]]`), Action: accept},
 	} {
 		if _, err := r.Replace(t.Context(), rule); err == nil || !strings.Contains(err.Error(), want) || len(s.cfg.Filters) != 0 {
 			t.Errorf("%v; want %s", err, want)

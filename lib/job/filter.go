@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -70,7 +71,10 @@ func parseAction(text json.RawMessage) (action string, limit int, err error) {
 	}
 	var pair []json.RawMessage
 	if json.Unmarshal(text, &pair) == nil && len(pair) == 2 && json.Unmarshal(pair[0], &action) == nil && action == FilterLimit &&
-		json.Unmarshal(pair[1], &limit) == nil && limit >= 0 {
+		json.Unmarshal(pair[1], &limit) == nil {
+		if limit <= 0 {
+			return "", 0, errors.New("RATE_LIMIT argument must be a positive integer")
+		}
 		return action, limit, nil
 	}
 	return "", 0, fmt.Errorf("malformed FilterAction JSON: %s", text)
@@ -79,14 +83,17 @@ func parseAction(text json.RawMessage) (action string, limit int, err error) {
 func parsePredicates(text json.RawMessage) (list []predicate, err error) {
 	var all []json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("malformed FilterPredicate JSON: %s", text)
+		return nil, errors.New("Unable to read list")
 	}
 	for _, one := range all {
 		var pair []json.RawMessage
 		var p predicate
-		if json.Unmarshal(one, &pair) != nil || len(pair) != 2 || json.Unmarshal(pair[0], &p.about) != nil ||
-			!slices.Contains([]string{"jobid", "opcode", "reason"}, p.about) {
+		if json.Unmarshal(one, &pair) != nil || len(pair) == 0 || json.Unmarshal(pair[0], &p.about) != nil {
 			return nil, fmt.Errorf("malformed FilterPredicate JSON: %s", one)
+		}
+		if len(pair) != 2 || !slices.Contains([]string{"jobid", "opcode", "reason"}, p.about) {
+			rest, _ := json.Marshal(pair[1:]) // which was JSON
+			return nil, fmt.Errorf("malformed FilterPredicate: bad parameter list for '%s' predicate: %s", p.about, rest)
 		}
 		if p.is, err = parseCondition(pair[1]); err != nil {
 			return nil, err

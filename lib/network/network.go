@@ -62,6 +62,14 @@ func unreadable(attribute, why string) error {
 
 const emptyValue = "Received empty value for non-empty list"
 
+// Empty is Ganeti's refusal of an attribute that is given and says nothing.
+func Empty(opcode, attribute string) error {
+	if attribute == "mac_prefix" {
+		return unreadable(attribute, emptyValue)
+	}
+	return invalid(opcode, attribute)
+}
+
 // checkForms looks at the forms of the addresses that an operation was given; empty ones were not.
 func checkForms(opcode, network, gateway, network6, gateway6 string, ips ...[]string) error {
 	for _, a := range []struct {
