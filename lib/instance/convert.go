@@ -57,10 +57,15 @@ func (w *modify) checkSecondary(ctx context.Context) (err error) {
 	}
 	for _, n := range []*config.Node{w.primary(), w.snode} {
 		if cfg.FilledND(n).Bool("exclusive_storage") {
-			return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", config.DTDRBD)
+			return w.refuseExclusive()
 		}
 	}
 	return drbd.CheckParams(cfg.FilledDisk(config.DTDRBD, cfg.Group(w.primary().Group)))
+}
+
+func (w *modify) refuseExclusive() error {
+	return fault.Refuse(fault.WrongState, "Cannot convert disk template from %s to %s when exclusive storage is enabled",
+		w.env.Config.DiskTemplate(w.inst), w.DiskTemplate)
 }
 
 // checkMirroring makes sure that both nodes have room.

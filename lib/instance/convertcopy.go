@@ -34,7 +34,7 @@ func (w *modify) checkRecreation(ctx context.Context, now string) (err error) {
 		return err
 	}
 	if cfg.FilledND(w.primary()).Bool("exclusive_storage") && w.DiskTemplate != config.DTPlain {
-		return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", w.DiskTemplate)
+		return w.refuseExclusive()
 	}
 	if w.DiskTemplate == config.DTDRBD {
 		if err := w.checkSecondary(ctx); err != nil {

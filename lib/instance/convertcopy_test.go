@@ -107,12 +107,12 @@ func TestConversionThatIsCutOff(t *testing.T) {
 
 func TestConversionRefused(t *testing.T) {
 	for want, change := range map[string]func(w *world, op *Modify){
-		"Instance already has disk template file":                            func(_ *world, op *Modify) { op.DiskTemplate = config.DTFile },
-		"Disk template 'rbd' is not enabled for this cluster":                func(_ *world, op *Modify) { op.DiskTemplate = config.DTRBD },
-		"Conversion to the 'blockdev' disk template is not supported":        func(_ *world, op *Modify) { op.DiskTemplate = config.DTBlock },
-		"cannot change disk template":                                        func(w *world, _ *Modify) { w.running("node1") },
-		"Cluster file storage dir for 'sharedfile' storage type not defined": func(w *world, _ *Modify) { w.cfg.Cluster.SharedFileStorageDir = "" },
-		"Disk template sharedfile not supported with exclusive storage":      func(w *world, _ *Modify) { w.cfg.Nodes[0].NDParams = config.Params{"exclusive_storage": true} },
+		"Instance already has disk template file":                                                func(_ *world, op *Modify) { op.DiskTemplate = config.DTFile },
+		"Disk template 'rbd' is not enabled for this cluster":                                    func(_ *world, op *Modify) { op.DiskTemplate = config.DTRBD },
+		"Conversion to the 'blockdev' disk template is not supported":                            func(_ *world, op *Modify) { op.DiskTemplate = config.DTBlock },
+		"cannot change disk template":                                                            func(w *world, _ *Modify) { w.running("node1") },
+		"Cluster file storage dir for 'sharedfile' storage type not defined":                     func(w *world, _ *Modify) { w.cfg.Cluster.SharedFileStorageDir = "" },
+		"Cannot convert disk template from file to sharedfile when exclusive storage is enabled": func(w *world, _ *Modify) { w.cfg.Nodes[0].NDParams = config.Params{"exclusive_storage": true} },
 	} {
 		w := convertible(t)
 		op := Modify{Name: "web", DiskTemplate: config.DTSharedFile}

@@ -17,7 +17,8 @@ import (
 
 // storage looks whether the disks can be made, or are there to be adopted.
 func (w *create) storage(ctx context.Context) error {
-	exclusive := w.env.Config.FilledND(w.pnode).Bool("exclusive_storage")
+	cfg := w.env.Config
+	exclusive := slices.ContainsFunc(w.nodes(), func(uuid string) bool { return cfg.FilledND(cfg.Node(uuid)).Bool("exclusive_storage") })
 	if exclusive && w.DiskTemplate != config.DTPlain {
 		return fault.Refuse(fault.WrongState, "Disk template %s not supported with exclusive storage", w.DiskTemplate)
 	}

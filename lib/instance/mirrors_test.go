@@ -378,3 +378,28 @@ func (w *world) cutOff(op job.Operation, cut int, by mishap) (done bool) {
 	}
 	return false
 }
+
+// Under exclusive storage only physical volumes that are empty are room: those here have something on them.
+func TestUnderExclusiveStorageOnlyEmptyPhysicalVolumesAreRoom(t *testing.T) {
+	w := mirroredWorld(t)
+	if e := w.run(Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	w.cfg.Node(w.web().PrimaryNode).NDParams = config.Params{"exclusive_storage": true}
+	e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 64, "spindles": 1}}}, WaitForSync: true, IgnoreIPolicy: true})
+	if e.Err == nil || !strings.Contains(e.Err.Error(), "vg vg: required 64 MiB, available 0 MiB") || len(w.begun) > 0 {
+		t.Errorf("%v after %q", e.Err, w.begun)
+	}
+}
+
+func TestAMirrorUnderExclusiveStorageIsRefused(t *testing.T) {
+	w := mirroredWorld(t)
+	if e := w.run(Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	w.cfg.NodeByName("node3").NDParams = config.Params{"exclusive_storage": true}
+	e := w.run(Modify{Name: "web", DiskTemplate: config.DTDRBD, RemoteNode: "node3", WaitForSync: true, IgnoreIPolicy: true})
+	if e.Err == nil || !strings.Contains(e.Err.Error(), "Cannot convert disk template from plain to drbd when exclusive storage is enabled") || len(w.begun) > 0 {
+		t.Errorf("%v after %q", e.Err, w.begun)
+	}
+}

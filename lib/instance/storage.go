@@ -87,12 +87,21 @@ func (n need) check(ctx context.Context, env *job.Env, node *config.Node) error 
 	if err != nil {
 		return fault.Refuse(fault.Environment, "Cannot get current information from node %s: %w", node.Name, err)
 	}
+	exclusive := env.Config.FilledND(node).Bool("exclusive_storage")
 	for _, vg := range slices.Sorted(maps.Keys(n)) {
 		at := slices.IndexFunc(groups, func(g lvm.VG) bool { return g.Name == vg })
 		if at < 0 {
 			return fault.Refuse(fault.Environment, "Can't compute free disk space on node %s for vg %s, result was 'None'; required %d MiB", node.Name, vg, n[vg])
 		}
-		if free := int64(groups[at].Free) - reservedSpace(env, node, vg); n[vg] > free {
+		free := int64(groups[at].Free)
+		if exclusive {
+			all, err := lvm.PVs(ctx, env.Nodes, node.Name, vg)
+			if err != nil {
+				return fault.Refuse(fault.Environment, "Cannot get current information from node %s: %w", node.Name, err)
+			}
+			_, _, free = lvm.Spindles(all, vg)
+		}
+		if free -= reservedSpace(env, node, vg); n[vg] > free {
 			return fault.Refuse(fault.NoResources, "Not enough disk space on target node %s vg %s: required %d MiB, available %d MiB", node.Name, vg, n[vg], free)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,20 @@ func StandardPVSize(all []PV) float64 {
 		smallest = min(smallest, pv.Size)
 	}
 	return math.Floor(smallest / 1.03)
+}
+
+// Spindles counts a volume group's physical volumes under exclusive storage, where only empty ones are room for disks, in MiB.
+func Spindles(all []PV, vg string) (total, empty, free int64) {
+	all = slices.DeleteFunc(slices.Clone(all), func(pv PV) bool { return !pv.Allocatable || pv.VG != vg })
+	for _, pv := range all {
+		if pv.Empty() {
+			empty++
+		}
+	}
+	if empty > 0 {
+		free = empty * int64(StandardPVSize(all))
+	}
+	return int64(len(all)), empty, free
 }
 
 // SizesDiffer says that physical volumes are too different to count for the same under exclusive storage.

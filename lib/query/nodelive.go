@@ -117,14 +117,7 @@ func spindles(live *NodeLive, out []byte, vg string) {
 	if err != nil || live.DiskTotal < 0 {
 		return
 	}
-	all = slices.DeleteFunc(all, func(pv lvm.PV) bool { return !pv.Allocatable || pv.VG != vg })
-	live.SpindlesTotal, live.SpindlesFree, live.DiskFree = int64(len(all)), 0, 0
-	for _, pv := range all {
-		if pv.Empty() {
-			live.SpindlesFree++
-			live.DiskFree += int64(lvm.StandardPVSize(all))
-		}
-	}
+	live.SpindlesTotal, live.SpindlesFree, live.DiskFree = lvm.Spindles(all, vg)
 }
 
 // groupSpace reads the size of the cluster's volume group; a node without it has nothing to say of disks.
