@@ -11,9 +11,11 @@ import (
 	"syscall"
 )
 
-// The tests of crash safety kill a process at numbered moments. GANTRY_FAULT is read here and nowhere else:
+// The tests of crash safety kill a process at numbered moments, or stop it there while they break something else. GANTRY_FAULT is
+// read here and nowhere else:
 //
 //	GANTRY_FAULT=remote:7:before     SIGKILL to itself before the seventh action of the area "remote"; or :after
+//	GANTRY_FAULT=remote:7:before:stop     SIGSTOP instead: it goes on with a SIGCONT
 //	GANTRY_FAULT=gnt-job/store:2:after    only in programs of that name
 //	GANTRY_FAULT=list:/tmp/points    kill nobody, append "program area:number what" to the file
 var faults = parseFaults(os.Getenv("GANTRY_FAULT"), filepath.Base(os.Args[0]))
@@ -60,6 +62,10 @@ func parseFaults(text, program string) *injector {
 		}
 		text = rest
 	}
+	text, stops := strings.CutSuffix(text, ":stop")
+	if stops {
+		f.die = func() { _ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) }
+	}
 	parts := strings.Split(text, ":")
 	if len(parts) == 3 && (parts[2] == "before" || parts[2] == "after") {
 		if n, err := strconv.ParseInt(parts[1], 10, 64); err == nil && n > 0 {
@@ -67,7 +73,7 @@ func parseFaults(text, program string) *injector {
 			return f
 		}
 	}
-	fmt.Fprintf(os.Stderr, "GANTRY_FAULT=%s: want [PROGRAM/]AREA:NUMBER:before|after or list:FILE\n", text)
+	fmt.Fprintf(os.Stderr, "GANTRY_FAULT=%s: want [PROGRAM/]AREA:NUMBER:before|after[:stop] or list:FILE\n", text)
 	os.Exit(2)
 	return nil
 }

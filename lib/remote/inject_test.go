@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -66,6 +67,19 @@ func TestInjectKills(t *testing.T) {
 	}
 	if err := self("remote:3:before"); err != nil {
 		t.Errorf("ended with %v", err)
+	}
+	stopped := exec.Command(os.Args[0], "-test.run", "^TestInjectKills$")
+	stopped.Env = append(os.Environ(), "GANTRY_FAULT=remote:2:before:stop")
+	if err := stopped.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var now syscall.WaitStatus
+	if _, err := syscall.Wait4(stopped.Process.Pid, &now, syscall.WUNTRACED, nil); err != nil || !now.Stopped() {
+		t.Errorf("not stopped: %v, %v", now, err)
+	}
+	_ = stopped.Process.Signal(syscall.SIGCONT)
+	if err := stopped.Wait(); err != nil {
+		t.Errorf("it did not go on: %v", err)
 	}
 	if err := self("remote:2"); err == nil || !strings.Contains(err.Error(), "exit status 2") {
 		t.Errorf("misspelt: ended with %v", err)

@@ -44,11 +44,11 @@ func (c *cluster) until(t *testing.T, node, command string, limit time.Duration)
 	}
 }
 
-// begin submits a command as a job and gives its number.
-func (c *cluster) begin(t *testing.T, command string) string {
+// begin submits a command as a job and gives its number. The environment is its runner's, too.
+func (c *cluster) begin(t *testing.T, command string, env ...string) string {
 	t.Helper()
 	words := strings.SplitN(command, " ", 3)
-	said := c.Must(t, "node1", words[0]+" "+words[1]+" --submit "+words[2]+" 2>&1")
+	said := c.Must(t, "node1", strings.Join(append(env, words[0], words[1], "--submit", words[2]), " ")+" 2>&1")
 	_, id, found := strings.Cut(strings.TrimSpace(said), "JobID: ")
 	if !found {
 		t.Fatalf("%s says %q", command, said)

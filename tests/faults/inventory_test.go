@@ -38,7 +38,9 @@ func (g guest) running() bool { return g.status == "running" || g.status == "pau
 // look lists, in sections, qemu processes with their start times and states, fake guests, files, taps, loop devices and the digest.
 const look = `
 for pid in $(pgrep -f '^/usr/bin/qemu-system'); do
-	name=$(tr '\0' '\n' </proc/$pid/cmdline | sed -n '/^-name$/{n;s/,.*//;p;q}')
+	words=$(tr '\0' '\n' 2>/dev/null </proc/$pid/cmdline)
+	[ -n "$words" ] || continue # it was about to end
+	name=$(printf '%s\n' "$words" | sed -n '/^-name$/{n;s/,.*//;p;q}')
 	status=$(printf '{"execute":"qmp_capabilities"}\n{"execute":"query-status"}\n' | timeout 5 socat -t 2 - UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/$name.qmp 2>/dev/null |
 		sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p' | tail -n 1)
 	printf 'guest %s %s %s\n' "$name" "${status:-unknown}" "$(cut -d' ' -f22 /proc/$pid/stat)"

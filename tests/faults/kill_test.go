@@ -21,11 +21,11 @@ const (
 )
 
 // length is for how long points are to be tried; all of them if it is 0.
-func length(t *testing.T) time.Duration {
+func length(t *testing.T, short time.Duration) time.Duration {
 	t.Helper()
 	switch asked := os.Getenv(lengthName); asked {
 	case "":
-		return shortWhile
+		return short
 	case "all":
 		return 0
 	default:
@@ -139,8 +139,13 @@ type point struct {
 // TestKilledAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
 func TestKilledAnywhere(t *testing.T) {
 	c := start(t, 3)
+	c.anywhere(t, shortWhile, c.kill)
+}
+
+// anywhere tries something at points taken at random, each with an instance of its own.
+func (c *cluster) anywhere(t *testing.T, short time.Duration, try func(t *testing.T, p point, name string)) {
 	c.loops = c.inventory(t, "node1").loops
-	all, limit := c.points(t), length(t)
+	all, limit := c.points(t), length(t, short)
 	seed, err := strconv.ParseUint(os.Getenv(seedName), 10, 64)
 	if err != nil {
 		seed = uint64(time.Now().Unix())
@@ -157,14 +162,14 @@ func TestKilledAnywhere(t *testing.T) {
 		if limit > 0 && time.Since(began) > limit {
 			break
 		}
-		ok := t.Run(p.op.name+"/"+p.at, func(t *testing.T) { c.kill(t, p, fmt.Sprintf("i%d.example.com", i)) })
+		ok := t.Run(p.op.name+"/"+p.at, func(t *testing.T) { try(t, p, fmt.Sprintf("i%d.example.com", i)) })
 		tried[p.op.name]++
 		if !ok {
 			t.Logf("the point was %s", p.what)
 		}
 	}
 	c.nothingToReport(t)
-	t.Logf("killed at %v of %d points", tried, len(all))
+	t.Logf("tried at %v of %d points", tried, len(all))
 }
 
 // mostCommits is how often a job may write the configuration: each time costs a round trip to all candidates, and is a moment more at
@@ -216,9 +221,18 @@ func (c *cluster) kill(t *testing.T, p point, name string) {
 		p.op.prepare(t, c, name)
 	}
 	r := c.Run("node1", "GANTRY_FAULT=gnt-job/"+p.at+" "+p.op.command(name))
+	c.goOn(t, p.op, name)
+	if t.Failed() {
+		t.Logf("the command that was killed: status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+	}
+}
+
+// goOn looks what a broken job has left, and goes on as an operator would.
+func (c *cluster) goOn(t *testing.T, op operation, name string) {
+	t.Helper()
 	inv := c.inventory(t, "node1")
 	c.judge(t, inv)
-	p.op.again(t, c, name)
+	op.again(t, c, name)
 	inv = c.inventory(t, "node1")
 	c.judge(t, inv)
 	if extras := inv.extras(); extras != nil {
@@ -227,7 +241,6 @@ func (c *cluster) kill(t *testing.T, p point, name string) {
 	c.forget(t, name)
 	c.nothingLeft(t)
 	if t.Failed() {
-		t.Logf("the command that was killed: status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
 		t.Logf("jobs:\n%s", c.Run("node1", "gnt-job list | tail -n 8; tail -n 20 /var/log/ganeti/jobs.log").Stdout)
 	}
 }

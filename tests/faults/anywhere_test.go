@@ -1,0 +1,57 @@
+package faults
+
+import (
+	"hash/fnv"
+	"testing"
+	"time"
+)
+
+// trouble is what befalls the cluster in the middle of a job, and how it passes.
+type trouble struct {
+	name       string
+	begin, end func(c *cluster) error
+}
+
+var troubles = []trouble{
+	{"node2 is cut off", func(c *cluster) error { return c.Cut("node2") }, func(c *cluster) error { return c.Heal("node2") }},
+	{"node3 is cut off", func(c *cluster) error { return c.Cut("node3") }, func(c *cluster) error { return c.Heal("node3") }},
+	{"node3 is frozen", func(c *cluster) error { return c.Freeze("node3") }, func(c *cluster) error { return c.Thaw("node3") }},
+	{"no room for the configuration", func(c *cluster) error { return c.Fill("node1", "/var/lib/ganeti") },
+		func(c *cluster) error { return c.Drain("node1", "/var/lib/ganeti") }},
+}
+
+// TestTroubleAnywhere stops the runner at the points where TestKilledAnywhere kills it, breaks the network, a node or the disk, and lets
+// the runner go on into it. What it makes of that is judged in the same way.
+func TestTroubleAnywhere(t *testing.T) {
+	c := start(t, 3)
+	c.anywhere(t, time.Minute, func(t *testing.T, p point, name string) {
+		// What befalls a point does not depend on the order of the points, but changes with the operation.
+		sum := fnv.New32()
+		sum.Write([]byte(p.op.name + p.at))
+		c.disturb(t, p, troubles[sum.Sum32()%uint32(len(troubles))], name)
+	})
+}
+
+// lasts is how long a trouble lasts, if the job does not end before.
+const lasts = 15 * time.Second
+
+func (c *cluster) disturb(t *testing.T, p point, what trouble, name string) {
+	if p.op.prepare != nil {
+		p.op.prepare(t, c, name)
+	}
+	job := c.begin(t, p.op.command(name), "GANTRY_FAULT=gnt-job/"+p.at+":stop")
+	ended := "gnt-job list --no-headers -o status " + job + " | grep -Eq 'success|error|canceled'"
+	c.until(t, "node1", "ps -o stat= -C gnt-job | grep -q T || "+ended, time.Minute)
+	must(t, what.begin(c))
+	c.Must(t, "node1", "pkill -CONT -x gnt-job; true")
+	for began := time.Now(); time.Since(began) < lasts && c.Run("node1", ended).Status != 0; {
+		time.Sleep(500 * time.Millisecond)
+	}
+	must(t, what.end(c))
+	status, said := c.end(t, job, 3*time.Minute)
+	c.goOn(t, p.op, name)
+	t.Logf("%s: the job ended with %s", what.name, status)
+	if t.Failed() {
+		t.Logf("it said: %s", said)
+	}
+}
