@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"hash/fnv"
 	"testing"
 	"time"
@@ -16,14 +17,27 @@ var troubles = []trouble{
 	{"node2 is cut off", func(c *cluster) error { return c.Cut("node2") }, func(c *cluster) error { return c.Heal("node2") }},
 	{"node3 is cut off", func(c *cluster) error { return c.Cut("node3") }, func(c *cluster) error { return c.Heal("node3") }},
 	{"node3 is frozen", func(c *cluster) error { return c.Freeze("node3") }, func(c *cluster) error { return c.Thaw("node3") }},
-	{"no room for the configuration", func(c *cluster) error { return c.Fill("node1", "/var/lib/ganeti") },
-		func(c *cluster) error { return c.Drain("node1", "/var/lib/ganeti") }},
+	{"no room for the configuration", func(c *cluster) error {
+		return c.do("dd if=/dev/zero of=/var/lib/ganeti/ballast bs=4k 2>/dev/null; true")
+	},
+		func(c *cluster) error { return c.do("rm /var/lib/ganeti/ballast") }},
 }
+
+func (c *cluster) do(command string) error {
+	if r := c.Run("node1", command); r.Status != 0 {
+		return fmt.Errorf("%s: %s", command, r.Stderr)
+	}
+	return nil
+}
+
+// Fill would take the directory away from under a runner; this one is small from the beginning.
+const smallDirectory = "mkdir /run/small && mount -t tmpfs -o size=8m small /run/small && cp -a /var/lib/ganeti/. /run/small && mount --bind /run/small /var/lib/ganeti"
 
 // TestTroubleAnywhere stops the runner at the points where TestKilledAnywhere kills it, breaks the network, a node or the disk, and lets
 // the runner go on into it. What it makes of that is judged in the same way.
 func TestTroubleAnywhere(t *testing.T) {
 	c := start(t, 3)
+	c.Must(t, "node1", smallDirectory)
 	c.anywhere(t, time.Minute, func(t *testing.T, p point, name string) {
 		// What befalls a point does not depend on the order of the points, but changes with the operation.
 		sum := fnv.New32()
