@@ -63,9 +63,11 @@ func (c *cluster) disturb(t *testing.T, p point, what trouble, name string) {
 	}
 	must(t, what.end(c))
 	status, said := c.end(t, job, 3*time.Minute)
+	defer func() { // also when going on ends the test
+		t.Logf("%s: the job ended with %s", what.name, status)
+		if t.Failed() {
+			t.Logf("it said: %s", said)
+		}
+	}()
 	c.goOn(t, p.op, name)
-	t.Logf("%s: the job ended with %s", what.name, status)
-	if t.Failed() {
-		t.Logf("it said: %s", said)
-	}
 }
