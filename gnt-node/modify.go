@@ -15,7 +15,7 @@ func modify(c *cli.Command) {
 	var op node.Modify
 	var nd unit.Params
 	var hv, disk []unit.Ident
-	c.Flag("force", "Do not ask for confirmation").Short('f').BoolVar(&op.Force)
+	c.Flag("force", "Do not ask for confirmation, and set an ssh_port where nobody answers").Short('f').BoolVar(&op.Force)
 	cli.Submit(c)
 	c.Flag("master-candidate", "Whether it holds a copy of the configuration").Short('C').Meta("yes|no").YesNoPtr(&op.MasterCandidate)
 	c.Flag("drained", "Whether it takes no new instances").Short('D').Meta("yes|no").YesNoPtr(&op.Drained)

@@ -14,6 +14,7 @@ import (
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/kvm"
+	"gantry/lib/nodefacts"
 	"gantry/lib/remote"
 	"gantry/lib/unit"
 )
@@ -31,13 +32,22 @@ func (w *modify) Check(ctx context.Context) error {
 		return err
 	}
 	for _, check := range []func(context.Context) error{
-		w.checkTemplatesInUse, w.checkVG, w.checkDirs, w.checkDRBD, w.checkPolicy, w.checkNICs, w.checkHypervisors, w.checkOSHypervisors, w.checkOSParams, w.checkPrograms,
+		w.checkTemplatesInUse, w.checkVG, w.checkDirs, w.checkDRBD, w.checkPolicy, w.checkNICs, w.checkHypervisors, w.checkOSHypervisors, w.checkOSParams, w.checkPrograms, w.checkPorts,
 	} {
 		if err := check(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkPorts warns of nodes that will be looked for where their sshd does not answer: it may be about to move.
+func (w *modify) checkPorts(ctx context.Context) error {
+	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, w.next)
+	for _, text := range silent {
+		w.env.Warn("%s", text)
+	}
+	return err
 }
 
 func (w *modify) checkArguments() error {

@@ -10,6 +10,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/nodefacts"
 	"gantry/lib/unit"
 )
 
@@ -41,13 +42,16 @@ func (w *modify) Locks(cfg *config.Config) ([]job.Lock, error) {
 	return []job.Lock{lock(g)}, nil
 }
 
-func (w *modify) Check(context.Context) (err error) {
+func (w *modify) Check(ctx context.Context) (err error) {
 	cfg := w.env.Config
 	g, err := find(cfg, w.Name)
 	if err != nil {
 		return err
 	}
 	if w.next, err = w.changed(g); err != nil {
+		return err
+	}
+	if err := w.checkPorts(ctx, g); err != nil {
 		return err
 	}
 	if w.IPolicy == (config.PolicyChange{}) {
@@ -60,6 +64,17 @@ func (w *modify) Check(context.Context) (err error) {
 		w.env.Warn("After the ipolicy change the following instances violate them: %s", strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// checkPorts warns of nodes that will be looked for where their sshd does not answer: it may be about to move.
+func (w *modify) checkPorts(ctx context.Context, old *config.NodeGroup) error {
+	next := w.env.Config.Clone()
+	next.Group(old.UUID).NDParams = w.next.NDParams
+	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, next)
+	for _, text := range silent {
+		w.env.Warn("%s", text)
+	}
+	return err
 }
 
 // changed is the group after the change.

@@ -9,6 +9,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/nodefacts"
 	"gantry/lib/unit"
 )
 
@@ -91,8 +92,26 @@ func (w *modify) Check(ctx context.Context) (err error) {
 		return err
 	}
 	forced, err := config.NDParams.Force(w.NDParams, config.Default)
+	if err != nil {
+		return err
+	}
 	w.nd = w.node.NDParams.Update(forced)
-	return err
+	return w.checkPort(ctx)
+}
+
+// checkPort refuses a port for SSH where nobody answers: the next command would not reach the node. sshd may be about to move.
+func (w *modify) checkPort(ctx context.Context) error {
+	next := w.env.Config.Clone()
+	w.apply(next.Node(w.node.UUID))
+	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, next)
+	if err != nil || len(silent) == 0 {
+		return err
+	}
+	if !w.Force {
+		return fault.Refuse(fault.WrongState, "%s; --force sets it all the same", silent[0])
+	}
+	w.env.Warn("%s", silent[0])
+	return nil
 }
 
 func (w *modify) checkArguments() error {

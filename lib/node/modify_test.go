@@ -137,3 +137,28 @@ func TestANodeWithInstancesIsNotRemoved(t *testing.T) {
 		t.Errorf("got %v", end.Err)
 	}
 }
+
+// The next command would not reach the node; sshd may be about to move, though.
+func TestAPortWhereNobodyAnswersIsRefusedWithoutForce(t *testing.T) {
+	const asked = "node1.example.com: ssh-keyscan -T 5 -p 2222 192.0.2.12"
+	const silent = "Node node2.example.com (192.0.2.12) does not answer SSH on port 2222, and will not be reached before it does"
+	op := Modify{Name: "node2", NDParams: map[string]any{"ssh_port": int64(2222)}}
+	end := run(t, remotetest.New(t).Fail(asked, 1, ""), fourNodes(), op)
+	if end.Err == nil || end.Err.Error() != silent+"; --force sets it all the same" || end.Config.SSHPort(end.Config.Node("n2")) != 22 {
+		t.Errorf("%v", end.Err)
+	}
+	op.Force = true
+	end = run(t, remotetest.New(t).Fail(asked, 1, ""), fourNodes(), op)
+	if end.Err != nil || !slices.Contains(end.Messages, " - WARNING: "+silent) || end.Config.SSHPort(end.Config.Node("n2")) != 2222 {
+		t.Errorf("%v, %q", end.Err, end.Messages)
+	}
+	op.Force = false
+	end = run(t, remotetest.New(t).Answer(asked, "[192.0.2.12]:2222 ssh-ed25519 AA\n"), fourNodes(), op)
+	if end.Err != nil || end.Config.SSHPort(end.Config.Node("n2")) != 2222 {
+		t.Errorf("%v", end.Err)
+	}
+	op = Modify{Name: "node2", Offline: yes(), NDParams: map[string]any{"ssh_port": int64(2222)}} // off: nobody is asked
+	if end = run(t, remotetest.New(t), fourNodes(), op); end.Err != nil {
+		t.Errorf("%v", end.Err)
+	}
+}
