@@ -42,15 +42,7 @@ func TestAVersionMadeFromAnotherIsTheSameAsOneMadeAnew(t *testing.T) {
 		"an empty list for nil": func(c *config.Config) { c.Instances[5].Tags = []string{} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Open(t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			first, err := s.version(bigConfig(t, 120), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			base, err := readVersion("base", first.text)
+			base, err := readVersion("base", encoded(t, bigConfig(t, 120)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +51,7 @@ func TestAVersionMadeFromAnotherIsTheSameAsOneMadeAnew(t *testing.T) {
 			}
 			c := base.config.Clone()
 			change(c)
-			next, err := s.version(c, base)
+			next, err := newVersion(c, base)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -186,7 +186,10 @@ func (s *Store) Create(ctx context.Context, c *config.Config) error {
 	}
 	next := c.Clone()
 	next.Epoch, next.Serial, next.Parent = 1, 1, ""
-	v, err := s.version(next, nil)
+	if err := s.stamp(next); err != nil {
+		return err
+	}
+	v, err := newVersion(next, nil)
 	if err != nil {
 		return err
 	}
@@ -213,14 +216,19 @@ type version struct {
 	text   []byte
 }
 
-// version encodes a configuration that was made from base. Before the text is put in place anywhere it has to be read back.
-func (s *Store) version(c *config.Config, base *version) (*version, error) {
+// stamp writes into a configuration what it says of itself.
+func (s *Store) stamp(c *config.Config) error {
 	master := c.MasterNode()
 	if master == nil {
-		return nil, &Invalid{[]error{fmt.Errorf("cluster has invalid primary node %s", c.Cluster.MasterNode)}}
+		return &Invalid{[]error{fmt.Errorf("cluster has invalid primary node %s", c.Cluster.MasterNode)}}
 	}
 	c.Format, c.MinReader, c.Version, c.Master = Format, minReader, config.GanetiVersion, master.Name
 	c.MTime = config.Seconds(s.Now())
+	return nil
+}
+
+// newVersion encodes a configuration that has its stamp and was made from base. Before the text is put in place anywhere it has to be read back.
+func newVersion(c *config.Config, base *version) (*version, error) {
 	text, _, err := encode(c, base)
 	if err != nil {
 		return nil, err

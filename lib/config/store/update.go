@@ -113,10 +113,13 @@ func (t *transaction) apply(f func(*config.Config) error) (*version, error) {
 
 // checked encodes the next version, which is checked meanwhile. What was wrong in the old one before does not stop it.
 func (t *transaction) checked(next *config.Config) (*version, error) {
+	if err := t.stamp(next); err != nil {
+		return nil, err
+	}
 	var errs []error
 	var check sync.WaitGroup
 	check.Go(func() { errs = newErrors(t.base.config, next) })
-	v, err := t.version(next, t.base)
+	v, err := newVersion(next, t.base)
 	check.Wait()
 	if errs != nil {
 		return nil, &Invalid{errs}
