@@ -56,6 +56,16 @@ func cleared[T any](list []T, count int) []T {
 	return list
 }
 
+// prepare makes room for so many instances of so many sizes.
+func (s *space) prepare(instances, sizes int) {
+	s.routed, s.instances = cleared(s.routed, instances), cleared(s.instances, instances)
+	s.sizes = slices.Grow(s.sizes[:0], sizes)[:sizes]
+	for k := range s.sizes {
+		sorted := &s.sizes[k].sorted
+		s.sizes[k] = sized{sorted: [2][]destination{sorted[0][:0], sorted[1][:0]}}
+	}
+}
+
 // numberSizes gives each instance the number of its size. Sizes are told apart to the MiB if there are at most so many, and else so
 // coarsely that there are few. It is not ok if instances differ in too much else.
 func (s *space) numberSizes(instances []*Instance, most, few int) (count int, ok bool) {
@@ -76,7 +86,7 @@ func (s *space) numberSizes(instances []*Instance, most, few int) (count int, ok
 // number gives up when there are more sizes than so many.
 func (s *space) number(instances []*Instance, g grain, most int) bool {
 	if s.seen == nil {
-		s.seen = map[size]int{}
+		s.seen = make(map[size]int, min(len(instances), 128))
 	}
 	clear(s.seen)
 	for k, i := range instances {
@@ -129,7 +139,7 @@ type destination struct {
 type sized struct {
 	sample alike
 	lowest [2]float64       // what any target contributes at least, by role
-	sorted [2][]destination // made when first asked for: most sizes never are
+	sorted [2][]destination // empty until first asked for: most never are
 }
 
 // chords are the straight lines below the square roots.

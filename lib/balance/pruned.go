@@ -29,7 +29,7 @@ func (s *search) prune(b *bounds, instances []*Instance, most, few int) *pruner 
 	if !ok {
 		return nil
 	}
-	space.routed, space.instances, space.sizes = cleared(space.routed, len(instances)), cleared(space.instances, len(instances)), cleared(space.sizes, count)
+	space.prepare(len(instances), count)
 	p := &pruner{judge: newJudge(s, b, countPairs(s.table.Nodes)), instances: space.instances, sizes: space.sizes}
 	for order, i := range instances {
 		size := space.numbers[order]
@@ -50,17 +50,17 @@ func workers(count int) int { return min(runtime.GOMAXPROCS(0), count/8+1) }
 // share has so many items worked on by all cores, each with a judge of its own.
 func (p *pruner) share(count int, work func(worker int, j *judge, item int)) {
 	n := workers(count)
-	some := func(w int) {
-		j := *p.judge
+	some := func(w int, j *judge) {
 		for item := w * count / n; item < (w+1)*count/n; item++ {
-			work(w, &j, item)
+			work(w, j, item)
 		}
 	}
 	var wait sync.WaitGroup
 	for w := 1; w < n; w++ {
-		wait.Go(func() { some(w) })
+		j := *p.judge
+		wait.Go(func() { some(w, &j) })
 	}
-	some(0)
+	some(0, p.judge)
 	wait.Wait()
 }
 
@@ -184,10 +184,10 @@ func (p *pruner) lowestPart(of *sized) {
 
 // destinations are the targets in the order of what they contribute.
 func (p *pruner) destinations(of *sized, role int) []destination {
-	if list := of.sorted[role]; list != nil {
+	if list := of.sorted[role]; len(list) > 0 {
 		return list
 	}
-	list := make([]destination, len(p.targets))
+	list := cleared(of.sorted[role], len(p.targets))
 	for order, n := range p.targets {
 		list[order] = destination{order, p.arrivalPart(n, of.sample, role)}
 	}

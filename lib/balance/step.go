@@ -84,6 +84,15 @@ func (s *search) onOffline(i *Instance) bool {
 	return slices.ContainsFunc(i.nodes(), func(k int) bool { return k != None && s.table.Nodes[k].Offline })
 }
 
+// What is tried with each target.
+var (
+	toAny              = []MoveKind{FailoverToAny}
+	secondaryOnly      = []MoveKind{ReplaceSecondary}
+	withoutSecondary   = []MoveKind{ReplaceSecondary, ReplaceAndFailover}
+	restrictedReplaces = []MoveKind{ReplaceSecondary, ReplaceAndFailover, FailoverAndReplace}
+	allReplaces        = []MoveKind{ReplaceSecondary, ReplaceAndFailover, ReplacePrimary, FailoverAndReplace}
+)
+
 // replacements are the moves of a mirrored instance to another node, in the order in which they are tried.
 func (s *search) replacements(i *Instance) []MoveKind {
 	if !s.DiskMoves {
@@ -93,13 +102,13 @@ func (s *search) replacements(i *Instance) []MoveKind {
 	viaSecondary := s.InstanceMoves && !s.table.Nodes[i.Secondary].Offline
 	switch {
 	case !s.InstanceMoves, s.Restricted && !fromOffline:
-		return []MoveKind{ReplaceSecondary}
+		return secondaryOnly
 	case viaSecondary && !s.Restricted:
-		return []MoveKind{ReplaceSecondary, ReplaceAndFailover, ReplacePrimary, FailoverAndReplace}
+		return allReplaces
 	case viaSecondary:
-		return []MoveKind{ReplaceSecondary, ReplaceAndFailover, FailoverAndReplace}
+		return restrictedReplaces
 	}
-	return []MoveKind{ReplaceSecondary, ReplaceAndFailover}
+	return withoutSecondary
 }
 
 // kinds returns the moves to try for an instance: whether to fail over, and what to try with each target.
@@ -107,7 +116,7 @@ func (s *search) kinds(i *Instance) (failover bool, perTarget []MoveKind) {
 	switch i.Template.Mirror() {
 	case MirrorExternal:
 		if s.InstanceMoves {
-			return false, []MoveKind{FailoverToAny}
+			return false, toAny
 		}
 	case MirrorInternal:
 		return s.InstanceMoves && !s.table.Nodes[i.Secondary].Offline, s.replacements(i)
