@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"gantry/lib/balance"
 	"gantry/lib/balance/iallocator"
@@ -82,12 +81,11 @@ func (h *hail) read(name string) (string, error) {
 	if name == "-" {
 		return htools.ReadAll("<stdin>", h.Env.In)
 	}
-	f, err := os.Open(name)
+	data, err := htools.ReadFile(name)
 	if err != nil {
-		return "", err
+		return "", h.Uncaught(err)
 	}
-	defer f.Close()
-	return htools.ReadAll(name, f)
+	return data, nil
 }
 
 func (h *hail) answer(request *iallocator.Resolved, c *balance.Cluster) error {

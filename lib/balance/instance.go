@@ -46,6 +46,7 @@ type Instance struct {
 
 	listed bool          // Needs count
 	need   [maxKinds]int // by the number of the kind
+	figure int           // what it takes of the storage that the disk figures of nodes are about, if it is listed
 	kind   int           // the one it takes all its space of, if it is not listed
 
 	Util          Util

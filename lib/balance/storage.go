@@ -33,6 +33,9 @@ func boundlessRoom() (room [maxKinds]int) {
 	return room
 }
 
+// isShared tells of storage that nodes have in common: what is free there is the same for all, so that only having it counts.
+func isShared(kind string) bool { return storageType(kind) == "sharedfile" }
+
 // setKinds numbers the kinds of storage, and gives nodes their room and instances their needs. Without kinds nothing is any
 // different from what it was before there were any.
 func (m Merge) setKinds(c *Cluster) error {
@@ -91,12 +94,20 @@ func (c *Cluster) roomOf(n *Node) [maxKinds]int {
 		if !slices.ContainsFunc(n.Storage, func(s Kind) bool { return storageType(s.Name) == storageType(name) }) {
 			continue // the node says nothing of such storage
 		}
+		if isShared(name) && (n.has(name) || !slices.ContainsFunc(c.Nodes, func(n *Node) bool { return n.has(name) })) {
+			continue // there is as much for it as for any other; where no node has it, the first disk makes the directory
+		}
 		room[k] = 0
 		if at := slices.IndexFunc(n.Storage, func(s Kind) bool { return s.Name == name }); at >= 0 {
 			room[k] = max(0, n.Storage[at].Free)
 		}
 	}
 	return room
+}
+
+// has tells whether the node says that it has a kind of storage.
+func (n *Node) has(kind string) bool {
+	return slices.ContainsFunc(n.Storage, func(s Kind) bool { return s.Name == kind && s.Total > 0 })
 }
 
 func storageType(kind string) string {
@@ -121,7 +132,15 @@ func (c *Cluster) setNeeds(i *Instance) {
 		return
 	}
 	for _, need := range i.Needs {
-		i.need[slices.Index(c.Kinds, need.Kind)] += need.MiB
+		k := slices.Index(c.Kinds, need.Kind)
+		i.need[k] += need.MiB
+		if isShared(need.Kind) {
+			i.need[k] = 1 // whatever its size
+		}
+	}
+	i.figure = i.need[0]
+	if i.listed && isShared(c.Kinds[0]) {
+		i.figure = i.Disk
 	}
 }
 
@@ -144,7 +163,7 @@ func (c *Cluster) Admit(i *Instance) error {
 func (i *Instance) figured() int {
 	switch {
 	case i.listed:
-		return i.need[0]
+		return i.figure
 	case i.kind == 0:
 		return i.Disk
 	}
@@ -194,8 +213,8 @@ func (c *Cluster) Stored(n *Node, instances InstanceList) []Kind {
 	kinds := slices.Clone(n.Storage)
 	for k := range kinds {
 		number := slices.Index(c.Kinds, kinds[k].Name)
-		if number < 0 {
-			continue // the data are raw
+		if number < 0 || isShared(kinds[k].Name) {
+			continue // the data are raw, or nothing that is moved changes it
 		}
 		kinds[k].Free = n.room[number]
 		for _, index := range slices.Concat(n.priF, n.secF) {

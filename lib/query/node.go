@@ -23,6 +23,7 @@ type NodeLive struct {
 	DiskTotal, DiskFree           int64
 	VGs                           []lvm.VG       // all that can be written to; nil if nobody asked
 	Files                         *nodefacts.Dir // the directory for disks in files; nil if it is not there, or the disk figures are about shared files
+	Shared                        *nodefacts.Dir // the directory that nodes share; nil if nobody asked, or the node could not say
 	SpindlesTotal, SpindlesFree   int64
 	CPUTotal, CPUNodes, CPUSocket int64
 	CPUForNode                    int64 // processors the node's own system uses

@@ -158,3 +158,16 @@ func defaultStorage(c *config.Cluster) (kind int, place string) {
 	}
 	return storageNone, ""
 }
+
+// FiguredStorage is the kind of storage that the disk figures of nodes are about, "" if there is none.
+func FiguredStorage(c *config.Cluster) string {
+	switch kind, place := defaultStorage(c); {
+	case kind == storageLVM:
+		return config.StorageVG(place)
+	case kind == storageFile && place == c.FileStorageDir:
+		return config.StorageFile
+	case kind == storageFile:
+		return config.StorageSharedFile
+	}
+	return ""
+}

@@ -53,6 +53,9 @@ func (r *Request) Resolve() (*Resolved, error) {
 	if err := q.resolveSingle(); err != nil {
 		return nil, err
 	}
+	if r.Kind == Relocate && r.late != nil {
+		return nil, r.late
+	}
 	for _, name := range r.From {
 		n, err := r.Cluster.FindNode(name)
 		if err != nil {
@@ -66,6 +69,9 @@ func (r *Request) Resolve() (*Resolved, error) {
 			return nil, err
 		}
 		q.instances = append(q.instances, i.Index)
+	}
+	if r.late != nil {
+		return nil, r.late
 	}
 	for _, name := range r.Targets {
 		g, err := balance.FindGroup(r.Cluster.Groups, name)

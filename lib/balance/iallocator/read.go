@@ -22,6 +22,7 @@ type Request struct {
 	Instances   []string     // node-evacuate, change-group
 	Mode        balance.EvacMode
 	Targets     []string // change-group: groups to move to
+	late        error    // what is wrong with the members behind the names of instances; a wrong name comes first
 }
 
 // Allocation is one instance to find nodes for.

@@ -23,19 +23,28 @@ func (r *Request) read(record jsondata.Record) error {
 		r.Single = get(f, "name", jsondata.AsString)
 	case Relocate:
 		r.Single = get(f, "name", jsondata.AsString)
-		r.Required = get(f, "required_nodes", jsondata.AsInt)
-		r.From = get(f, "relocate_from", strings)
+		rest := f.rest()
+		r.Required = get(rest, "required_nodes", jsondata.AsInt)
+		r.From = get(rest, "relocate_from", strings)
+		r.late = rest.err
 	case ChangeGroup:
 		r.Instances = get(f, "instances", strings)
-		r.Targets = get(f, "target_groups", strings)
+		rest := f.rest()
+		r.Targets = get(rest, "target_groups", strings)
+		r.late = rest.err
 	case Evacuate:
 		r.Instances = get(f, "instances", strings)
-		r.Mode = get(f, "evac_mode", evacMode)
+		rest := f.rest()
+		r.Mode = get(rest, "evac_mode", evacMode)
+		r.late = rest.err
 	default:
 		return fmt.Errorf("Invalid request type '%s'", r.Kind)
 	}
 	return f.err
 }
+
+// rest is the same record, for what is read once the names of instances are known to be right.
+func (f *fields) rest() *fields { return &fields{record: f.record, what: f.what} }
 
 func evacMode(v jsondata.Value) (balance.EvacMode, error) {
 	return jsondata.AsName(v, "EvacMode", balance.ParseEvacMode)

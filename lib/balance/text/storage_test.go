@@ -55,7 +55,10 @@ func solve(t *testing.T, c *balance.Cluster) (moves int, hdd map[string]bool) {
 	_, _, err := balance.Solve(balance.NewTable(c.Nodes, c.Instances), o, func(p balance.Placed) {
 		moves++
 		if p.Instance.Name != "inst6" {
-			hdd[c.Nodes[p.Primary].Name], hdd[c.Nodes[p.Secondary].Name] = true, true
+			hdd[c.Nodes[p.Primary].Name] = true
+			if p.Secondary != balance.None {
+				hdd[c.Nodes[p.Secondary].Name] = true
+			}
 		}
 	})
 	if err != nil {
@@ -112,5 +115,48 @@ func TestDamagedStorageIsNamed(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "node2") {
 		t.Errorf("nodes whose figures are about different groups: %v", err)
+	}
+}
+
+// sharing is three nodes, the first full of instances in the directory that they share, and what each says of it.
+func sharing(said ...string) string {
+	var b strings.Builder
+	b.WriteString("default|g|preferred||\n\n")
+	for n, kind := range said {
+		free := 60000
+		if n == 0 {
+			free = 10000
+		}
+		fmt.Fprintf(&b, "node%d|65536|512|%d|500000|400000|16|N|g|1||N|0|1|1.0|storage=lvm-vg/ssd:500000:400000%s\n", n+1, free, kind)
+	}
+	b.WriteString("\n")
+	for i := 1; i <= 6; i++ {
+		fmt.Fprintf(&b, "inst%d|8192|10240|1|running|Y|node1||sharedfile||1|-|N|storage=sharedfile:10240\n", i)
+	}
+	return b.String() + "\n"
+}
+
+func TestAnInstanceInASharedDirectoryMovesOnlyWhereTheDirectoryIs(t *testing.T) {
+	const has, lacks, silent = ",sharedfile:100000:5", ",sharedfile:0:0", "" // less is free than one disk has: a move takes nothing of it
+	for name, tt := range map[string]struct {
+		said []string
+		to   [2]bool // whether anything comes to nodes 2 and 3
+	}{
+		"all have it":        {[]string{has, has, has}, [2]bool{true, true}},
+		"one lacks it":       {[]string{has, has, lacks}, [2]bool{true, false}},
+		"one says nothing":   {[]string{has, has, silent}, [2]bool{true, true}},
+		"none has it so far": {[]string{lacks, lacks, lacks}, [2]bool{true, true}},
+		"only its own node":  {[]string{has, lacks, lacks}, [2]bool{false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := load(t, sharing(tt.said...), balance.Merge{})
+			_, on := solve(t, c)
+			if got := [2]bool{on["node2"], on["node3"]}; got != tt.to {
+				t.Errorf("instances came to nodes 2 and 3: %v, want %v", got, tt.to)
+			}
+			if text, err := Write(c, c.Nodes, c.Instances); err != nil || !strings.Contains(text, tt.said[1]+"\n") {
+				t.Errorf("written were\n%s%v", text, err)
+			}
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"gantry/lib/balance"
 	"gantry/lib/cli"
 	"gantry/lib/config"
+	"gantry/lib/nodefacts"
 	"gantry/lib/query"
 )
 
@@ -99,24 +100,32 @@ func (l *live) node(row *query.NodeRow) error {
 	return nil
 }
 
-// kinds are the volume groups of a node and its directory for files, what the disk figures are about first.
+// kinds are the volume groups of a node, its directory for files and the one that it shares, what the disk figures are about first.
 func (l *live) kinds(said query.NodeLive) []balance.Kind {
 	var kinds []balance.Kind
-	if said.VGs != nil {
-		kinds = append(kinds, balance.Kind{Name: config.StorageVG(l.cfg.Cluster.VolumeGroupName)})
-	}
 	for _, g := range said.VGs {
-		kind := balance.Kind{Name: config.StorageVG(g.Name), Total: int(g.Size), Free: int(g.Free)}
-		if kind.Name == kinds[0].Name {
-			kinds[0] = kind
-		} else {
-			kinds = append(kinds, kind)
-		}
+		kinds = append(kinds, balance.Kind{Name: config.StorageVG(g.Name), Total: int(g.Size), Free: int(g.Free)})
 	}
-	if said.Files != nil {
-		kinds = append(kinds, balance.Kind{Name: config.StorageFile, Total: int(said.Files.Total), Free: int(said.Files.Free)})
+	kinds = appendDir(kinds, config.StorageFile, said.Files)
+	kinds = appendDir(kinds, config.StorageSharedFile, said.Shared)
+	first := query.FiguredStorage(&l.cfg.Cluster)
+	switch at := slices.IndexFunc(kinds, func(k balance.Kind) bool { return k.Name == first }); {
+	case first == "" || len(kinds) == 0 && said.VGs == nil:
+	case at >= 0:
+		kinds = slices.Insert(slices.Delete(kinds, at, at+1), 0, kinds[at])
+	case first == config.StorageSharedFile:
+		return nil // the node could not say, so nothing is known to be missing
+	default:
+		kinds = slices.Insert(kinds, 0, balance.Kind{Name: first})
 	}
 	return kinds
+}
+
+func appendDir(kinds []balance.Kind, name string, dir *nodefacts.Dir) []balance.Kind {
+	if dir == nil {
+		return kinds
+	}
+	return append(kinds, balance.Kind{Name: name, Total: int(dir.Total), Free: int(dir.Free)})
 }
 
 // figures takes what a node says of itself over. What it does not know counts as nothing.

@@ -40,7 +40,7 @@ func (o *Options) Load(ctx context.Context) error {
 		if bad, ok := errors.AsType[badRequest](err); ok {
 			return bad.error
 		}
-		return fail("failed to load data, aborting: %v", err)
+		return fail("failed to load data, aborting: %v", FileError(err))
 	}
 	warnings, err := o.merge(util).Apply(o.Cluster)
 	if err != nil {
@@ -69,7 +69,7 @@ func (o *Options) Open(ctx context.Context) error {
 func (o *Options) readMonitoring() error {
 	if o.MonDFile != "" {
 		if _, err := ReadFile(o.MonDFile); err != nil {
-			return fault.Say(err.Error())
+			return o.Uncaught(err)
 		}
 	}
 	return fail("there are no monitoring daemons whose data --mond could use")
@@ -207,7 +207,7 @@ func (o *Options) readUtil() ([]balance.InstanceUtil, error) {
 	}
 	data, err := ReadFile(o.DynUtilFile)
 	if err != nil {
-		return nil, fault.Say(err.Error())
+		return nil, o.Uncaught(err)
 	}
 	var list []balance.InstanceUtil
 	for line := range strings.Lines(data) {

@@ -9,7 +9,6 @@ import (
 	"gantry/lib/balance"
 	"gantry/lib/balance/report"
 	"gantry/lib/balance/text"
-	"gantry/lib/fault"
 )
 
 // TableNodes prints a table of nodes on standard error, if one was asked for.
@@ -42,7 +41,7 @@ func (o *Options) SaveState(extension, when string, c *balance.Cluster, part bal
 	name := o.Save + "." + extension
 	data, broken := text.Write(c, part.Nodes, part.Instances)
 	if err := os.WriteFile(name, []byte(data), 0o666); err != nil {
-		return fault.Say(err.Error())
+		return o.Uncaught(err)
 	}
 	if broken != nil {
 		return fail("%v", broken) // the file stays, empty, as the reference leaves it
@@ -108,7 +107,7 @@ func (o *Options) ShowScript(title, script string) error {
 		return nil
 	}
 	if err := os.WriteFile(o.CommandFile, []byte(scriptHead+script), 0o666); err != nil {
-		return fault.Say(err.Error())
+		return o.Uncaught(err)
 	}
 	o.Env.Println("The commands have been written to file '%s'", o.CommandFile)
 	return nil
