@@ -36,6 +36,15 @@ func TestHbalMakesItsMoves(t *testing.T) {
 	if len(on) != 3 || on[0] == on[1] || on[1] == on[2] || on[0] == on[2] {
 		t.Errorf("the instances are on %v", on)
 	}
+	l.Must(t, "node1", "for i in inst1 inst2 inst3; do [ $(gnt-instance list --no-headers -o pnode $i) = node1.example.com ] || gnt-instance failover -f -n node1 $i; done")
+	l.Must(t, "node3", "umount /srv/ganeti/shared-file-storage && rmdir /srv/ganeti/shared-file-storage")
+	out = l.Must(t, "node1", "hbal -L -C")
+	if !strings.Contains(out, "=> node2") || strings.Contains(out, "=> node3") {
+		t.Errorf("node3 has lost the directory of the disks:\n%s", out)
+	}
+	if out = l.Must(t, "node1", "hbal -L -C --no-storage-kinds"); !strings.Contains(out, "=> node3") {
+		t.Errorf("without kinds nothing goes to node3, and the case shows nothing:\n%s", out)
+	}
 }
 
 // TestFilesAreAKindOfStorage: hail gives no node a disk that its directory for files has no room for, as big as the first may look.

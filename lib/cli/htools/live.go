@@ -112,7 +112,8 @@ func (l *live) kinds(said query.NodeLive) []balance.Kind {
 	switch at := slices.IndexFunc(kinds, func(k balance.Kind) bool { return k.Name == first }); {
 	case first == "" || len(kinds) == 0 && said.VGs == nil:
 	case at >= 0:
-		kinds = slices.Insert(slices.Delete(kinds, at, at+1), 0, kinds[at])
+		figured := kinds[at]
+		kinds = slices.Insert(slices.Delete(kinds, at, at+1), 0, figured)
 	case first == config.StorageSharedFile:
 		return nil // the node could not say, so nothing is known to be missing
 	default:
