@@ -65,20 +65,20 @@ func encodeBody(b *bytes.Buffer, all []any) error {
 	texts, errs := make([]bytes.Buffer, len(all)), make([]error, len(all))
 	var encoders sync.WaitGroup
 	for i, piece := range all {
-		if text, written := piece.(string); written {
-			texts[i].WriteString(text)
-			continue
+		if _, written := piece.(string); !written {
+			encoders.Go(func() { errs[i] = toml.NewEncoder(&texts[i]).Encode(piece) })
 		}
-		encoders.Go(func() { errs[i] = toml.NewEncoder(&texts[i]).Encode(piece) })
 	}
 	encoders.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	for i := range texts {
+	for i, piece := range all {
 		if i > 0 {
 			b.WriteByte('\n') // as the encoder separates tables
 		}
+		text, _ := piece.(string)
+		b.WriteString(text)
 		b.Write(texts[i].Bytes())
 	}
 	if !bytes.HasSuffix(b.Bytes(), []byte("\n"+noDigest)) {
