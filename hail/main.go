@@ -52,7 +52,7 @@ func (h *hail) run(ctx context.Context) error {
 		return err
 	}
 	cluster := request.Cluster
-	if h.TextFile != "" || len(h.Simulate) > 0 {
+	if h.TextFile != nil || len(h.Simulate) > 0 {
 		if err := h.Load(ctx); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func Fail(format string, args ...any) error { return fail(format, args...) }
 
 // Load reads the cluster from wherever the options say and prints a warning about data that does not add up.
 func (o *Options) Load(ctx context.Context) error {
-	if countSet(o.Master != "", o.Live, o.TextFile != "") > 1 {
+	if countSet(o.Master != "", o.Live, o.TextFile != nil) > 1 {
 		return fail("Only one of the rapi, luxi, and data files options should be given.")
 	}
 	util, err := o.readUtil()
@@ -67,8 +67,8 @@ func (o *Options) Open(ctx context.Context) error {
 
 // readMonitoring refuses what --mond asks for: Gantry has no monitoring daemons, so nothing makes such data.
 func (o *Options) readMonitoring() error {
-	if o.MonDFile != "" {
-		if _, err := ReadFile(o.MonDFile); err != nil {
+	if o.MonDFile != nil {
+		if _, err := ReadFile(*o.MonDFile); err != nil {
 			return o.Uncaught(err)
 		}
 	}
@@ -114,9 +114,9 @@ func (o *Options) readCluster(ctx context.Context) (*balance.Cluster, error) {
 		groups := slices.Clone(o.Simulate)
 		slices.Reverse(groups) // the last one given is the first group
 		return simulate.Read(groups)
-	case o.TextFile != "":
-		return ReadText(o.TextFile)
-	case o.IAllocFile != "":
+	case o.TextFile != nil:
+		return ReadText(*o.TextFile)
+	case o.IAllocFile != nil:
 		return o.readIAlloc()
 	}
 	return nil, fmt.Errorf("No backend selected! Exiting.")
@@ -135,7 +135,7 @@ func ReadText(name string) (*balance.Cluster, error) {
 type badRequest struct{ error }
 
 func (o *Options) readIAlloc() (*balance.Cluster, error) {
-	data, err := ReadFile(o.IAllocFile)
+	data, err := ReadFile(*o.IAllocFile)
 	if err != nil {
 		return nil, err
 	}
@@ -202,10 +202,10 @@ func checkText(name string, data []byte) (string, error) {
 }
 
 func (o *Options) readUtil() ([]balance.InstanceUtil, error) {
-	if o.DynUtilFile == "" {
+	if o.DynUtilFile == nil {
 		return nil, nil
 	}
-	data, err := ReadFile(o.DynUtilFile)
+	data, err := ReadFile(*o.DynUtilFile)
 	if err != nil {
 		return nil, o.Uncaught(err)
 	}

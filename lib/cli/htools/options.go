@@ -32,15 +32,15 @@ type Options struct {
 	Commands        bool   // print the commands of a solution
 	CommandFile     string // or write them to this file
 	Save            string
-	TextFile        string
-	IAllocFile      string
+	TextFile        *string // the files that were named, if only with an empty name
+	IAllocFile      *string
 	Master          string
 	Live            bool
 	Simulate        []string
-	DynUtilFile     string
+	DynUtilFile     *string
 	IgnoreDynUtil   bool
 	MonD            bool
-	MonDFile        string
+	MonDFile        *string
 	Exclude, Select []string
 	ExclusionTags   []string
 	Offline         []string
@@ -111,12 +111,12 @@ func (o *Options) List(name, meta, kind, help string, p *[]string) {
 	})
 }
 
-func (o *Options) file(name string, short rune, help string, p *string) {
+func (o *Options) file(name string, short rune, help string, p **string) {
 	f := o.cmd.Flag(name, help).Meta("FILE").Complete("file")
 	if short != 0 {
 		f.Short(short)
 	}
-	f.StringVar(p)
+	f.StringPtr(p)
 }
 
 // yesNo declares an option that may be given a yes or a no; without either it means yes.
