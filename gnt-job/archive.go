@@ -24,7 +24,7 @@ func archive(c *cli.Command) {
 		}
 		status := 0
 		for _, word := range words {
-			id, err := jobID(word)
+			id, err := jobIDFor("ArchiveJob", word)
 			if err != nil {
 				return err
 			}

@@ -23,7 +23,7 @@ func cancel(c *cli.Command) {
 				return fault.Refuse(fault.WrongInput, "The --kill option must be confirmed with --yes-do-it")
 			}
 		}
-		return jobs.do(ctx, env, question, func(q *job.Queue, id int) (bool, string, error) { return q.Cancel(ctx, id, *kill) })
+		return jobs.do(ctx, env, "CancelJob", question, func(q *job.Queue, id int) (bool, string, error) { return q.Cancel(ctx, id, *kill) })
 	})
 }
 
@@ -38,7 +38,7 @@ func changePriority(c *cli.Command) {
 		if !given {
 			return fault.Say("--priority option must be given.")
 		}
-		return jobs.do(ctx, env, "Change priority of job(s) listed above?",
+		return jobs.do(ctx, env, "ChangeJobPriority", "Change priority of job(s) listed above?",
 			func(q *job.Queue, id int) (bool, string, error) { return q.ChangePriority(id, priority) })
 	})
 }

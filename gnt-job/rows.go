@@ -20,6 +20,15 @@ func jobID(word string) (int, error) {
 	return id, nil
 }
 
+// jobIDFor is jobID for a request of that name, which Ganeti refuses in other words.
+func jobIDFor(request, word string) (int, error) {
+	id, err := unit.ParseInt(word)
+	if err != nil {
+		return 0, fault.New(fault.Protocol, "Invalid parameter passed to %s as job id:  expected integer, got value %s", request, word)
+	}
+	return id, nil
+}
+
 // rows are the jobs that a filter may select: those it names, wherever they are, else all of the queue, and on request the
 // archive.
 func rows(q *job.Queue, filter *query.Filter, archived bool) ([]*query.JobRow, error) {

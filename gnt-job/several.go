@@ -30,8 +30,8 @@ func (s *several) declare(c *cli.Command) {
 // statusNotConfirmed is the exit status of commands that the user declined.
 const statusNotConfirmed = 13
 
-// do does something to each of the jobs and prints what came of it.
-func (s *several) do(ctx context.Context, env *cli.Env, question string, act func(q *job.Queue, id int) (bool, string, error)) error {
+// do does something to each of the jobs, a request of Ganeti's, and prints what came of it.
+func (s *several) do(ctx context.Context, env *cli.Env, request, question string, act func(q *job.Queue, id int) (bool, string, error)) error {
 	if (len(s.ids) > 0) == (s.statuses != "") {
 		return fault.Refuse(fault.WrongInput, "Either a status filter or job ID(s) must be specified and never both")
 	}
@@ -42,7 +42,7 @@ func (s *several) do(ctx context.Context, env *cli.Env, question string, act fun
 	if err != nil {
 		return err
 	}
-	ids, err := s.choose(ctx, env, q, question)
+	ids, err := s.choose(ctx, env, q, request, question)
 	if err != nil {
 		return err
 	}
@@ -61,10 +61,10 @@ func (s *several) do(ctx context.Context, env *cli.Env, question string, act fun
 }
 
 // choose reads the numbers, or lists the jobs with the status and asks.
-func (s *several) choose(ctx context.Context, env *cli.Env, q *job.Queue, question string) ([]int, error) {
+func (s *several) choose(ctx context.Context, env *cli.Env, q *job.Queue, request, question string) ([]int, error) {
 	var ids []int
 	for _, word := range s.ids {
-		id, err := jobID(word)
+		id, err := jobIDFor(request, word)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"gantry/lib/cli"
 	"gantry/lib/fault"
+	"gantry/lib/unit"
 )
 
 func watch(c *cli.Command) {
@@ -16,14 +17,9 @@ func watch(c *cli.Command) {
 	c.One("job", &word)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		id, err := jobID(word)
-		if err != nil {
-			return err
-		}
 		title := "Output from job " + word + " follows"
 		env.Println("%s\n%s", title, strings.Repeat("-", len(title)))
-		_, err = env.FollowJob(ctx, id)
-		return ended(ctx, word, err)
+		return follow(ctx, env, word)
 	})
 }
 
@@ -33,15 +29,20 @@ func wait(c *cli.Command) {
 	c.One("job", &word)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		id, err := jobID(word)
-		if err != nil {
-			return err
-		}
 		silent := *env
 		silent.Out = io.Discard
-		_, err = silent.FollowJob(ctx, id)
-		return ended(ctx, word, err)
+		return follow(ctx, &silent, word)
 	})
+}
+
+func follow(ctx context.Context, env *cli.Env, word string) error {
+	id, err := unit.ParseInt(word)
+	if err != nil {
+		err = fault.New(fault.Protocol, "Failed to parse request: Parsing WaitForJobChange message: parsing job id: cannot parse string '%s'", word)
+	} else {
+		_, err = env.FollowJob(ctx, id)
+	}
+	return ended(ctx, word, err)
 }
 
 // ended is the failure of a job as these commands tell it.

@@ -46,7 +46,7 @@ type delay struct {
 
 func (w *delay) Locks(cfg *config.Config) ([]job.Lock, error) {
 	if w.Duration <= 0 {
-		return nil, fault.Refuse(fault.WrongInput, "Duration must be greater than zero")
+		return nil, fault.RefuseBare("Duration must be greater than zero")
 	}
 	w.nodes = nil
 	for _, name := range w.OnNodes {

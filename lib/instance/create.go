@@ -72,6 +72,9 @@ func (op Create) WellFormed() error {
 	if op.Hypervisor != "" && !slices.Contains(config.Hypervisors(), op.Hypervisor) {
 		return unparsed("'hypervisor'", "Hypervisor", op.Hypervisor)
 	}
+	if slices.Contains(op.Tags, "") {
+		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'tags': Received empty value for non-empty list")
+	}
 	for _, d := range op.Disks {
 		if err := parseMode(d); err != nil {
 			return err

@@ -38,7 +38,7 @@ func (w *testOSParams) Locks(*config.Config) ([]job.Lock, error) { return nil, n
 
 func (w *testOSParams) Check(context.Context) error {
 	if len(w.OSParamsSecret) == 0 {
-		return fault.Refuse(fault.WrongInput, "No secret OS parameters were given")
+		return fault.Exec("Opcode needs secret parameters")
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (w *tryAllocator) checkNew(cfg *config.Config) error {
 		return fault.Refuse(fault.Exists, "Instance '%s' already in the cluster", inst.Name)
 	}
 	if w.DiskTemplate == "" {
-		return fault.Refuse(fault.WrongInput, "Missing attribute 'disk_template' on opcode input")
+		return fault.Refuse(fault.WrongInput, "Request parameter 'disk_template' has invalid type <class 'NoneType'>/value None")
 	}
 	if w.OS == "" {
 		return fault.Refuse(fault.WrongInput, "Missing attribute 'os' on opcode input")

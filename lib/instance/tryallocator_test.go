@@ -46,12 +46,12 @@ func TestRequestsOfAllocators(t *testing.T) {
 
 func TestAllocatorsAreNotTriedWithNothing(t *testing.T) {
 	for want, op := range map[string]TryAllocator{
-		"Missing allocator name":                            {Direction: "out", Mode: AskAllocate, Name: "new"},
-		"Instance 'web' already in the cluster":             {Mode: AskAllocate, Name: "web"},
-		"Missing attribute 'disk_template' on opcode input": {Mode: AskMulti, Name: "new"},
-		"Instance 'nosuch' not known":                       {Mode: AskRelocate, Name: "nosuch"},
-		"Missing instances":                                 {Mode: AskEvacuate},
-		"Invalid test allocator mode 'allocate-secondary'":  {Mode: AskSecondary, Name: "web"},
+		"Missing allocator name":                {Direction: "out", Mode: AskAllocate, Name: "new"},
+		"Instance 'web' already in the cluster": {Mode: AskAllocate, Name: "web"},
+		"Request parameter 'disk_template' has invalid type <class 'NoneType'>/value None": {Mode: AskMulti, Name: "new"},
+		"Instance 'nosuch' not known":                      {Mode: AskRelocate, Name: "nosuch"},
+		"Missing instances":                                {Mode: AskEvacuate},
+		"Invalid test allocator mode 'allocate-secondary'": {Mode: AskSecondary, Name: "web"},
 	} {
 		w := newWorld(t)
 		if e := w.run(op); e.Err == nil || !strings.Contains(e.Err.Error(), want) {

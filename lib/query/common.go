@@ -61,6 +61,26 @@ func plain(p config.Params) map[string]any {
 	return out
 }
 
+// Orders of parameters that Ganeti shows in one of their own.
+var (
+	beOrder     = []string{"minmem", "maxmem", "vcpus", "auto_balance", "always_failover", "spindle_use"}
+	nicOrder    = []string{"mode", "link", "vlan"}
+	ndOrder     = []string{"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name", "ovs_link", "ssh_port", "cpu_speed"}
+	specOrder   = []string{"memory-size", "disk-size", "disk-count", "cpu-count", "nic-count", "spindle-use"}
+	policyOrder = []string{"minmax", "std", "spindle-ratio", "vcpu-ratio", "disk-templates"}
+)
+
+// inOrder is a map as a cell value, in an order of keys.
+func inOrder[M ~map[string]V, V any](order []string, m M) unit.Dict {
+	out := unit.Dict{}
+	for _, name := range order {
+		if v, ok := m[name]; ok {
+			out = append(out, unit.Entry{Key: name, Value: whole(v)})
+		}
+	}
+	return out
+}
+
 // whole is a number without its fraction where that is zero, as Ganeti's daemon passes numbers on within lists and maps.
 func whole(v any) any {
 	if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {

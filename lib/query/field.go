@@ -36,7 +36,7 @@ const (
 	Offline
 )
 
-// Cell is one value of one row: nil, bool, int64, float64, string, or lists ([]any) and maps (map[string]any) of these.
+// Cell is one value of one row: nil, bool, int64, float64, string, or lists ([]any) and maps (map[string]any, unit.Dict) of these.
 type Cell struct {
 	Status Status
 	Value  any

@@ -484,7 +484,7 @@ func (f *Filter) names(nameField string) []string {
 	return names
 }
 
-// Numbers returns the values of a number field that a filter made of nothing else asks for, in ascending order; nil when the
+// Numbers returns the values of a number field that a filter made of nothing else asks for, in the order asked for; nil when the
 // filter asks something else. Jobs are loaded by it, archived ones included.
 func (f *Filter) Numbers(field string) []int {
 	if f == nil {
@@ -502,10 +502,11 @@ func (f *Filter) Numbers(field string) []int {
 		if s.Op != OpEqual || s.Field != field || !ok {
 			return nil
 		}
-		numbers = append(numbers, int(n))
+		if !slices.Contains(numbers, int(n)) {
+			numbers = append(numbers, int(n))
+		}
 	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers)
+	return numbers
 }
 
 // Among is a filter that one of these texts passes.

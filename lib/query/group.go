@@ -45,8 +45,8 @@ var groupFields = []Field[*GroupRow]{
 		Get: func(r *GroupRow) Cell { return value(r.Group.AllocPolicy) }},
 	{Name: "ipolicy", Title: "InstancePolicy", Kind: Other, Doc: "Which instances are allowed, defaults included", Get: func(r *GroupRow) Cell { return value(policy(r.Config.InstancePolicy(r.Group))) }},
 	{Name: "custom_ipolicy", Title: "CustomInstancePolicy", Kind: Other, Doc: "The part of that which is its own", Get: func(r *GroupRow) Cell { return value(policy(r.Group.IPolicy)) }},
-	{Name: "ndparams", Title: "NDParams", Kind: Other, Doc: "All node parameters, defaults included", Get: func(r *GroupRow) Cell { return value(plain(r.Config.GroupND(r.Group))) }},
-	{Name: "custom_ndparams", Title: "CustomNDParams", Kind: Other, Doc: "Node parameters of its own", Get: func(r *GroupRow) Cell { return value(plain(r.Group.NDParams)) }},
+	{Name: "ndparams", Title: "NDParams", Kind: Other, Doc: "All node parameters, defaults included", Get: func(r *GroupRow) Cell { return value(inOrder(ndOrder, r.Config.GroupND(r.Group))) }},
+	{Name: "custom_ndparams", Title: "CustomNDParams", Kind: Other, Doc: "Node parameters of its own", Get: func(r *GroupRow) Cell { return value(inOrder(ndOrder, r.Group.NDParams)) }},
 	{Name: "diskparams", Title: "DiskParameters", Kind: Other, Doc: "All disk parameters, defaults included", Get: func(r *GroupRow) Cell { return value(r.diskParams()) }},
 	{Name: "custom_diskparams", Title: "CustomDiskParameters", Kind: Other, Doc: "Disk parameters of its own", Get: func(r *GroupRow) Cell { return value(nested(r.Group.DiskParams)) }},
 	{Name: "node_cnt", Title: "Nodes", Kind: Number, Doc: "Number of nodes", Get: func(r *GroupRow) Cell { return value(int64(len(r.Config.GroupNodes(r.Group.UUID)))) }},
@@ -74,17 +74,17 @@ func (r *GroupRow) instances() []*config.Instance {
 }
 
 // policy is an instance policy as a cell value, with Ganeti's keys.
-func policy(p config.IPolicy) map[string]any {
+func policy(p config.IPolicy) unit.Dict {
 	out := map[string]any{}
 	if p.MinMax != nil {
 		var bounds []any
 		for _, b := range p.MinMax {
-			bounds = append(bounds, map[string]any{"min": b.Min, "max": b.Max})
+			bounds = append(bounds, unit.Dict{{Key: "min", Value: inOrder(specOrder, b.Min)}, {Key: "max", Value: inOrder(specOrder, b.Max)}})
 		}
 		out["minmax"] = bounds
 	}
 	if p.Std != nil {
-		out["std"] = p.Std
+		out["std"] = inOrder(specOrder, p.Std)
 	}
 	if p.DiskTemplates != nil {
 		out["disk-templates"] = texts(p.DiskTemplates)
@@ -95,7 +95,7 @@ func policy(p config.IPolicy) map[string]any {
 	if p.SpindleRatio != nil {
 		out["spindle-ratio"] = whole(*p.SpindleRatio)
 	}
-	return out
+	return inOrder(policyOrder, out)
 }
 
 // diskParams are those of the cluster, but where the group has some of its own for a template: Ganeti then shows only these,
@@ -116,15 +116,12 @@ func nested(m map[string]config.Params) map[string]any {
 	return out
 }
 
-// KeyValues prints node parameters as "oob_program=, spindle_count=1", in Ganeti's order.
+// KeyValues prints node parameters as "oob_program=, spindle_count=1".
 func KeyValues(v any) string {
-	m, _ := v.(map[string]any)
-	order := []string{"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name", "ovs_link", "ssh_port", "cpu_speed"}
+	params, _ := v.(unit.Dict)
 	var parts []string
-	for _, name := range order {
-		if value, ok := m[name]; ok {
-			parts = append(parts, name+"="+unit.Str(value))
-		}
+	for _, p := range params {
+		parts = append(parts, p.Key+"="+unit.Str(p.Value))
 	}
 	return strings.Join(parts, ", ")
 }

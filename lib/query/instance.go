@@ -202,16 +202,18 @@ var instanceParamFields = []Field[*InstanceRow]{
 	{Name: "be/always_failover", Title: "be/always_failover", Kind: Bool, Doc: paramDoc("always_failover", "backend"), Get: beParam("always_failover")},
 	{Name: "be/spindle_use", Title: "be/spindle_use", Kind: Number, Doc: paramDoc("spindle_use", "backend"), Get: beParam("spindle_use")},
 	{Name: "beparams", Title: "BackendParameters", Kind: Other, Doc: "All backend parameters, defaults included",
-		Get: func(r *InstanceRow) Cell { return value(plain(r.Config.FilledBE(r.Instance))) }},
+		Get: func(r *InstanceRow) Cell { return value(inOrder(beOrder, r.Config.FilledBE(r.Instance))) }},
 	{Name: "hvparams", Title: "HypervisorParameters", Kind: Other, Doc: "All hypervisor parameters, defaults included",
 		Get: func(r *InstanceRow) Cell { return value(plain(r.hvParams())) }},
 	{Name: "osparams", Title: "OpSysParameters", Kind: Other, Doc: "All OS parameters, defaults included",
 		Get: func(r *InstanceRow) Cell { return value(plain(r.Config.FilledOS(r.Instance))) }},
-	{Name: "custom_beparams", Title: "CustomBackendParameters", Kind: Other, Doc: "Backend parameters of its own", Get: func(r *InstanceRow) Cell { return value(plain(r.Instance.BEParams)) }},
+	{Name: "custom_beparams", Title: "CustomBackendParameters", Kind: Other, Doc: "Backend parameters of its own", Get: func(r *InstanceRow) Cell { return value(inOrder(beOrder, r.Instance.BEParams)) }},
 	{Name: "custom_hvparams", Title: "CustomHypervisorParameters", Kind: Other, Doc: "Hypervisor parameters of its own", Get: func(r *InstanceRow) Cell { return value(plain(r.Instance.HVParams)) }},
 	{Name: "custom_osparams", Title: "CustomOpSysParameters", Kind: Other, Doc: "OS parameters of its own", Get: func(r *InstanceRow) Cell { return value(plain(r.Instance.OSParams)) }},
 	{Name: "custom_nicparams", Title: "CustomNicParameters", Kind: Other, Doc: "NIC parameters of its own, a list",
-		Get: func(r *InstanceRow) Cell { return r.nics(func(n config.NIC) any { return plain(n.NICParams) }) }},
+		Get: func(r *InstanceRow) Cell {
+			return r.nics(func(n config.NIC) any { return inOrder(nicOrder, n.NICParams) })
+		}},
 }
 
 func beParam(name string) func(*InstanceRow) Cell {

@@ -104,9 +104,9 @@ func equals(want, have any, how Compare) (bool, error) {
 	return order == 0, err
 }
 
-// sameHost says whether a name, or the first labels of one, is meant by short.
+// sameHost says whether a name, or the first labels of one, is meant by short. Lists tell small letters from capitals, other
+// commands do not.
 func sameHost(short, full string) bool {
-	short, full = strings.ToLower(short), strings.ToLower(full)
 	return short == full || strings.HasPrefix(full, short+".")
 }
 

@@ -28,6 +28,9 @@ func Str(v any) string {
 // the kinds that JSON has, slices, maps (in the order of their keys) and
 // pointers, nil being None.
 func Repr(v any) string {
+	if d, ok := v.(Dict); ok {
+		return d.String()
+	}
 	r := reflect.ValueOf(v)
 	switch r.Kind() {
 	case reflect.Invalid:

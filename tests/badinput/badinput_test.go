@@ -24,6 +24,7 @@ const (
 	exec     = "Failure: command execution error:\n"
 	protocol = "Unhandled protocol error while talking to the master daemon:\nFailed to parse request: SubmitJob: Can't parse value for "
 	badTag   = "Failure: invalid tag(s) given:\n"
+	noJob    = "Unhandled protocol error while talking to the master daemon:\nInvalid parameter passed to "
 	noInts   = wrong + "Invalid job ID passed: invalid literal for int() with base 10: 'x'"
 )
 
@@ -81,12 +82,21 @@ var refusals = []refusal{
 	{args("gnt-debug", "delay", "10X"), 1, ""},
 	// jobs
 	{args("gnt-job", "info", "x"), 1, noInts},
-	{args("gnt-job", "cancel", "x"), 1, noInts},
+	{args("gnt-job", "cancel", "x", "1"), 1, noJob + "CancelJob as job id:  expected integer, got value x"},
+	{args("gnt-job", "change-priority", "--priority=low", "x"), 1, noJob + "ChangeJobPriority as job id:  expected integer, got value x"},
+	{args("gnt-job", "archive", "2-4"), 1, noJob + "ArchiveJob as job id:  expected integer, got value 2-4"},
+	{args("gnt-job", "wait", "x"), 1, "Parsing WaitForJobChange message: parsing job id: cannot parse string 'x'"},
 	{args("gnt-job", "archive", "99999"), 1, "Failed to archive job with ID '99999'"},
 	{args("gnt-job", "watch", "99999"), 1, "Job 99999 failed: Error checking job status: Can't load job file"},
 	// queries
 	{args("gnt-node", "list", "nosuch"), 1, unknown + "Node name nosuch not found"},
 	{args("gnt-node", "list", "-F", "("), 1, "(line:1, col:2)"},
+	{args("gnt-node", "list", "NODE2"), 1, unknown + "Node name NODE2 not found"},
+	{args("gnt-filter", "add", "--action=RATE_LIMIT 0"), 1, "RATE_LIMIT argument must be a positive integer"},
+	{args("gnt-network", "modify", "--gateway=", "net1"), 1, wrong + "Parameter 'OP_NETWORK_SET_PARAMS.gateway' fails validation"},
+	{args("gnt-network", "modify", "--mac-prefix=", "net1"), 1, protocol + "'mac_prefix': Received empty value for non-empty list"},
+	{args("gnt-network", "add", "--network=10.0.0.0/24", "--network6=2001:db8::1/64", "net9"), 1, exec + "2001:db8::1/64 has host bits set"},
+	{args("gnt-network", "add", "--network=10.0.0.0/24", "--tags=", "net9"), 1, protocol + "'tags': Received empty value for non-empty list"},
 	{args("gnt-node", "list", "-o", "nosuch"), 14, "Warning: Queried for unknown fields nosuch"},
 	{args("gnt-cluster", "command", "-n", "nosuch", "true"), 1, unknown + "Node name nosuch not found"},
 }

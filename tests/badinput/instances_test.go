@@ -21,6 +21,7 @@ var instanceRefusals = []refusal{
 	// arity, and what makes no sense together
 	{args("gnt-instance", "add"), 1, "Error: Command add expects 1 argument(s)"},
 	{diskless("a", "b"), 1, "Error: Command add expects 1 argument(s)"},
+	{diskless("--tags=", newOne), 1, parse + "SubmitJob: Can't parse value for 'tags': Received empty value for non-empty list"},
 	{diskless("-I", "hail", newOne), 1, wrong + "Do not specify both, iallocator and node"},
 	{diskless("-s", "10", newOne), 1, wrong + "Diskless instance but disk information passed"},
 	{onMachine("-t", "sharedfile", newOne), 1, wrong + "No disk information specified"},

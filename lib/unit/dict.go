@@ -1,0 +1,59 @@
+package unit
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// Dict is a map that is shown in an order of its own.
+type Dict []Entry
+
+// Entry is one of its values.
+type Entry struct {
+	Key   string
+	Value any
+}
+
+// Get returns a value, nil when there is none.
+func (d Dict) Get(key string) any {
+	for _, e := range d {
+		if e.Key == key {
+			return e.Value
+		}
+	}
+	return nil
+}
+
+// String shows it as Repr does a map.
+func (d Dict) String() string {
+	parts := make([]string, len(d))
+	for i, e := range d {
+		parts[i] = quote(e.Key) + ": " + Repr(e.Value)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// MarshalJSON writes it as an object.
+func (d Dict) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	for i, e := range d {
+		key, err := json.Marshal(e.Key)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(e.Value)
+		if err != nil {
+			return nil, err
+		}
+		out.WriteString(map[bool]string{true: "{", false: ","}[i == 0])
+		out.Write(key)
+		out.WriteByte(':')
+		out.Write(value)
+	}
+	if len(d) == 0 {
+		out.WriteByte('{')
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
+}
