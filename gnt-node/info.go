@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"gantry/lib/cli"
@@ -21,15 +22,14 @@ func info(c *cli.Command) {
 		if err != nil {
 			return err
 		}
+		var named []*config.Node
+		for _, name := range names {
+			named = append(named, cfg.MatchNode(name)) // Ganeti passes over unknown names
+		}
 		var nodes []*config.Node
 		for _, r := range query.NodeRows(cfg) {
-			if len(names) == 0 {
+			if len(names) == 0 || slices.Contains(named, r.Node) {
 				nodes = append(nodes, r.Node)
-			}
-		}
-		for _, name := range names {
-			if n := cfg.MatchNode(name); n != nil { // Ganeti passes over unknown names
-				nodes = append(nodes, n)
 			}
 		}
 		var all []any

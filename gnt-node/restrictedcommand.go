@@ -22,6 +22,9 @@ func restrictedCommand(c *cli.Command) {
 	c.Some("restricted", &words)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
+		if len(words) == 1 && group == "" {
+			return fault.Refuse(fault.WrongInput, "Node group or node names must be given")
+		}
 		_, nodes, err := env.OnlineNodes(words[1:], group)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"gantry/lib/cli"
 	"gantry/lib/cli/listing"
 	"gantry/lib/config"
+	"gantry/lib/fault"
 	"gantry/lib/query"
 )
 
@@ -74,6 +75,9 @@ func listDRBD(c *cli.Command) {
 
 	c.Run(func(_ context.Context, env *cli.Env) error {
 		cfg, nodes, err := asked(env, []string{name})
+		if fault.KindOf(err) == fault.NotFound {
+			return fault.Say("Query gave non-ok status '1': OpPrereqError \"Node name " + name + " not found\" ECodeNoEnt")
+		}
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,9 @@ func DiskStates(typed []unit.Ident) (map[string]map[string]Params, error) {
 	all := map[string]map[string]Params{}
 	for _, option := range typed {
 		kind, name, two := strings.Cut(option.Name, "/")
+		if !two && kind != DTPlain {
+			return nil, fault.Refuse(fault.WrongInput, "Invalid storage type(s) in disk state: %s", kind)
+		}
 		if !two {
 			return nil, fault.Say("The disk state '" + option.Name + "' is not of the form template/name")
 		}

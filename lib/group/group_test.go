@@ -218,6 +218,7 @@ func TestWordsThatNoJobHas(t *testing.T) {
 		"no name":    {"", group.Options{}, "A node group needs a name"},
 		"policy":     {"x", group.Options{AllocPolicy: &nosuch}, "There is no allocation policy 'nosuch', only preferred, last_resort, unallocable"},
 		"template":   {"x", group.Options{DiskParams: []unit.Ident{{Name: nosuch}}}, "There is no disk template 'nosuch'"},
+		"storage":    {"x", group.Options{DiskState: []unit.Ident{{Name: "file"}}}, "Invalid storage type(s) in disk state: file"},
 		"disk state": {"x", group.Options{DiskState: []unit.Ident{{Name: "plain"}}}, "The disk state 'plain' is not of the form template/name"},
 		"ratio": {"x", group.Options{Policy: config.PolicyOptions{VCPURatio: config.Default}},
 			"Invalid instance policy: Invalid value for key 'vcpu-ratio': 'default', error: could not convert string to float: 'default'"},

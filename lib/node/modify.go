@@ -131,6 +131,9 @@ func (w *modify) checkArguments() error {
 }
 
 func (w *modify) checkRole(cfg *config.Config) error {
+	if is(w.MasterCapable, false) && w.node.UUID == cfg.Cluster.MasterNode {
+		return fault.Refuse(fault.WrongState, "Master must remain master capable")
+	}
 	if (w.MasterCandidate != nil || w.Drained != nil || w.Offline != nil) && w.node.UUID == cfg.Cluster.MasterNode {
 		return fault.Refuse(fault.WrongInput, "The master role can be changed only via master-failover")
 	}
@@ -190,7 +193,7 @@ func (w *modify) promoteItself(cfg *config.Config) {
 		if w.node.MasterCapable && !w.node.Offline && !w.node.Drained {
 			more = 0
 		}
-		if now, should := cfg.CandidateCount(more); now < should && w.MasterCandidate == nil {
+		if now, should := cfg.CandidateCount(more); now < should {
 			w.MasterCandidate = &yes
 			w.env.Info("Auto-promoting node to master candidate")
 		}

@@ -29,7 +29,7 @@ func Groups() *Resource[*GroupRow] {
 	r.Fields = append(r.Fields, groupFields...)
 	for _, p := range config.NDParams {
 		r.Fields = append(r.Fields, Field[*GroupRow]{Name: "ndp/" + p.Name, Title: paramTitle("ndp", p), Kind: paramKind(p.Type), Doc: paramDoc(p.Name, "node"),
-			Get: func(r *GroupRow) Cell { return value(r.Config.GroupND(r.Group)[p.Name]) }})
+			Get: func(r *GroupRow) Cell { return value(whole(r.Config.GroupND(r.Group)[p.Name])) }})
 	}
 	return r
 }

@@ -47,7 +47,7 @@ func Nodes() *Resource[*NodeRow] {
 	r.Fields = append(r.Fields, nodeLiveFields...)
 	for _, p := range config.NDParams {
 		r.Fields = append(r.Fields, Field[*NodeRow]{Name: "ndp/" + p.Name, Title: paramTitle("ndp", p), Kind: paramKind(p.Type), Doc: paramDoc(p.Name, "node"),
-			Get: func(r *NodeRow) Cell { return value(r.Config.FilledND(r.Node)[p.Name]) }})
+			Get: func(r *NodeRow) Cell { return value(whole(r.Config.FilledND(r.Node)[p.Name])) }})
 	}
 	return r
 }
