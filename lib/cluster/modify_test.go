@@ -114,6 +114,7 @@ func TestOptionsAreReadBeforeThereIsAJob(t *testing.T) {
 		"unknown parameter":    {ModifyOptions{HVOptions: []unit.Ident{{Name: "kvm", Params: unit.Params{"nosuch": "1"}}}}, "Unknown parameter 'nosuch'"},
 		"unknown hypervisor":   {ModifyOptions{Hypervisors: "kvm,nosuch"}, "Enabled hypervisors contains invalid entries: {'nosuch'}"},
 		"no candidates at all": {ModifyOptions{Modify: Modify{CandidatePoolSize: ptr(0)}}, "The --candidate-pool-size option expects a number above 0, not 0"},
+		"no ordinary instance": {ModifyOptions{Policy: config.PolicyOptions{Std: unit.Params{}}}, "Can't unset ipolicy attribute 'std' on the cluster'"},
 		"a policy taken away":  {ModifyOptions{Policy: config.PolicyOptions{VCPURatio: "default"}}, "Can't unset ipolicy attribute 'vcpu-ratio' on the cluster'"},
 		"an interval of words": {ModifyOptions{CollectorIntervals: unit.Params{"lv": "x"}}, "Can't transform all values to integers: {'lv': 'x'}"},
 	} {

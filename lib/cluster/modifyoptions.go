@@ -164,9 +164,6 @@ func (o *ModifyOptions) templates(op *Modify) (err error) {
 }
 
 func (o *ModifyOptions) policy(op *Modify) (err error) {
-	if key := o.Policy.Unset(); key != "" {
-		return fault.Refuse(fault.WrongInput, "Can't unset ipolicy attribute '%s' on the cluster'", key)
-	}
 	if attribute := o.Policy.Unset(); attribute != "" {
 		return fault.Refuse(fault.WrongInput, "Can't unset ipolicy attribute '%s' on the cluster'", attribute)
 	}

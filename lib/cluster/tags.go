@@ -69,9 +69,9 @@ func removeTags(have []string, tags ...string) ([]string, error) {
 	}
 	if missing != nil {
 		slices.Sort(missing)
-		return nil, fault.Refuse(fault.NotFound, "Tag(s) %s not found", strings.Join(missing, ", "))
+		return nil, fault.Refuse(fault.NotFound, "Tag(s) %s not found", strings.Join(slices.Compact(missing), ", "))
 	}
-	return slices.DeleteFunc(slices.Clone(have), func(t string) bool { return slices.Contains(tags, t) }), nil
+	return config.RemoveTags(have, tags...) // which refuses one that is given twice
 }
 
 type tags struct {

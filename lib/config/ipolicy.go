@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gantry/lib/fault"
+	"gantry/lib/unit"
 )
 
 // Names of the values in an ISpec, in the order Ganeti checks and complains about them.
@@ -68,6 +69,41 @@ func (c *Config) InstancePolicy(group *NodeGroup) IPolicy {
 		return c.ClusterPolicy()
 	}
 	return group.IPolicy.Fill(c.ClusterPolicy())
+}
+
+// Dict is the part of a policy that is set, in Ganeti's order.
+func (p IPolicy) Dict() unit.Dict {
+	var out unit.Dict
+	if p.MinMax != nil {
+		var bounds []any
+		for _, b := range p.MinMax {
+			bounds = append(bounds, unit.Dict{{Key: "min", Value: b.Min.dict()}, {Key: "max", Value: b.Max.dict()}})
+		}
+		out = append(out, unit.Entry{Key: "minmax", Value: bounds})
+	}
+	if p.Std != nil {
+		out = append(out, unit.Entry{Key: "std", Value: p.Std.dict()})
+	}
+	if p.SpindleRatio != nil {
+		out = append(out, unit.Entry{Key: "spindle-ratio", Value: *p.SpindleRatio})
+	}
+	if p.VCPURatio != nil {
+		out = append(out, unit.Entry{Key: "vcpu-ratio", Value: *p.VCPURatio})
+	}
+	if p.DiskTemplates != nil {
+		out = append(out, unit.Entry{Key: "disk-templates", Value: p.DiskTemplates})
+	}
+	return out
+}
+
+func (s ISpec) dict() unit.Dict {
+	var out unit.Dict
+	for _, name := range []string{SpecMemory, SpecDiskSize, SpecDiskCount, SpecCPUs, SpecNICs, SpecSpindles} {
+		if n, ok := s[name]; ok {
+			out = append(out, unit.Entry{Key: name, Value: n})
+		}
+	}
+	return out
 }
 
 // Check looks at a policy for what cannot be. A group's own policy may have parts missing, and no standard specification.
@@ -174,19 +210,16 @@ func (p IPolicy) Violations(s Sizing) []string {
 		var out []string
 		out = m.appendOutside(out, SpecMemory, "", s.Memory)
 		out = m.appendOutside(out, SpecCPUs, "", s.CPUs)
-		if len(s.Disks) > 0 { // a diskless instance is not held to a number of disks
-			out = m.appendOutside(out, SpecDiskCount, "", int64(len(s.Disks)))
-		}
 		out = m.appendOutside(out, SpecNICs, "", s.NICs)
 		out = m.appendOutside(out, SpecSpindles, "", s.Spindles)
-		return m.appendSizes(out, s.Disks)
+		return m.appendDisks(out, s.Disks)
 	})...)
 }
 
 // DiskViolations looks at disks alone, as growing one does.
 func (p IPolicy) DiskViolations(disks []DiskSizing) []string {
 	return append(p.templateViolations(disks), p.fewest(func(m MinMax) []string {
-		return m.appendSizes(m.appendOutside(nil, SpecDiskCount, "", int64(len(disks))), disks)
+		return m.appendDisks(nil, disks)
 	})...)
 }
 
@@ -219,11 +252,14 @@ func (p IPolicy) fewest(check func(MinMax) []string) []string {
 	return best
 }
 
-func (m MinMax) appendSizes(out []string, disks []DiskSizing) []string {
+func (m MinMax) appendDisks(out []string, disks []DiskSizing) []string {
 	for i, d := range disks {
 		out = m.appendOutside(out, SpecDiskSize, fmt.Sprintf("/%d", i), d.MiB)
 	}
-	return out
+	if len(disks) == 0 { // a diskless instance is not held to a number of disks
+		return out
+	}
+	return m.appendOutside(out, SpecDiskCount, "", int64(len(disks)))
 }
 
 func (m MinMax) appendOutside(out []string, name, suffix string, value int64) []string {

@@ -33,6 +33,20 @@ func TestPolicyViolationsAreGanetis(t *testing.T) {
 			}
 		})
 	}
+	few := MinMax{Min: ISpec{SpecDiskSize: 16}, Max: ISpec{SpecDiskSize: 64, SpecDiskCount: 1, SpecCPUs: 1}}
+	ratio := 2.5
+	narrow := IPolicy{MinMax: []MinMax{few}, DiskTemplates: []string{DTFile}, VCPURatio: &ratio}
+	two := []DiskSizing{{16, DTFile}, {96, DTFile}}
+	of := []string{"disk-size/1 value 96 is not in range [16, 64]", "disk-count value 2 is not in range [0, 1]"}
+	if got := narrow.Violations(Sizing{0, 2, 0, 0, two}); !slices.Equal(got, append([]string{"cpu-count value 2 is not in range [0, 1]"}, of...)) {
+		t.Errorf("in Ganeti's order: %q", got)
+	}
+	if got := narrow.DiskViolations(two); !slices.Equal(got, of) {
+		t.Errorf("of the disks alone: %q", got)
+	}
+	if got := narrow.Dict().String(); got != "{'minmax': [{'min': {'disk-size': 16}, 'max': {'disk-size': 64, 'disk-count': 1, 'cpu-count': 1}}], 'vcpu-ratio': 2.5, 'disk-templates': ['file']}" {
+		t.Errorf("shown as %s", got)
+	}
 	only := builtIn.Clone()
 	only.DiskTemplates = []string{DTPlain}
 	if got := only.Violations(Sizing{128, 1, 1, 1, nil}); !slices.Equal(got, []string{"Disk template diskless is not allowed (allowed templates plain)"}) {

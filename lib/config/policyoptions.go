@@ -48,6 +48,9 @@ func (o PolicyOptions) Unset() string {
 	if o.DiskTemplates != nil && (len(o.DiskTemplates) == 0 || slices.Equal(o.DiskTemplates, []string{Default})) {
 		return "disk-templates"
 	}
+	if o.Std != nil && len(o.Std) == 0 {
+		return "std"
+	}
 	for key, typed := range map[string]any{"vcpu-ratio": o.VCPURatio, "spindle-ratio": o.SpindleRatio} {
 		if typed == 0.0 || typed == Default {
 			return key

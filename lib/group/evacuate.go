@@ -46,7 +46,7 @@ func (w *evacuate) Locks(cfg *config.Config) (locks []job.Lock, err error) {
 		return nil, err
 	}
 	if slices.Contains(w.targets, w.group.UUID) {
-		return nil, fault.Refuse(fault.WrongInput, "Group to be evacuated (%s) can not be used as a target group (targets: %s)", w.group.UUID, strings.Join(w.targets, ", "))
+		return nil, fault.Refuse(fault.WrongInput, "Group to be evacuated (%s) can not be used as a target group (targets are %s)", w.group.UUID, strings.Join(w.targets, ", "))
 	}
 	if w.IAllocator, err = iallocator.Default(cfg, w.IAllocator); err != nil {
 		return nil, err

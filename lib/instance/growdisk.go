@@ -129,7 +129,7 @@ func (w *growDisk) checkGrowth() error {
 	cfg := w.env.Config
 	sizing := cfg.Sizing(w.inst)
 	sizing.Disks[w.Disk].MiB = w.target
-	violations := cfg.InstancePolicy(cfg.Group(w.primary().Group)).Violations(sizing)
+	violations := cfg.InstancePolicy(cfg.Group(w.primary().Group)).DiskViolations(sizing.Disks)
 	if len(violations) == 0 {
 		return nil
 	}

@@ -420,3 +420,15 @@ func TestRecreateDisksRefused(t *testing.T) {
 		}
 	}
 }
+
+// Growing a disk is held against what the policy says of disks, whatever else of the instance breaks it.
+func TestGrowingLooksAtDisksAlone(t *testing.T) {
+	w := newWorld(t).withFile()
+	w.web().BEParams = config.Params{"vcpus": int64(99)}
+	if e := w.run(GrowDisk{Name: "web", Amount: 4, WaitForSync: true}); e.Err != nil {
+		t.Error(e.Err)
+	}
+	if e := w.run(GrowDisk{Name: "web", Amount: 8000, WaitForSync: true}); e.Err == nil || e.Err.Error() != "Growing disk 0 violates policy: disk-size/0 value 8008 is not in range [0, 4096]" {
+		t.Error(e.Err)
+	}
+}

@@ -219,7 +219,7 @@ func groupDict(g *config.NodeGroup) string {
 		name  string
 		value any
 	}{
-		{"name", g.Name}, {"ndparams", map[string]any(g.NDParams)}, {"diskparams", plainMap(g.DiskParams)}, {"ipolicy", map[string]any{}},
+		{"name", g.Name}, {"ndparams", map[string]any(g.NDParams)}, {"diskparams", plainMap(g.DiskParams)}, {"ipolicy", g.IPolicy.Dict()},
 		{"serial_no", g.SerialNo}, {"alloc_policy", g.AllocPolicy}, {"networks", plainMap(g.Networks)}, {"ctime", g.CTime}, {"mtime", g.MTime},
 		{"uuid", g.UUID}, {"tags", g.Tags},
 	} {

@@ -63,11 +63,9 @@ func plain(p config.Params) map[string]any {
 
 // Orders of parameters that Ganeti shows in one of their own.
 var (
-	beOrder     = []string{"minmem", "maxmem", "vcpus", "auto_balance", "always_failover", "spindle_use"}
-	nicOrder    = []string{"mode", "link", "vlan"}
-	ndOrder     = []string{"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name", "ovs_link", "ssh_port", "cpu_speed"}
-	specOrder   = []string{"memory-size", "disk-size", "disk-count", "cpu-count", "nic-count", "spindle-use"}
-	policyOrder = []string{"minmax", "std", "spindle-ratio", "vcpu-ratio", "disk-templates"}
+	beOrder  = []string{"minmem", "maxmem", "vcpus", "auto_balance", "always_failover", "spindle_use"}
+	nicOrder = []string{"mode", "link", "vlan"}
+	ndOrder  = []string{"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name", "ovs_link", "ssh_port", "cpu_speed"}
 )
 
 // inOrder is a map as a cell value, in an order of keys.

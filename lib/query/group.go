@@ -75,27 +75,11 @@ func (r *GroupRow) instances() []*config.Instance {
 
 // policy is an instance policy as a cell value, with Ganeti's keys.
 func policy(p config.IPolicy) unit.Dict {
-	out := map[string]any{}
-	if p.MinMax != nil {
-		var bounds []any
-		for _, b := range p.MinMax {
-			bounds = append(bounds, unit.Dict{{Key: "min", Value: inOrder(specOrder, b.Min)}, {Key: "max", Value: inOrder(specOrder, b.Max)}})
-		}
-		out["minmax"] = bounds
+	out := p.Dict()
+	for i := range out {
+		out[i].Value = whole(out[i].Value)
 	}
-	if p.Std != nil {
-		out["std"] = inOrder(specOrder, p.Std)
-	}
-	if p.DiskTemplates != nil {
-		out["disk-templates"] = texts(p.DiskTemplates)
-	}
-	if p.VCPURatio != nil {
-		out["vcpu-ratio"] = whole(*p.VCPURatio)
-	}
-	if p.SpindleRatio != nil {
-		out["spindle-ratio"] = whole(*p.SpindleRatio)
-	}
-	return inOrder(policyOrder, out)
+	return out
 }
 
 // diskParams are those of the cluster, but where the group has some of its own for a template: Ganeti then shows only these,
