@@ -76,9 +76,9 @@ func readAnswer(node string, out []byte) answer {
 // hurried returns those that get little time, because they were slow a moment ago. Where the others are too few for a majority,
 // all get the full time: they are needed, and on a busy network all are slow now and then.
 func (s *Store) hurried(nodes []string) map[string]bool {
-	slow := map[string]bool{}
+	slow, until, now := map[string]bool{}, s.readHints().Slow, s.Now().Unix()
 	for _, n := range nodes {
-		if s.isSlow(n) {
+		if until[n] > now {
 			slow[n] = true
 		}
 	}

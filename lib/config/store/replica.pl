@@ -1,4 +1,5 @@
-# What a candidate does with its copy of the configuration: see candidate.go. No modules: they cost more than all the rest.
+# The copy of the configuration on a candidate; see candidate.go.
+# No modules: they cost more than all the rest.
 sub serve {
 	my ($do, $dir, $staged, @rest) = @_;
 	umask 077;
