@@ -57,6 +57,23 @@ func FindImage(say func(string)) (Image, error) {
 	return Image(dir), err
 }
 
+// findUML finds Debian's user mode Linux in the cache, or puts it there.
+func findUML(say func(string)) (string, error) {
+	sum := sha256.New()
+	node, err := files.ReadFile("image/node")
+	fmt.Fprintf(sum, "%s%s", makeUML, node)
+	if err != nil {
+		return "", err
+	}
+	return cached(fmt.Sprintf("uml-%x", sum.Sum(nil))[:12], func(fresh string) error {
+		say("fetching user mode Linux")
+		if err := os.CopyFS(fresh, files); err != nil {
+			return err
+		}
+		return apart(fresh, "-c", makeUML, "uml", fresh, filepath.Join(fresh, "image"))
+	})
+}
+
 // cached gives the folder of the cache that has that name. If there is none, make fills it; it gets its name when it is complete.
 func cached(name string, make func(dir string) error) (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {

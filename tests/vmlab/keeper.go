@@ -39,8 +39,9 @@ func (c *config) read(dir string) error {
 // order is what a keeper is told on its standard input.
 type order struct {
 	Options
-	Image Image
-	Tied  bool
+	Image  Image
+	Kernel string // the folder of user mode Linux
+	Tied   bool
 }
 
 // Up starts a lab. With tied set it ends when the calling process does, however that ends; else only by Down. say tells what
@@ -57,8 +58,14 @@ func Up(o Options, tied bool, say func(string)) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	uml := ""
+	if o.UML {
+		if uml, err = findUML(say); err != nil {
+			return nil, err
+		}
+	}
 	kernel := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
-	if err := lab.Spawn(keeperName, order{o, image, tied}, tied, kernel); err != nil {
+	if err := lab.Spawn(keeperName, order{o, image, uml, tied}, tied, kernel); err != nil {
 		return nil, fmt.Errorf("starting the lab: %w", err)
 	}
 	return Attach(o.ID, o.Dir)
@@ -83,6 +90,7 @@ func checkTools() error {
 type keeper struct {
 	config
 	image    Image
+	kernel   string
 	mu       sync.Mutex
 	machines map[int]*machine
 	running  map[int]*process
@@ -113,7 +121,7 @@ func keep() error {
 		return err
 	}
 	k := &keeper{
-		config: config{o.Options, os.Getpid()}, image: o.Image, machines: map[int]*machine{}, running: map[int]*process{}, fork: make(chan func()),
+		config: config{o.Options, os.Getpid()}, image: o.Image, kernel: o.Kernel, machines: map[int]*machine{}, running: map[int]*process{}, fork: make(chan func()),
 	}
 	if k.read(o.Dir) != nil { // what is not a lab's is not touched: in the end the directory is removed
 		if list, err := os.ReadDir(o.Dir); err != nil || len(list) > 0 {
@@ -173,6 +181,14 @@ func (k *keeper) prepare() error {
 	if err != nil {
 		return err
 	}
+	trees := []*os.File{tree}
+	if k.UML {
+		modules, err := os.Open(filepath.Join(k.kernel, "modules.tar"))
+		if err != nil {
+			return err
+		}
+		trees = append(trees, modules)
+	}
 	var luns []*os.File
 	for range sharedLUNs {
 		f, err := k.nameless(lunSize)
@@ -186,7 +202,7 @@ func (k *keeper) prepare() error {
 		if err := os.MkdirAll(filepath.Join(k.Dir, "nodes", k.name(n)), 0o755); err != nil {
 			return err
 		}
-		if m.disks, _, m.seeds, err = k.config.disks(n, luns, k.image, tree); err != nil {
+		if m.disks, _, m.seeds, err = k.config.disks(n, luns, k.image, trees); err != nil {
 			return err
 		}
 		k.machines[n] = m
@@ -275,9 +291,23 @@ func (k *keeper) start(n int) error {
 func (k *keeper) launch(n int) (*process, error) {
 	m := k.machines[n]
 	argv := k.config.argv(n, k.image, m.disks, m.seeds)
+	if k.UML {
+		argv = k.config.umlArgv(n, k.image, k.kernel, m.disks, m.seeds)
+	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	p := &process{ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.said, &p.said
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if k.UML {
+		console, err := os.Create(filepath.Join(k.Dir, "nodes", k.name(n), "console.log"))
+		if err != nil {
+			return nil, err
+		}
+		defer console.Close()
+		cmd.Stdout, cmd.Stderr = console, console
+		cmd.Env = append(os.Environ(), "TMPDIR=/dev/shm") // its memory is a file there
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID // its processes are some of this machine's, and end with it
+	}
 	if err := k.child(cmd); err != nil {
 		return nil, err
 	}
@@ -297,7 +327,10 @@ func (k *keeper) launch(n int) (*process, error) {
 
 // child starts a process that dies with this one.
 func (k *keeper) child(cmd *exec.Cmd) (err error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	done := make(chan struct{})
 	k.fork <- func() {
 		err = cmd.Start()
@@ -377,7 +410,8 @@ func (k *keeper) end() {
 // sweep removes what is left of labs that were killed.
 func sweep() {
 	list, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
-	for _, dir := range list {
+	inMemory, _ := filepath.Glob(filepath.Join("/dev/shm", dirPrefix+"*"))
+	for _, dir := range append(list, inMemory...) {
 		var c config
 		if c.read(dir) != nil {
 			continue

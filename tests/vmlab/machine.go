@@ -20,13 +20,19 @@ type disk struct {
 }
 
 // disks makes those of machine n, the volume groups made of them, and the names of the archives that it unpacks when it first starts.
-func (c config) disks(n int, luns []*os.File, image Image, tree *os.File) (list []disk, groups, seeds string, err error) {
-	root, err := c.overlay(n, image)
-	if err != nil {
-		return nil, "", "", err
+func (c config) disks(n int, luns []*os.File, image Image, trees []*os.File) (list []disk, groups, seeds string, err error) {
+	name := "/dev/vd"
+	if c.UML {
+		name = "/dev/ubd"
+		list = append(list, disk{})
+	} else {
+		root, err := c.overlay(n, image)
+		if err != nil {
+			return nil, "", "", err
+		}
+		list = append(list, disk{file: root, format: "qcow2"})
 	}
-	list = append(list, disk{file: root, format: "qcow2"})
-	letter := func() string { return "/dev/vd" + string(rune('a'+len(list)-1)) }
+	letter := func() string { return name + string(rune('a'+len(list)-1)) }
 	empty := func() {
 		var f *os.File
 		if f, err = c.nameless(diskSize); err == nil {
@@ -58,7 +64,7 @@ func (c config) disks(n int, luns []*os.File, image Image, tree *os.File) (list 
 	if err != nil {
 		return nil, "", "", err
 	}
-	for _, f := range []*os.File{tree, seed} {
+	for _, f := range append(trees, seed) {
 		list = append(list, disk{file: f, format: "raw", only: true, shared: true})
 		names = append(names, letter())
 	}

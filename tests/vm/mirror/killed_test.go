@@ -152,6 +152,7 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 		tried[op.name]++
 		if !t.Run(op.name+"/"+p.at, func(t *testing.T) { s.in(t, func() { s.kill(op, p) }) }) {
 			failed++
+			s.anew()
 		}
 		if op.points = op.points[1:]; len(op.points) == 0 {
 			all = slices.Delete(all, round%len(all), round%len(all)+1)
@@ -159,6 +160,16 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 	}
 	s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 "+victim)
 	t.Logf("killed at %v, of which %d failed, in %s", tried, failed, time.Since(began).Round(time.Second))
+}
+
+// anew makes the instance again after something has gone wrong, so that the next point begins with nothing of it.
+func (s *stand) anew() {
+	s.Run("node1", "for i in $(gnt-instance list --no-headers -o name); do gnt-instance remove -f --shutdown-timeout 1 $i; done")
+	for _, node := range nodes {
+		s.Run(node, `pkill -KILL -f '^/usr/bin/(kvm|qemu-system-[^ ]*) '; sleep 1; for m in $(sed -n 's/^ *\([0-9]*\): cs:[^U].*/\1/p' /proc/drbd); do drbdsetup down $m; done; lvremove -qq -f vg_ganeti vg_ganeti_hdd`)
+	}
+	s.must("node1", addVictim+victim+" && gnt-instance startup "+victim)
+	s.scribble(s.inventory(), "node1")
 }
 
 // in runs something in the name of a subtest.

@@ -68,6 +68,7 @@ func declare(set *flag.FlagSet, o *vmlab.Options) {
 	set.IntVar(&o.Memory, "memory", 0, "`MIB` of memory of a node (1280)")
 	set.IntVar(&o.Disks, "disks", 1, "`NUMBER` of disks that vg_ganeti has")
 	set.BoolVar(&o.OVS, "ovs", false, "br0 is a bridge of Open vSwitch")
+	set.BoolVar(&o.UML, "uml", false, "the nodes are user mode Linux: faster, with less hardware")
 	set.BoolVar(&o.Systemd, "systemd", false, "process 1 of the nodes is systemd")
 }
 

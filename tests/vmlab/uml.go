@@ -1,0 +1,57 @@
+package vmlab
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+)
+
+// User mode Linux is a kernel that is a process: it has LVM, DRBD, VLANs and Open vSwitch as any other, and what runs on it is not
+// emulated, which makes a node several times faster. It has no disks with serial numbers, no systemd and no second processor.
+
+// makeUML fills a folder with Debian's kernel of that kind (linux), its modules as far as nodes need some (modules.tar) and an initial
+// file system (initrd.img): OUT FILES.
+const makeUML = `set -eu
+mount --make-rprivate /
+out=$1 files=$2
+cd "$out"
+apt-get -q -o APT::Sandbox::User=root download user-mode-linux
+dpkg-deb -x user-mode-linux_*.deb package
+mv package/usr/bin/linux.uml linux
+mkdir -p tree/lib
+mv package/usr/lib/uml/modules tree/lib/modules
+tar -C tree -cf modules.tar --exclude=kernel/fs/[a-ej-np-z]* --exclude=kernel/sound --exclude=kernel/drivers/usb --exclude=kernel/drivers/media lib
+mkdir -p initrd/bin initrd/modules initrd/proc initrd/sys initrd/dev initrd/new initrd/tmp
+cp "$(command -v busybox)" initrd/bin/busybox
+: >initrd/modules/order
+sed 's,/dev/vda,/dev/ubda,g' "$files/node" >initrd/init
+chmod 755 initrd/init
+(cd initrd && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >initrd.img
+rm -rf package tree initrd user-mode-linux_*.deb
+`
+
+// umlArgv is a machine that is user mode Linux. Its first disk is what it changes of the image.
+func (c config) umlArgv(n int, image Image, kernel string, disks []disk, seeds string) []string {
+	argv := []string{
+		filepath.Join(kernel, "linux"), "mem=" + strconv.Itoa(c.Memory) + "M", "initrd=" + filepath.Join(kernel, "initrd.img"), "rdinit=/init",
+		"con=null", "con0=null,fd:1", "console=tty0", "quiet", "loglevel=4", "panic=1", "random.trust_cpu=on", "audit=0", "net.ifnames=0", "selinux=0", "lab.seed=" + seeds,
+		fmt.Sprintf("ubd0=%s,%s", c.changes(n), image.root()),
+	}
+	for i, net := range nets {
+		argv = append(argv, fmt.Sprintf("eth%d=tuntap,%s%d,02:00:00:00:%02x:%02x", i, net, n, i, n))
+	}
+	for i, d := range disks[1:] {
+		flags := ""
+		if d.only {
+			flags += "r"
+		}
+		if d.shared {
+			flags += "c" // without a lock
+		}
+		argv = append(argv, fmt.Sprintf("ubd%d%s=/proc/%d/fd/%d", i+1, flags, c.Keeper, d.file.Fd()))
+	}
+	return argv
+}
+
+// changes is the file with what machine n has changed of the image. User mode Linux makes it.
+func (c config) changes(n int) string { return filepath.Join(c.Dir, "root"+strconv.Itoa(n)) }
