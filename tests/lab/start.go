@@ -17,7 +17,7 @@ func Start(t testing.TB, o Options) *Lab {
 	t.Helper()
 	Need(t)
 	if o.Dir == "" {
-		o.Dir = OwnDir(t, dirPrefix)
+		o.Dir = OwnDir(t, "", dirPrefix)
 	}
 	l, err := Up(o, true)
 	if err != nil {
@@ -27,10 +27,10 @@ func Start(t testing.TB, o Options) *Lab {
 	return l
 }
 
-// OwnDir makes a directory for the lab of one test; the lab removes it.
-func OwnDir(t testing.TB, prefix string) string {
+// OwnDir makes a directory for the lab of one test, in parent or where temporary files are; the lab removes it.
+func OwnDir(t testing.TB, parent, prefix string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", prefix+"-test-")
+	dir, err := os.MkdirTemp(parent, prefix+"-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -305,8 +305,8 @@ func (k *keeper) launch(n int) (*process, error) {
 		}
 		defer console.Close()
 		cmd.Stdout, cmd.Stderr = console, console
-		cmd.Env = append(os.Environ(), "TMPDIR=/dev/shm") // its memory is a file there
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID // its processes are some of this machine's, and end with it
+		cmd.Env = append(os.Environ(), "TMPDIR="+inMemory) // its memory is a file there
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID  // its processes are some of this machine's, and end with it
 	}
 	if err := k.child(cmd); err != nil {
 		return nil, err
@@ -410,8 +410,8 @@ func (k *keeper) end() {
 // sweep removes what is left of labs that were killed.
 func sweep() {
 	list, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
-	inMemory, _ := filepath.Glob(filepath.Join("/dev/shm", dirPrefix+"*"))
-	for _, dir := range append(list, inMemory...) {
+	more, _ := filepath.Glob(filepath.Join(inMemory, dirPrefix+"*"))
+	for _, dir := range append(list, more...) {
 		var c config
 		if c.read(dir) != nil {
 			continue

@@ -14,25 +14,20 @@ import (
 type disk struct {
 	file   *os.File
 	format string
-	shared bool   // with other machines
-	serial string // "" is none
-	only   bool   // is only read
+	shared bool // with other machines
+	only   bool // is only read
 }
 
 // disks makes those of machine n, the volume groups made of them, and the names of the archives that it unpacks when it first starts.
 func (c config) disks(n int, luns []*os.File, image Image, trees []*os.File) (list []disk, groups, seeds string, err error) {
-	name := "/dev/vd"
-	if c.UML {
-		name = "/dev/ubd"
-		list = append(list, disk{})
-	} else {
-		root, err := c.overlay(n, image)
-		if err != nil {
+	root := disk{format: "qcow2"}
+	if !c.UML {
+		if root.file, err = c.overlay(n, image); err != nil {
 			return nil, "", "", err
 		}
-		list = append(list, disk{file: root, format: "qcow2"})
 	}
-	letter := func() string { return name + string(rune('a'+len(list)-1)) }
+	list = append(list, root)
+	letter := func() string { return "/dev/vd" + string(rune('a'+len(list)-1)) }
 	empty := func() {
 		var f *os.File
 		if f, err = c.nameless(diskSize); err == nil {
@@ -56,10 +51,11 @@ func (c config) disks(n int, luns []*os.File, image Image, trees []*os.File) (li
 	if err != nil {
 		return nil, "", "", err
 	}
-	for i, f := range luns {
-		list = append(list, disk{file: f, format: "raw", shared: true, serial: fmt.Sprintf("gantry-lun%d", i)})
+	var names, shared []string
+	for _, f := range luns {
+		list = append(list, disk{file: f, format: "raw", shared: true})
+		shared = append(shared, letter())
 	}
-	var names []string
 	seed, err := c.nameless(0)
 	if err != nil {
 		return nil, "", "", err
@@ -68,7 +64,7 @@ func (c config) disks(n int, luns []*os.File, image Image, trees []*os.File) (li
 		list = append(list, disk{file: f, format: "raw", only: true, shared: true})
 		names = append(names, letter())
 	}
-	return list, groups, strings.Join(names, ","), c.writeSeed(n, seed, groups)
+	return list, groups, strings.Join(names, ","), c.writeSeed(n, seed, groups, strings.Join(shared, " "))
 }
 
 // nameless makes a file that is gone when it is closed.
@@ -130,9 +126,6 @@ func (c config) argv(n int, image Image, disks []disk, seeds string) []string {
 		if d.shared {
 			drive += ",file.locking=off"
 			device += ",share-rw=on"
-		}
-		if d.serial != "" {
-			device += ",serial=" + d.serial
 		}
 		argv = append(argv, "-drive", drive, "-device", device)
 	}

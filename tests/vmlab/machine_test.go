@@ -2,7 +2,9 @@ package vmlab
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,13 +23,13 @@ func TestMachineGetsItsDisksInOrder(t *testing.T) {
 	}
 	defer f.Close()
 	c := config{o, 7}
-	line := strings.Join(c.argv(2, "/cache/i", []disk{{file: f, format: "qcow2"}, {file: f, format: "raw", shared: true, serial: "lun0"}, {file: f, format: "raw", only: true}}, "/dev/vdc"), " ")
+	line := strings.Join(c.argv(2, "/cache/i", []disk{{file: f, format: "qcow2"}, {file: f, format: "raw", shared: true}, {file: f, format: "raw", only: true}}, "/dev/vdc"), " ")
 	last := 0
 	for _, want := range []string{
 		"-name gantry-vmlab-node2 ", " -smp 2 -m 1024 ", " -kernel /cache/i/kernel.img -initrd /cache/i/initrd.img ", " lab.seed=/dev/vdc ",
 		"-netdev tap,id=a,ifname=lan2,", "mac=02:00:00:00:00:02,", "-netdev tap,id=b,ifname=san2,", "-netdev tap,id=c,ifname=ctl2,",
 		"-drive if=none,id=disk0,file=/proc/7/fd/", "format=qcow2,cache=unsafe,discard=unmap -device virtio-blk-pci,drive=disk0 ",
-		"format=raw,cache=unsafe,discard=unmap,file.locking=off -device virtio-blk-pci,drive=disk1,share-rw=on,serial=lun0 ",
+		"format=raw,cache=unsafe,discard=unmap,file.locking=off -device virtio-blk-pci,drive=disk1,share-rw=on ",
 		"format=raw,cache=unsafe,discard=unmap,readonly=on -device virtio-blk-pci,drive=disk2",
 	} {
 		at := strings.Index(line[last:], want)
@@ -35,6 +37,25 @@ func TestMachineGetsItsDisksInOrder(t *testing.T) {
 			t.Fatalf("%q is not there, or too early, in\n%s", want, line)
 		}
 		last += at
+	}
+}
+
+func TestUserModeLinuxGetsItsDisksInOrder(t *testing.T) {
+	o, err := Options{Dir: "/tmp/x", UML: true}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fd := fmt.Sprintf("=/proc/7/fd/%d", f.Fd())
+	got := config{o, 7}.umlArgv(2, "/cache/i", "/cache/uml", []disk{{}, {file: f}, {file: f, shared: true}, {file: f, only: true, shared: true}}, "/dev/vdd")
+	want := []string{"lab.seed=/dev/vdd", "ubd0=/tmp/x/root2,/cache/i/root.img", "eth0=tuntap,lan2,02:00:00:00:00:02", "eth1=tuntap,san2,02:00:00:00:01:02",
+		"eth2=tuntap,ctl2,02:00:00:00:02:02", "ubd1" + fd, "ubd2c" + fd, "ubd3rc" + fd}
+	if !slices.Equal(got[len(got)-len(want):], want) || got[0] != "/cache/uml/linux" || got[1] != "mem=1280M" {
+		t.Errorf("%q", got)
 	}
 }
 

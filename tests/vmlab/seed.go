@@ -86,7 +86,7 @@ func write(w *tar.Writer, name, text string, mode int64) error {
 }
 
 // writeSeed makes the archive of what is a machine's own.
-func (c config) writeSeed(n int, to *os.File, groups string) error {
+func (c config) writeSeed(n int, to *os.File, groups, luns string) error {
 	kind := "ed25519"
 	if len(c.HostKeys) > 0 {
 		kind = c.HostKeys[0]
@@ -101,8 +101,8 @@ func (c config) writeSeed(n int, to *os.File, groups string) error {
 	}
 	w := tar.NewWriter(to)
 	for name, text := range map[string]string{
-		"etc/lab/node": fmt.Sprintf("node=%s.%s\nlan=%s\nsan=%s\ncontrol=%s\ngateway=%s\nbridge=%s\novs=%s\ngroups='%s'\n",
-			c.name(n), c.Domain, c.primary(n), c.secondary(n), control(n), lab.Outside, c.bridge(n), ovs, groups),
+		"etc/lab/node": fmt.Sprintf("node=%s.%s\nlan=%s\nsan=%s\ncontrol=%s\ngateway=%s\nbridge=%s\novs=%s\ngroups='%s'\nluns='%s'\n",
+			c.name(n), c.Domain, c.primary(n), c.secondary(n), control(n), lab.Outside, c.bridge(n), ovs, groups, luns),
 		"etc/lab/sshd_config":     fmt.Sprintf(sshdControl, control(n), kind),
 		"etc/lab/authorized_keys": string(key),
 	} {

@@ -14,7 +14,7 @@ func Start(t testing.TB, o Options) *Lab {
 	t.Helper()
 	Need(t)
 	if o.Dir == "" {
-		o.Dir = lab.OwnDir(t, dirPrefix)
+		o.Dir = OwnDir(t, o)
 	}
 	l, err := Up(o, true, func(text string) { t.Log(text) })
 	if err != nil {
@@ -22,6 +22,16 @@ func Start(t testing.TB, o Options) *Lab {
 	}
 	l.EndWith(t, Down)
 	return l
+}
+
+// OwnDir makes a directory for a lab of tests. Disks of user mode Linux are in memory: it waits for what the others do not wait for.
+func OwnDir(t testing.TB, o Options) string {
+	t.Helper()
+	parent := ""
+	if o.UML {
+		parent = inMemory
+	}
+	return lab.OwnDir(t, parent, dirPrefix)
 }
 
 // Need skips a test that needs virtual machines unless GANTRY_LAB=1 is set. With it set, a machine that cannot run them fails

@@ -7,7 +7,10 @@ import (
 )
 
 // User mode Linux is a kernel that is a process: it has LVM, DRBD, VLANs and Open vSwitch as any other, and what runs on it is not
-// emulated, which makes a node several times faster. It has no disks with serial numbers, no systemd and no second processor.
+// emulated, which makes a node several times faster. It has no second processor, and no systemd here.
+
+// inMemory is where files are that are not to touch a disk.
+const inMemory = "/dev/shm"
 
 // makeUML fills a folder with Debian's kernel of that kind (linux), its modules as far as nodes need some (modules.tar) and an initial
 // file system (initrd.img): OUT FILES.
@@ -24,7 +27,8 @@ tar -C tree -cf modules.tar --exclude=kernel/fs/[a-ej-np-z]* --exclude=kernel/so
 mkdir -p initrd/bin initrd/modules initrd/proc initrd/sys initrd/dev initrd/new initrd/tmp
 cp "$(command -v busybox)" initrd/bin/busybox
 : >initrd/modules/order
-sed 's,/dev/vda,/dev/ubda,g' "$files/node" >initrd/init
+# its disks get the names that they have in emulation
+awk '{ print } / -t devtmpfs / { print "for d in /dev/ubd?; do $b mv $d /dev/vd${d#/dev/ubd}; done" }' "$files/node" >initrd/init
 chmod 755 initrd/init
 (cd initrd && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >initrd.img
 rm -rf package tree initrd user-mode-linux_*.deb

@@ -11,6 +11,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/config/store"
+	"gantry/tests/lab"
 )
 
 // inventory is what there is, as the nodes' own tools show it. Nothing of the programs under test takes part in it but the reading of
@@ -51,10 +52,15 @@ var nodes = []string{"node1", "node2", "node3"}
 func (s *stand) inventory() *inventory {
 	s.t.Helper()
 	inv := &inventory{readConfig(s.t, s.must("node1", "cat /var/lib/ganeti/config.toml")), map[string]*place{}}
-	for _, node := range nodes {
+	said := make([]lab.Result, len(nodes))
+	lab.Each(len(nodes), func(n int) { said[n-1] = s.Run(nodes[n-1], look) })
+	for n, node := range nodes {
 		p := &place{minors: map[int]string{}}
 		inv.places[node] = p
-		for line := range strings.Lines(s.must(node, look)) {
+		if said[n].Status != 0 {
+			s.t.Fatalf("%s: %s", node, said[n].Stderr)
+		}
+		for line := range strings.Lines(said[n].Stdout) {
 			words := strings.Fields(line)
 			switch words[0] {
 			case "guest":

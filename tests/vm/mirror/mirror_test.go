@@ -14,9 +14,10 @@ import (
 // stand is a cluster with one instance on two volume groups; what was written to its disks is known.
 type stand struct {
 	*vmlab.Lab
-	t     *testing.T
-	sum   string // of what was written
-	turns int    // how often that was
+	t       *testing.T
+	sum     string // of what was written
+	turns   int    // how often that was
+	settles int    // how often it was looked whether all is as it has to be
 }
 
 func (s *stand) must(node, text string) string {
@@ -96,27 +97,40 @@ func start(t *testing.T) *stand {
 	vmlab.Need(t)
 	if shared != nil {
 		s := &stand{Lab: shared, t: t}
-		s.must("node1", "for i in $(gnt-instance list --no-headers -o name); do gnt-instance remove -f --shutdown-timeout 1 $i || exit; done")
+		s.set()
 		return s
 	}
-	fast := os.Getenv("GANTRY_FAULTS") != "" // many turns: what is not emulated has them in a tenth of the time
-	parent := ""
-	if fast {
-		parent = "/dev/shm"
+	if dir := os.Getenv("GANTRY_VMLAB"); dir != "" { // one that somebody has started, which saves its start
+		l, err := vmlab.Attach("", dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &stand{Lab: l, t: t}
+		s.set()
+		return s
 	}
-	dir, err := os.MkdirTemp(parent, "gantry-vmlab-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := vmlab.Up(vmlab.Options{UML: fast, Dir: dir, Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")}, true, func(text string) { t.Log(text) })
+	o := vmlab.Options{Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")}
+	o.UML = os.Getenv("GANTRY_FAULTS") != "" // many turns: what is not emulated has them in a tenth of the time
+	o.Dir = vmlab.OwnDir(t, o)
+	l, err := vmlab.Up(o, true, func(text string) { t.Log(text) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	shared = l
 	s := &stand{Lab: l, t: t}
-	s.Init(t, 3)
-	s.must("node1", "gnt-cluster modify -H kvm:migration_downtime=300 -B minmem=64M,maxmem=64M -D drbd:resync-rate=20480 "+bounds)
+	s.set()
 	return s
+}
+
+// set makes the cluster, unless there is one, whose instances are removed then.
+func (s *stand) set() {
+	s.t.Helper()
+	if s.Run("node1", "gnt-cluster getmaster").Status != 0 {
+		s.Init(s.t, 3)
+		s.must("node1", "gnt-cluster modify -H kvm:migration_downtime=300 -B minmem=64M,maxmem=64M -D drbd:resync-rate=20480 "+bounds)
+		return
+	}
+	s.must("node1", "for i in $(gnt-instance list --no-headers -o name); do gnt-instance remove -f --shutdown-timeout 1 $i || exit; done")
 }
 
 func TestAMirroredInstanceKeepsItsData(t *testing.T) {
