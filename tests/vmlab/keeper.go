@@ -142,6 +142,9 @@ func (k *keeper) run(tied bool) error {
 	if err := errors.Join(k.prepare(), k.network()); err != nil {
 		return err
 	}
+	if k.UML {
+		shortSlices()
+	}
 	stop := make(chan os.Signal, 4)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	if tied {
