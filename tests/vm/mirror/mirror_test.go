@@ -109,7 +109,7 @@ func start(t *testing.T) *stand {
 		s.set()
 		return s
 	}
-	o := vmlab.Options{Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job")}
+	o := vmlab.Options{Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "hail", "hbal", "harep")}
 	o.UML = os.Getenv("GANTRY_FAULTS") != "" // many turns: what is not emulated has them in a tenth of the time
 	o.Dir = vmlab.OwnDir(t, o)
 	l, err := vmlab.Up(o, true, func(text string) { t.Log(text) })
