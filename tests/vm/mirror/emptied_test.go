@@ -16,8 +16,8 @@ var five = []string{"e1", "e2", "e3", "e4", "e5"}
 func TestNodesAreEmptiedBalancedAndRepaired(t *testing.T) {
 	vmlab.NeedAll(t)
 	s := start(t)
+	s.must("node1", "for i in "+strings.Join(five, " ")+"; do "+addEmptied+"$i.example.com & done; wait")
 	for _, name := range five {
-		s.must("node1", addEmptied+name+".example.com && gnt-instance startup "+name)
 		s.must("node1", "echo "+name+" | dd of=/var/run/ganeti/instance-disks/"+name+".example.com:0 bs=4096 conv=sync,notrunc oflag=direct 2>/dev/null")
 	}
 	for _, step := range []struct {
@@ -35,7 +35,7 @@ func TestNodesAreEmptiedBalancedAndRepaired(t *testing.T) {
 	}
 }
 
-const addEmptied = "gnt-instance add -t drbd -o noop --no-name-check --no-ip-check --no-install -n node1:node2 --disk 0:size=16M --no-start "
+const addEmptied = "gnt-instance add -t drbd -o noop --no-name-check --no-ip-check --no-install -n node1:node2 --disk 0:size=16M "
 
 // where tells on how many nodes of each kind the five are: "node1:node2 5".
 func (s *stand) where() (list []string) {

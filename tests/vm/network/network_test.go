@@ -34,6 +34,7 @@ ip link set eth1 master brv
 ip addr add "$address" dev brv
 ip link set brv up
 sysctl -qw net.ipv4.ip_forward=1
+ip link add up0 type dummy
 `
 
 // ends gives node3 its own end of each VLAN.
@@ -114,8 +115,13 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 	}
 	s.must("node3", ends)
 	s.must("node1", `gnt-cluster init --secondary-ip=198.51.100.11 --master-netdev=br0 --enabled-hypervisors=kvm --enabled-disk-templates=diskless \
-		--nic-parameters=mode=openvswitch,link=br0 cluster.example.com
+		--nic-parameters=mode=openvswitch,link=br0 --node-parameters=ovs=true,ovs_name=sw0,ovs_link=up0 cluster.example.com
 	gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.12 node2.example.com`)
+	for _, node := range []string{"node1", "node2"} {
+		if got := s.must(node, "ovs-vsctl list-ports sw0"); got != "up0\n" {
+			t.Errorf("the ports of the switch that %s was to be given are %q", node, got)
+		}
+	}
 	add := "gnt-instance add -t diskless -o noop --no-name-check --no-ip-check "
 	s.must("node1", add+"-n node1 "+ipxe+card(0, onSwitch, "255.255.255.192", "")+card(1, onBridge, "255.255.255.192", "")+stay+"' "+
 		"--net 0:mode=openvswitch,link=br0,vlan=4000 --net 1:mode=bridged,link=brv,vlan=5 inst1.example.com")
