@@ -20,7 +20,8 @@ const makeUML = `set -eu
 mount --make-rprivate /
 out=$1 files=$2
 cd "$out"
-apt-get -q -o APT::Sandbox::User=root download user-mode-linux
+get() { apt-get -q -o APT::Sandbox::User=root download user-mode-linux; }
+get || { apt-get -q update; get; }
 dpkg-deb -x user-mode-linux_*.deb package
 mv package/usr/bin/linux.uml linux
 mkdir -p tree/lib
