@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gantry/lib/config"
@@ -16,6 +17,7 @@ var (
 	syncSilent   = 6 * time.Second
 	syncDegraded = time.Second
 	syncShortest = time.Second
+	syncLook     = 3 * time.Second // Gantry's own
 )
 
 const (
@@ -70,8 +72,21 @@ func (w *syncing) wait(ctx context.Context) (bool, error) {
 		if done || w.once {
 			return whole, nil
 		}
-		if err := sleep(ctx, max(syncShortest, min(syncLongest, time.Duration(left))*time.Second)); err != nil {
+		if err := w.rest(ctx, max(syncShortest, min(syncLongest, time.Duration(left))*time.Second)); err != nil {
 			return false, err
+		}
+	}
+}
+
+// rest waits that long, or until nothing is synchronized any more: what DRBD estimates in the first moments is far too much.
+func (w *syncing) rest(ctx context.Context, d time.Duration) error {
+	for end := time.Now().Add(d); ; {
+		if err := sleep(ctx, min(syncLook, time.Until(end))); err != nil || !time.Now().Before(end) {
+			return err
+		}
+		states, err := on(w.env, w.node).Statuses(ctx, w.disks)
+		if err != nil || !slices.ContainsFunc(states, func(s *drbd.Status) bool { return s == nil || s.Percent() != nil }) {
+			return nil // the caller looks itself
 		}
 	}
 }

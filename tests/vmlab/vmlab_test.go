@@ -37,19 +37,6 @@ func TestVirtualMachines(t *testing.T) {
 	t.Run("nothing is left of a lab whose keeper was killed", func(t *testing.T) { killed(t, l) })
 }
 
-// TestUserModeLinux is the same for nodes that are not emulated, but for what they do not have.
-func TestUserModeLinux(t *testing.T) {
-	l := Start(t, Options{UML: true})
-	for name, test := range map[string]func(*testing.T, *Lab){
-		"nodes mirror a volume with DRBD":      mirror,
-		"nodes that are cut cannot hear":       cut,
-		"a frozen node answers again":          freeze,
-		"a node without power keeps its disks": power,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, l) })
-	}
-}
-
 func machines(t *testing.T, l *Lab) {
 	for _, tt := range []struct{ node, text, want string }{
 		{"node1", "hostname", "node1.example.com\n"},
