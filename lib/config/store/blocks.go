@@ -67,7 +67,7 @@ func (v *version) blocks() blocks {
 		return blocks{}
 	}
 	b := split(string(v.text))
-	if !each(b.instances, v.config.Instances, instanceTable, instanceUUID) || !each(b.disks, v.config.Disks, diskTable, diskUUID) {
+	if b.common == "" || !each(b.instances, v.config.Instances, instanceTable, instanceUUID) || !each(b.disks, v.config.Disks, diskTable, diskUUID) {
 		return blocks{}
 	}
 	return b
@@ -127,19 +127,19 @@ func (v *version) readAfter(base *version) (*config.Config, error) {
 		return decode("the new configuration", v.text)
 	}
 	now := split(string(v.text))
-	common := now.common
-	if common == was.common {
-		common = ""
+	same := now.common == was.common
+	if same {
+		now.common = ""
 	}
 	instances, newInstances := unread(now.instances, was.instances, base.config.Instances)
 	disks, newDisks := unread(now.disks, was.disks, base.config.Disks)
 	var f file
-	text := strings.Join(slices.Concat([]string{now.head, common}, newInstances, newDisks, []string{now.rest}), "\n")
+	text := strings.Join(slices.Concat([]string{now.head, now.common}, newInstances, newDisks, []string{now.rest}), "\n")
 	if err := toml.Unmarshal([]byte(text), &f); err != nil {
 		return nil, damagedTOML("the new configuration", []byte(text), err)
 	}
 	keepEmpty(&f.Config)
-	if common == "" {
+	if same {
 		f.Cluster, f.Nodes, f.NodeGroups, f.Networks = base.config.Cluster, base.config.Nodes, base.config.NodeGroups, base.config.Networks
 	}
 	f.Instances, f.Disks = instances(f.Instances), disks(f.Disks)

@@ -2,6 +2,9 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"reflect"
 	"testing"
 )
 
@@ -45,6 +48,44 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if a.err == nil && !a.absent && !a.knows() {
 			t.Errorf("neither a vote nor an error: %+v", a)
+		}
+	})
+}
+
+// Whatever was read: a version made from it, objects taken over, is the one that would be made without it.
+func FuzzNext(f *testing.F) {
+	for _, text := range [][]byte{encoded(f, realConfig(f)), encoded(f, bigConfig(f, 3))} {
+		body, _, _ := splitDigest(text)
+		f.Add(body, uint8(1))
+		f.Add(bytes.Replace(body, []byte("os = 'noop'"), []byte("os = '''x\n\n[[disk]]\n\n[end]\n'''"), 1), uint8(2))
+	}
+	f.Fuzz(func(t *testing.T, body []byte, which uint8) {
+		sum := sha256.Sum256(body)
+		base, err := readVersion("base", fmt.Appendf(bytes.Clone(body), "digest = '%x'\n", sum))
+		if err != nil {
+			return
+		}
+		c := base.config.Clone()
+		c.Serial++
+		if n := len(c.Instances); n > 0 {
+			c.Instances[int(which)%n].SerialNo++
+		}
+		if n := len(c.Disks); n > 0 {
+			c.Disks = append(c.Disks[:int(which)%n], c.Disks[int(which)%n+1:]...)
+		}
+		next, err := newVersion(c, base)
+		if err != nil {
+			return // it cannot be written without base either, or its header is none
+		}
+		want, err := decode("anew", next.text)
+		if err != nil {
+			t.Fatalf("what was taken over cannot be read: %v\n%s", err, next.text)
+		}
+		if err := next.readBack(base); err != nil || !reflect.DeepEqual(next.config.Clone(), want.Clone()) {
+			t.Errorf("read back as another configuration: %v\n%s", err, next.text)
+		}
+		if got, anew := encoded(t, want), encoded(t, c); !bytes.Equal(got, anew) {
+			t.Errorf("it says\n%s\nand should say\n%s", got, anew)
 		}
 	})
 }
