@@ -222,3 +222,16 @@ func TestAPortWhereNobodyAnswersIsWarnedOf(t *testing.T) {
 		t.Errorf("%v, %q", end.Err, end.Messages)
 	}
 }
+
+// A template is in use by disks that are detached, too.
+func TestDisksOfATemplate(t *testing.T) {
+	cfg := lab()
+	cfg.Disks = append(cfg.Disks, &config.Disk{UUID: "lost", DevType: "sharedfile", IVName: "disk/0", Size: 16, LogicalID: config.LogicalID{"loop", "/s/lost"}},
+		&config.Disk{UUID: "kept", DevType: "sharedfile", IVName: "disk/0", Size: 8, LogicalID: config.LogicalID{"loop", "/s/kept"}})
+	cfg.Instances[0].Disks = append(cfg.Instances[0].Disks, "kept")
+	want := []string{"<Disk(type=sharedfile, logical_id=('loop', '/s/lost'), children=[], visible as /dev/disk/0, size=16m)> (detached)",
+		"<Disk(type=sharedfile, logical_id=('loop', '/s/kept'), children=[], visible as /dev/disk/0, size=8m)> (on " + cfg.Instances[0].Name + ")"}
+	if got := disksOf(cfg, "sharedfile"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

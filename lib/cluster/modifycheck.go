@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/disk"
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/kvm"
@@ -108,7 +109,6 @@ func (w *modify) checkTemplatesInUse(context.Context) error {
 			what, found = "instance", diskless(old)
 		}
 		if len(found) > 0 {
-			unit.SortNames(found)
 			return fault.Refuse(fault.WrongState, "Cannot disable disk template '%s', because there is at least one %s using it:\n * %s",
 				template, what, strings.Join(found, "\n * "))
 		}
@@ -118,12 +118,15 @@ func (w *modify) checkTemplatesInUse(context.Context) error {
 
 func disksOf(cfg *config.Config, template string) []string {
 	var found []string
-	for _, inst := range cfg.Instances {
-		for i, d := range cfg.InstanceDisks(inst) {
-			if d.DevType == template {
-				found = append(found, fmt.Sprintf("disk/%d (on %s)", i, inst.Name))
-			}
+	for _, d := range cfg.Disks {
+		if d.DevType != template {
+			continue
 		}
+		where := "detached"
+		if i := slices.IndexFunc(cfg.Instances, func(inst *config.Instance) bool { return slices.Contains(inst.Disks, d.UUID) }); i >= 0 {
+			where = "on " + cfg.Instances[i].Name
+		}
+		found = append(found, fmt.Sprintf("%s (%s)", disk.Describe(d), where))
 	}
 	return found
 }
@@ -135,6 +138,7 @@ func diskless(cfg *config.Config) []string {
 			found = append(found, inst.Name)
 		}
 	}
+	unit.SortNames(found)
 	return found
 }
 
