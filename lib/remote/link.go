@@ -172,7 +172,7 @@ func (c *connection) session(ctx context.Context, limit time.Duration) (*session
 		}
 		c.places <- struct{}{}
 		// The server may not be done yet with channels that we have closed.
-		if !refused || alone == 4 || !sleep(ctx, jitter(alone)) {
+		if !refused || alone == 6 || !sleep(ctx, jitter(alone)) {
 			return nil, err
 		}
 		alone++
