@@ -111,6 +111,9 @@ func start(t *testing.T) *stand {
 	}
 	o := vmlab.Options{Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "hail", "hbal", "harep")}
 	o.UML = os.Getenv("GANTRY_FAULTS") != "" // many turns: what is not emulated has them in a tenth of the time
+	if o.UML {
+		o.Memory = 8192 // hail and hbal keep 4 GiB for each node itself; what is not used costs nothing
+	}
 	o.Dir = vmlab.OwnDir(t, o)
 	l, err := vmlab.Up(o, true, func(text string) { t.Log(text) })
 	if err != nil {
