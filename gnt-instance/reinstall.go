@@ -16,7 +16,8 @@ func reinstall(c *cli.Command) {
 	var op instance.Reinstall
 	var os, private, secret unit.Params
 	force := c.Flag("force", "Do not ask for confirmation").Short('f').Bool()
-	c.Flag("os-type", "Another operating system to install").Short('o').Meta("<os>").Complete("os").StringVar(&op.OSType)
+	osType := c.Flag("os-type", "Another operating system to install").Short('o').Meta("<os>").Complete("os")
+	osType.StringVar(&op.OSType)
 	c.Flag("force-variant", "Take the variant even if the OS definition does not list it").BoolVar(&op.ForceVariant)
 	m := severally(c)
 	choose := c.Flag("select-os", "Ask which operating system to install").Bool()
@@ -28,6 +29,9 @@ func reinstall(c *cli.Command) {
 	c.Flag("os-parameters-secret", "Parameters that are kept nowhere, and so given each time").Meta("OSPARAMS_SECRET").Private().ParamsVar(&secret)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
+		if osType.Given() && op.OSType == "" {
+			return fault.New(fault.Protocol, "Failed to parse request: SubmitManyJobs: Can't parse value for 'os_type': Received empty value for non-empty list")
+		}
 		names, err := reinstallable(env, m)
 		if err != nil {
 			return err
