@@ -79,7 +79,7 @@ func confirmReinstall(env *cli.Env, m *many, names []string, os string, force bo
 		what = "change the OS to '" + os + "'"
 	}
 	if m.mode != byName || len(names) > 1 {
-		return m.sure || env.ConfirmAll("reinstall", "instances", names)
+		return m.sure || env.ConfirmAll("reinstall", "instances", names, "Note: this will remove *all* data for the below instances! It will "+what+".\n")
 	}
 	return force || m.sure || env.Confirm("This will reinstall the instance '%s' (and %s) which removes all data. Continue?", names[0], what)
 }

@@ -31,8 +31,8 @@ const manyNames = 20
 
 // ConfirmAll asks before an operation is done to several things: to "instances"
 // or "nodes". More than twenty names are only listed on request.
-func (env *Env) ConfirmAll(operation, things string, names []string) bool {
-	question := fmt.Sprintf("The %s will operate on %d %s.\nDo you want to continue?", operation, len(names), things)
+func (env *Env) ConfirmAll(operation, things string, names []string, notes ...string) bool {
+	question := fmt.Sprintf("The %s will operate on %d %s.\n%sDo you want to continue?", operation, len(names), things, strings.Join(notes, ""))
 	all := question + "\nAffected " + things + ":\n  " + strings.Join(names, "\n  ")
 	yes := Choice{"y", "yes", "Yes, do the " + operation}
 	no := Choice{"n", "no", "No, do nothing"}

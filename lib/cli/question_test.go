@@ -63,6 +63,13 @@ func TestConfirmAll(t *testing.T) {
 	if yes, _ := ask("y\n", many); !yes {
 		t.Error("yes was taken for no")
 	}
+	tty := &typist{Reader: strings.NewReader("n\n")}
+	env, _, _ := testEnv(t)
+	env.terminal = func() (io.ReadWriteCloser, error) { return tty, nil }
+	noted := "The reinstall will operate on 1 instances.\nNote: data goes.\nDo you want to continue?\nAffected instances:\n  web\ny/[n]/?: "
+	if yes := env.ConfirmAll("reinstall", "instances", []string{"web"}, "Note: data goes.\n"); yes || tty.shown.String() != noted {
+		t.Errorf("with a note: %v, shown\n%s", yes, tty.shown.String())
+	}
 }
 
 func TestWithoutATerminalTheAnswerIsNo(t *testing.T) {
