@@ -30,7 +30,7 @@ func modify(c *cli.Command) {
 }
 
 func modifyFlags(c *cli.Command, o *cluster.ModifyOptions) {
-	c.Flag("force", "Go on even if the old address cannot be taken down").Short('f').BoolVar(&o.Force)
+	c.Flag("force", "Go on even if the old address cannot be taken down, or nodes do not answer on a new ssh_port").Short('f').BoolVar(&o.Force)
 	c.Flag("backend-parameters", "Back-end parameters that instances get by default").Short('B').Meta("BEPARAMS").ParamsVar(&o.BEOptions)
 	c.Flag("candidate-pool-size", "How many master candidates there should be").Short('C').IntPtr(&o.CandidatePoolSize)
 	c.Flag("max-running-jobs", "How many jobs may run at a time").IntPtr(&o.MaxRunningJobs)

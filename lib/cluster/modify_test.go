@@ -214,11 +214,18 @@ func TestTheDRBDHelperIsLookedForOnTheNodes(t *testing.T) {
 	}
 }
 
-// sshd may be about to move, but a port where nobody answers is told of.
-func TestAPortWhereNobodyAnswersIsWarnedOf(t *testing.T) {
-	nodes := remotetest.New(t).Answer("node1: ssh-keyscan -T 5 -p 2222 192.0.2.11 192.0.2.12", "[192.0.2.11]:2222 ssh-rsa AA\n")
-	end := jobtest.Run(t, nodes, lab(), read(t, ModifyOptions{NDOptions: unit.Params{"ssh_port": "2222"}}), newModify)
-	if want := " - WARNING: Node node2 (192.0.2.12) does not answer SSH on port 2222, and will not be reached before it does"; end.Err != nil || !slices.Contains(end.Messages, want) || end.Config.SSHPort(end.Config.Node("n2")) != 2222 {
+// Without the candidates nothing could be changed any more; sshd may be about to move, though.
+func TestAPortWhereNobodyAnswersIsRefusedWithoutForce(t *testing.T) {
+	const asked, some = "node1: ssh-keyscan -T 5 -p 2222 192.0.2.11 192.0.2.12", "[192.0.2.11]:2222 ssh-rsa AA\n"
+	const silent = "Node node2 (192.0.2.12) does not answer SSH on port 2222, and will not be reached before it does"
+	op := ModifyOptions{NDOptions: unit.Params{"ssh_port": "2222"}}
+	end := jobtest.Run(t, remotetest.New(t).Answer(asked, some), lab(), read(t, op), newModify)
+	if end.Err == nil || end.Err.Error() != silent+"; --force sets it all the same" || end.Commits != 0 {
+		t.Errorf("%v after %d commits", end.Err, end.Commits)
+	}
+	op.Force = true
+	end = jobtest.Run(t, remotetest.New(t).Answer(asked, some), lab(), read(t, op), newModify)
+	if want := " - WARNING: " + silent; end.Err != nil || !slices.Contains(end.Messages, want) || end.Config.SSHPort(end.Config.Node("n2")) != 2222 {
 		t.Errorf("%v, %q", end.Err, end.Messages)
 	}
 }

@@ -42,9 +42,13 @@ func (w *modify) Check(ctx context.Context) error {
 	return nil
 }
 
-// checkPorts warns of nodes that will be looked for where their sshd does not answer: it may be about to move.
+// checkPorts refuses a port for SSH where nodes do not answer: without a majority of the candidates nothing could be changed any more,
+// not even this.
 func (w *modify) checkPorts(ctx context.Context) error {
 	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, w.next)
+	if silent != nil && !w.Force {
+		return fault.Refuse(fault.WrongState, "%s; --force sets it all the same", strings.Join(silent, "\n"))
+	}
 	for _, text := range silent {
 		w.env.Warn("%s", text)
 	}

@@ -66,13 +66,14 @@ func (w *modify) Check(ctx context.Context) (err error) {
 	return nil
 }
 
-// checkPorts warns of nodes that will be looked for where their sshd does not answer: it may be about to move.
+// checkPorts refuses a port for SSH where nodes do not answer: without a majority of the candidates nothing could be changed any more,
+// not even this.
 func (w *modify) checkPorts(ctx context.Context, old *config.NodeGroup) error {
 	next := w.env.Config.Clone()
 	next.Group(old.UUID).NDParams = w.next.NDParams
 	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, next)
-	for _, text := range silent {
-		w.env.Warn("%s", text)
+	if silent != nil {
+		return fault.Refuse(fault.WrongState, "%s; 'gnt-node modify --force' sets it for one node all the same", strings.Join(silent, "\n"))
 	}
 	return err
 }
