@@ -141,11 +141,12 @@ func (p *parser) miss(pos int) {
 // literal reads s, whatever follows it.
 func (p *parser) literal(pos int, s string) (int, bool) {
 	pos = p.blanks(pos)
-	if !strings.HasPrefix(string(p.text[pos:]), s) {
+	end := pos + len(s) // all of them are ASCII
+	if end > len(p.text) || string(p.text[pos:end]) != s {
 		p.miss(pos)
 		return pos, false
 	}
-	return pos + len([]rune(s)), true
+	return end, true
 }
 
 // or reads conditions joined by "or", and below it those joined by "and".

@@ -2,7 +2,9 @@ package query
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 )
 
 // list is the filter in Ganeti's own nested form.
@@ -88,6 +90,23 @@ func TestBrokenFiltersSayWhereTheyBreak(t *testing.T) {
 		if err.Error() != want {
 			t.Errorf("%q\ngot  %s\nwant %s", text, err, want)
 		}
+	}
+}
+
+// Fuzzing came upon these: the time has to grow with the length, not with its square (100 seconds).
+func TestLongFiltersAreReadInTime(t *testing.T) {
+	began := time.Now()
+	for text, good := range map[string]bool{
+		strings.Repeat("(", 100_000):                                    false,
+		strings.Repeat("not ", 100_000) + "a":                           true,
+		strings.Repeat("(", 50_000) + "a" + strings.Repeat(")", 50_000): true,
+	} {
+		if _, err := Parse(text); (err == nil) != good {
+			t.Errorf("%.20s…: %v", text, err)
+		}
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 
