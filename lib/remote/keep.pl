@@ -13,6 +13,7 @@ while (defined(my $call = <STDIN>)) {
 	my ($stamp, $shown, @words) = split /\0/, $1, -1;
 	if ($log ne '' && open my $file, '>>', $log) {
 		print $file "$stamp pid=$$ INFO RunCmd $script $shown\n";
+		close $file; # before anything is done: by itself it would close at the end of the loop
 	}
 	my $status = answer(@words);
 	print "\n$key $status\n";
