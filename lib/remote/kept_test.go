@@ -90,6 +90,18 @@ func TestThePerlOfAKeptScriptIsStartedOnce(t *testing.T) {
 	}
 }
 
+func TestACallOfAKeptScriptIsLoggedBeforeItIsCarriedOut(t *testing.T) {
+	o := options(t, remotetest.NewServer(t, remotetest.ServerOptions{}))
+	o.NodeLog = filepath.Join(t.TempDir(), "n.log")
+	p := newPool(t, o)
+	for _, word := range []string{"one", "two"} {
+		r, err := p.Run(t.Context(), "node1", remote.Kept(`sub serve { open my $log, '<', $_[1] or die; print grep / -- $_[0] /, <$log>; 0 }`, word, o.NodeLog))
+		if err != nil || strings.Count(string(r.Stdout), "\n") != 1 {
+			t.Errorf("%s: %q, %v", word, r.Stdout, err)
+		}
+	}
+}
+
 func TestCallsOfAKeptScriptAtOnceDoNotWaitForEachOther(t *testing.T) {
 	p := newPool(t, options(t, remotetest.NewServer(t, remotetest.ServerOptions{})))
 	fifo := filepath.Join(t.TempDir(), "meet")
