@@ -22,8 +22,8 @@ func TestANodeThatHasGoneMad(t *testing.T) {
 	c := withInstances(t, 3)
 	for what, answer := range mad {
 		t.Run(what, func(t *testing.T) {
-			c.Must(t, "node3", "mkdir -p /usr/local/sbin && cd /usr/local/sbin && printf '#!/bin/sh\n"+answer+"\n' >timeout && chmod 755 timeout && cp timeout tail")
-			defer c.Must(t, "node3", "rm /usr/local/sbin/timeout /usr/local/sbin/tail; pkill -x sleep; pkill -x cat; true")
+			c.Must(t, "node3", "mkdir -p /usr/local/sbin && cd /usr/local/sbin && printf '#!/bin/sh\n"+answer+"\n' >timeout && chmod 755 timeout && cp timeout tail && cp timeout perl")
+			defer c.Must(t, "node3", "rm /usr/local/sbin/timeout /usr/local/sbin/tail /usr/local/sbin/perl; pkill -x sleep; pkill -x cat; true")
 			commands := []string{"gnt-cluster add-tags " + what[:3], "gnt-node list --no-headers -o name,mfree", "gnt-cluster verify"}
 			if fast := what == "garbage" || what == "gigabytes"; fast || os.Getenv(lengthName) != "" {
 				commands = append(commands, "gnt-instance list --no-headers -o name,pnode,oper_state",
