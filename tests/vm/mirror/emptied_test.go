@@ -16,6 +16,7 @@ var five = []string{"e1", "e2", "e3", "e4", "e5"}
 func TestNodesAreEmptiedBalancedAndRepaired(t *testing.T) {
 	vmlab.NeedAll(t)
 	s := start(t)
+	s.must("node1", "gnt-cluster modify --ipolicy-vcpu-ratio=32") // a node of these has one processor
 	s.must("node1", "for i in "+strings.Join(five, " ")+"; do "+addEmptied+"$i.example.com & done; wait; gnt-instance startup --force-multiple "+strings.Join(five, " "))
 	for _, name := range five {
 		s.must("node1", "echo "+name+" | dd of=/var/run/ganeti/instance-disks/"+name+".example.com:0 bs=4096 conv=sync,notrunc oflag=direct 2>/dev/null")
