@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,7 +120,30 @@ func RemoveNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runt
 		return err
 	}
 	rt.NICs = slices.Delete(rt.NICs, i, i+1)
-	return change(ctx, r, node, name, "removes a network interface of", request{"netdev_del", attributes{"id": id}})
+	if err := change(ctx, r, node, name, "removes a network interface of", request{"netdev_del", attributes{"id": id}}); err != nil {
+		return err
+	}
+	return dropNICFile(ctx, r, node, name, i)
+}
+
+// dropNICFile forgets a tap device. The files of those behind it move up: they are numbered as the interfaces of the runtime are.
+func dropNICFile(ctx context.Context, r remote.Runner, node, name string, n int) error {
+	c := dropNIC(Root+"/nic/"+name, n)
+	c.Changes = "forgets a network interface of instance " + name
+	if _, err := r.Run(ctx, node, c); err != nil {
+		return fmt.Errorf("forgetting the tap device of a network interface: %w", err)
+	}
+	return nil
+}
+
+func dropNIC(dir string, n int) remote.Cmd {
+	return remote.Script(`cd "$1" || exit
+n=$2
+while [ -e $((n + 1)) ]; do
+	mv -f $((n + 1)) "$n" || exit
+	n=$((n + 1))
+done
+rm -f "$n"`, dir, strconv.Itoa(n))
 }
 
 // attributes is a slot as arguments of device_add.
