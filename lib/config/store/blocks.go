@@ -61,9 +61,17 @@ func split(text string) (b blocks) {
 	return b
 }
 
-// blocks is what a version's text says of its objects: nothing, unless there is a block for each.
+// blocks is what a version's text says of its objects: nothing, unless there is a block for each. The text is taken apart once.
 func (v *version) blocks() blocks {
-	if v == nil || v.header.Format != Format {
+	if v == nil {
+		return blocks{}
+	}
+	v.once.Do(func() { v.parts = v.takeApart() })
+	return v.parts
+}
+
+func (v *version) takeApart() blocks {
+	if v.header.Format != Format {
 		return blocks{}
 	}
 	b := split(string(v.text))
@@ -122,11 +130,10 @@ func unwritten[T any](now, was []*T, texts []string, uuid func(*T) string, wrap 
 
 // readAfter reads a version that was made from another: only what that one has not.
 func (v *version) readAfter(base *version) (*config.Config, error) {
-	was := base.blocks()
-	if was.head == "" {
+	was, now := base.blocks(), v.blocks()
+	if was.head == "" || now.head == "" {
 		return decode("the new configuration", v.text)
 	}
-	now := split(string(v.text))
 	same := now.common == was.common
 	if same {
 		now.common = ""

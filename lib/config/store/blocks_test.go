@@ -87,7 +87,7 @@ func TestWhatDoesNotFitIsReadAsAWhole(t *testing.T) {
 		"no text":           func(v *version) { v.text = nil },
 		"no version before": nil,
 	} {
-		v := &version{base.config.Clone(), base.header, base.text}
+		v := &version{config: base.config.Clone(), header: base.header, text: base.text}
 		if spoil == nil {
 			v = nil
 		} else {
@@ -108,7 +108,7 @@ func TestWhatDoesNotFitIsReadAsAWhole(t *testing.T) {
 		"cut":                  func(text string) string { return text[:len(text)-1] },
 		"a table in the wrong": func(text string) string { return strings.Replace(text, "[[disk]]", "[[disc]]", 1) },
 	} {
-		v := &version{base.config, base.header, []byte(spoil(string(text)))}
+		v := &version{config: base.config, header: base.header, text: []byte(spoil(string(text)))}
 		if err := v.readBack(base); err == nil {
 			t.Errorf("%s: not found", name)
 		}

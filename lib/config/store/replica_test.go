@@ -75,7 +75,7 @@ func versionAt(t *testing.T, epoch, serial int64) *version {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &version{c, h, text}
+	return &version{config: c, header: h, text: text}
 }
 
 // shown is what a node that has the version shows.

@@ -214,6 +214,8 @@ type version struct {
 	config *config.Config
 	header Header
 	text   []byte
+	once   sync.Once
+	parts  blocks // of the text, once somebody has asked for them
 }
 
 // stamp writes into a configuration what it says of itself.
@@ -234,7 +236,7 @@ func newVersion(c *config.Config, base *version) (*version, error) {
 		return nil, err
 	}
 	h, err := parseHeader(text)
-	return &version{c, h, text}, err
+	return &version{config: c, header: h, text: text}, err
 }
 
 // readBack makes the configuration what the text says: better no new version than one that cannot be read.
@@ -253,5 +255,5 @@ func readVersion(name string, text []byte) (*version, error) {
 	if err != nil {
 		return nil, damaged(name, 1, err)
 	}
-	return &version{c, h, text}, nil
+	return &version{config: c, header: h, text: text}, nil
 }
