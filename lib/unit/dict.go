@@ -37,6 +37,7 @@ func (d Dict) String() string {
 // MarshalJSON writes it as an object.
 func (d Dict) MarshalJSON() ([]byte, error) {
 	var out bytes.Buffer
+	out.WriteByte('{')
 	for i, e := range d {
 		key, err := json.Marshal(e.Key)
 		if err != nil {
@@ -46,13 +47,12 @@ func (d Dict) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.WriteString(map[bool]string{true: "{", false: ","}[i == 0])
+		if i > 0 {
+			out.WriteByte(',')
+		}
 		out.Write(key)
 		out.WriteByte(':')
 		out.Write(value)
-	}
-	if len(d) == 0 {
-		out.WriteByte('{')
 	}
 	out.WriteByte('}')
 	return out.Bytes(), nil
