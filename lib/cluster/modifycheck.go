@@ -42,17 +42,8 @@ func (w *modify) Check(ctx context.Context) error {
 	return nil
 }
 
-// checkPorts refuses a port for SSH where nodes do not answer: without a majority of the candidates nothing could be changed any more,
-// not even this.
 func (w *modify) checkPorts(ctx context.Context) error {
-	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, w.next)
-	if silent != nil && !w.Force {
-		return fault.Refuse(fault.WrongState, "%s; --force sets it all the same", strings.Join(silent, "\n"))
-	}
-	for _, text := range silent {
-		w.env.Warn("%s", text)
-	}
-	return err
+	return nodefacts.CheckPorts(ctx, w.env.Nodes, w.env.Config, w.next, w.Force, nodefacts.ByForce, w.env.Warn)
 }
 
 func (w *modify) checkArguments() error {
@@ -127,8 +118,8 @@ func disksOf(cfg *config.Config, template string) []string {
 			continue
 		}
 		where := "detached"
-		if i := slices.IndexFunc(cfg.Instances, func(inst *config.Instance) bool { return slices.Contains(inst.Disks, d.UUID) }); i >= 0 {
-			where = "on " + cfg.Instances[i].Name
+		if inst := cfg.DiskInstance(d.UUID); inst != nil {
+			where = "on " + inst.Name
 		}
 		found = append(found, fmt.Sprintf("%s (%s)", disk.Describe(d), where))
 	}

@@ -150,6 +150,16 @@ func (d *Disk) Volumes() (list []string) {
 	return list
 }
 
+// DiskInstance is the instance that a disk belongs to, nil if it is detached.
+func (c *Config) DiskInstance(uuid string) *Instance {
+	for _, inst := range c.Instances {
+		if slices.Contains(inst.Disks, uuid) {
+			return inst
+		}
+	}
+	return nil
+}
+
 // DetachedDisks are those that belong to no instance.
 func (c *Config) DetachedDisks() (list []*Disk) {
 	attached := map[string]bool{}

@@ -66,16 +66,13 @@ func (w *modify) Check(ctx context.Context) (err error) {
 	return nil
 }
 
-// checkPorts refuses a port for SSH where nodes do not answer: without a majority of the candidates nothing could be changed any more,
-// not even this.
 func (w *modify) checkPorts(ctx context.Context, old *config.NodeGroup) error {
+	if len(w.NDParams) == 0 {
+		return nil
+	}
 	next := w.env.Config.Clone()
 	next.Group(old.UUID).NDParams = w.next.NDParams
-	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, next)
-	if silent != nil {
-		return fault.Refuse(fault.WrongState, "%s; 'gnt-node modify --force' sets it for one node all the same", strings.Join(silent, "\n"))
-	}
-	return err
+	return nodefacts.CheckPorts(ctx, w.env.Nodes, w.env.Config, next, false, "'gnt-node modify --force' sets it for one node all the same", w.env.Warn)
 }
 
 // changed is the group after the change.

@@ -56,10 +56,8 @@ func (w *modify) canHave(d *config.Disk) error {
 			return fault.Refuse(fault.WrongInput, "Disk nodes are %s while the instance's nodes are %s", unit.Repr(on), tuple(nodes))
 		}
 	}
-	for _, inst := range cfg.Instances {
-		if slices.Contains(inst.Disks, d.UUID) {
-			return fault.Exec("Disk '%s' already attached to instance '%s'", d.UUID, inst.Name)
-		}
+	if inst := cfg.DiskInstance(d.UUID); inst != nil {
+		return fault.Exec("Disk '%s' already attached to instance '%s'", d.UUID, inst.Name)
 	}
 	return nil
 }

@@ -161,10 +161,8 @@ func (x *remains) usedOn(node string, is func(device string) bool) bool {
 }
 
 func (x *remains) primaryOf(d *config.Disk) string {
-	for _, inst := range x.env.Config.Instances {
-		if slices.Contains(inst.Disks, d.UUID) {
-			return inst.PrimaryNode
-		}
+	if inst := x.env.Config.DiskInstance(d.UUID); inst != nil {
+		return inst.PrimaryNode
 	}
 	return ""
 }

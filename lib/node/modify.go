@@ -99,19 +99,13 @@ func (w *modify) Check(ctx context.Context) (err error) {
 	return w.checkPort(ctx)
 }
 
-// checkPort refuses a port for SSH where nobody answers: the next command would not reach the node. sshd may be about to move.
 func (w *modify) checkPort(ctx context.Context) error {
+	if len(w.NDParams) == 0 {
+		return nil
+	}
 	next := w.env.Config.Clone()
 	w.apply(next.Node(w.node.UUID))
-	silent, err := nodefacts.SilentPorts(ctx, w.env.Nodes, w.env.Config, next)
-	if err != nil || len(silent) == 0 {
-		return err
-	}
-	if !w.Force {
-		return fault.Refuse(fault.WrongState, "%s; --force sets it all the same", silent[0])
-	}
-	w.env.Warn("%s", silent[0])
-	return nil
+	return nodefacts.CheckPorts(ctx, w.env.Nodes, w.env.Config, next, w.Force, nodefacts.ByForce, w.env.Warn)
 }
 
 func (w *modify) checkArguments() error {

@@ -9,12 +9,33 @@ import (
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/fault"
 	"gantry/lib/remote"
 )
 
-// SilentPorts says on which nodes no sshd answers where a change of the configuration will have it looked for: the master would be
-// cut off from them. The nodes are asked from the master's own, all at once. What could not be found out is an error.
-func SilentPorts(ctx context.Context, r remote.Runner, before, after *config.Config) (problems []string, err error) {
+// CheckPorts refuses a change of the configuration that has nodes looked for where no sshd answers: without a majority of the
+// candidates nothing could be changed any more, not even this. way is how it can be done all the same, since sshd may be about to
+// move; forced, it is, with warnings.
+func CheckPorts(ctx context.Context, r remote.Runner, before, after *config.Config, forced bool, way string, warn func(format string, args ...any)) error {
+	silent, err := silentPorts(ctx, r, before, after)
+	if err != nil || silent == nil {
+		return err
+	}
+	if !forced {
+		return fault.Refuse(fault.WrongState, "%s; %s", strings.Join(silent, "\n"), way)
+	}
+	for _, text := range silent {
+		warn("%s", text)
+	}
+	return nil
+}
+
+// ByForce is the way where the command has --force.
+const ByForce = "--force sets it all the same"
+
+// silentPorts says on which nodes that is so. They are asked from the master's own, all at once. What could not be found out is an
+// error.
+func silentPorts(ctx context.Context, r remote.Runner, before, after *config.Config) (problems []string, err error) {
 	asked := map[int][]*config.Node{}
 	for _, n := range after.Nodes {
 		old, port := before.Node(n.UUID), after.SSHPort(n)

@@ -38,13 +38,13 @@ func TestPortsWhereNobodyAnswersAreNamed(t *testing.T) {
 		if name == "the usual one is new" {
 			before = portsCluster(2222)
 		}
-		got, err := SilentPorts(t.Context(), tt.fake, before, portsCluster(tt.to))
+		got, err := silentPorts(t.Context(), tt.fake, before, portsCluster(tt.to))
 		if err != nil || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
 		}
 	}
 	lost := remotetest.New(t).Unknown(asked)
-	if _, err := SilentPorts(t.Context(), lost, portsCluster(22), portsCluster(2222)); err == nil {
+	if _, err := silentPorts(t.Context(), lost, portsCluster(22), portsCluster(2222)); err == nil {
 		t.Error("what could not be found out is no error")
 	}
 }
