@@ -2,6 +2,7 @@ package kvm
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,6 +127,9 @@ func RemoveNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runt
 	return dropNICFile(ctx, r, node, name, i)
 }
 
+//go:embed dropnic.sh
+var dropNICScript string
+
 // dropNICFile forgets a tap device. The files of those behind it move up: they are numbered as the interfaces of the runtime are.
 func dropNICFile(ctx context.Context, r remote.Runner, node, name string, n int) error {
 	c := dropNIC(Root+"/nic/"+name, n)
@@ -137,13 +141,7 @@ func dropNICFile(ctx context.Context, r remote.Runner, node, name string, n int)
 }
 
 func dropNIC(dir string, n int) remote.Cmd {
-	return remote.Script(`cd "$1" || exit
-n=$2
-while [ -e $((n + 1)) ]; do
-	mv -f $((n + 1)) "$n" || exit
-	n=$((n + 1))
-done
-rm -f "$n"`, dir, strconv.Itoa(n))
+	return remote.Script(dropNICScript, dir, strconv.Itoa(n))
 }
 
 // attributes is a slot as arguments of device_add.

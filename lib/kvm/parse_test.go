@@ -256,7 +256,8 @@ func TestScripts(t *testing.T) {
 		t.Skip("SHELLCHECK IS NOT INSTALLED: the scripts were not checked")
 	}
 	for name, text := range map[string]string{"qmp": guestScript + qmpScript, "start": guestScript + startScript, "stop": guestScript + stopScript,
-		"cleanup": guestScript + cleanupScript, "state": guestScript + stateScript, "console": consoleScript, "emulator": emulatorScript, "checknode": checkNodeScript} {
+		"cleanup": guestScript + cleanupScript, "state": guestScript + stateScript, "console": consoleScript, "emulator": emulatorScript, "checknode": checkNodeScript,
+		"dropnic": dropNICScript} {
 		c := exec.CommandContext(t.Context(), shellcheck, "--shell=sh", "-")
 		c.Stdin, c.Env = strings.NewReader(text), append(os.Environ(), "LC_ALL=C.UTF-8")
 		if out, err := c.CombinedOutput(); err != nil {
