@@ -12,8 +12,11 @@ import (
 	"gantry/tests/lab"
 )
 
-func TestMachineGetsItsDisksInOrder(t *testing.T) {
-	o, err := Options{Dir: "/tmp/x", OVS: true, Memory: 1024}.complete()
+// keptBy7 is a lab of process 7, and a file for its disks.
+func keptBy7(t *testing.T, o Options) (config, *os.File) {
+	t.Helper()
+	o.Dir = "/tmp/x"
+	o, err := o.complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,8 +24,12 @@ func TestMachineGetsItsDisksInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	c := config{o, 7}
+	t.Cleanup(func() { f.Close() })
+	return config{o, 7}, f
+}
+
+func TestMachineGetsItsDisksInOrder(t *testing.T) {
+	c, f := keptBy7(t, Options{OVS: true, Memory: 1024})
 	line := strings.Join(c.argv(2, "/cache/i", []disk{{file: f, format: "qcow2"}, {file: f, format: "raw", shared: true}, {file: f, format: "raw", only: true}}, "/dev/vdc"), " ")
 	last := 0
 	for _, want := range []string{
@@ -41,17 +48,9 @@ func TestMachineGetsItsDisksInOrder(t *testing.T) {
 }
 
 func TestUserModeLinuxGetsItsDisksInOrder(t *testing.T) {
-	o, err := Options{Dir: "/tmp/x", UML: true}.complete()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	c, f := keptBy7(t, Options{UML: true})
 	fd := fmt.Sprintf("=/proc/7/fd/%d", f.Fd())
-	got := config{o, 7}.umlArgv(2, "/cache/i", "/cache/uml", []disk{{}, {file: f}, {file: f, shared: true}, {file: f, only: true, shared: true}}, "/dev/vdd")
+	got := c.umlArgv(2, "/cache/i", "/cache/uml", []disk{{}, {file: f}, {file: f, shared: true}, {file: f, only: true, shared: true}}, "/dev/vdd")
 	want := []string{"lab.seed=/dev/vdd", "ubd0=/tmp/x/root2,/cache/i/root.img", "eth0=tuntap,lan2,02:00:00:00:00:02", "eth1=tuntap,san2,02:00:00:00:01:02",
 		"eth2=tuntap,ctl2,02:00:00:00:02:02", "ubd1" + fd, "ubd2c" + fd, "ubd3rc" + fd}
 	if !slices.Equal(got[len(got)-len(want):], want) || got[0] != "/cache/uml/linux" || got[1] != "mem=1280M" {
