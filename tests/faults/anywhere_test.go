@@ -17,10 +17,13 @@ var troubles = []trouble{
 	{"node2 is cut off", func(c *cluster) error { return c.Cut("node2") }, func(c *cluster) error { return c.Heal("node2") }},
 	{"node3 is cut off", func(c *cluster) error { return c.Cut("node3") }, func(c *cluster) error { return c.Heal("node3") }},
 	{"node3 is frozen", func(c *cluster) error { return c.Freeze("node3") }, func(c *cluster) error { return c.Thaw("node3") }},
-	{"no room for the configuration", func(c *cluster) error {
-		return c.do("dd if=/dev/zero of=/var/lib/ganeti/ballast bs=4k 2>/dev/null; true")
+	{
+		"no room for the configuration",
+		func(c *cluster) error {
+			return c.do("dd if=/dev/zero of=/var/lib/ganeti/ballast bs=4k 2>/dev/null; true")
+		},
+		func(c *cluster) error { return c.do("rm /var/lib/ganeti/ballast") },
 	},
-		func(c *cluster) error { return c.do("rm /var/lib/ganeti/ballast") }},
 }
 
 func (c *cluster) do(command string) error {
@@ -37,6 +40,7 @@ const smallDirectory = "mkdir /run/small && mount -t tmpfs -o size=8m small /run
 // the runner go on into it. What it makes of that is judged in the same way.
 func TestTroubleAnywhere(t *testing.T) {
 	c := start(t, 3)
+	c.cleans = true
 	c.Must(t, "node1", smallDirectory)
 	c.anywhere(t, time.Minute, func(t *testing.T, p point, name string) {
 		// What befalls a point does not depend on the order of the points, but changes with the operation.
@@ -54,11 +58,10 @@ func (c *cluster) disturb(t *testing.T, p point, what trouble, name string) {
 		p.op.prepare(t, c, name)
 	}
 	job := c.begin(t, p.op.command(name), "GANTRY_FAULT=gnt-job/"+p.at+":stop")
-	ended := "gnt-job list --no-headers -o status " + job + " | grep -Eq 'success|error|canceled'"
-	c.until(t, "node1", "ps -o stat= -C gnt-job | grep -q T || "+ended, time.Minute)
+	c.until(t, "node1", "ps -o stat= -C gnt-job | grep -q T || "+ended(job), time.Minute)
 	must(t, what.begin(c))
 	c.Must(t, "node1", "pkill -CONT -x gnt-job; true")
-	for began := time.Now(); time.Since(began) < lasts && c.Run("node1", ended).Status != 0; {
+	for began := time.Now(); time.Since(began) < lasts && c.Run("node1", ended(job)).Status != 0; {
 		time.Sleep(500 * time.Millisecond)
 	}
 	must(t, what.end(c))

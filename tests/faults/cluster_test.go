@@ -19,6 +19,8 @@ type cluster struct {
 	*lab.Lab
 	nodes int
 	loops string // loop devices there are without any instance: the lab's own
+	// after trouble a job may end and say that a migration is to be cleaned up; after a kill the next command sees to it by itself
+	cleans bool
 }
 
 // programs builds what the nodes need, once.

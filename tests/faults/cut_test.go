@@ -56,10 +56,15 @@ func (c *cluster) begin(t *testing.T, command string, env ...string) string {
 	return id
 }
 
+// ended is a command that succeeds once a job has ended.
+func ended(id string) string {
+	return "gnt-job list --no-headers -o status " + id + " | grep -Eq 'success|error|canceled'"
+}
+
 // end waits for the end of a job, and gives its status and all that it says.
 func (c *cluster) end(t *testing.T, id string, limit time.Duration) (status, said string) {
 	t.Helper()
-	c.until(t, "node1", "gnt-job list --no-headers -o status "+id+" | grep -Eq 'success|error|canceled'", limit)
+	c.until(t, "node1", ended(id), limit)
 	return strings.TrimSpace(c.Must(t, "node1", "gnt-job list --no-headers -o status "+id)), c.Must(t, "node1", "gnt-job info "+id)
 }
 

@@ -110,7 +110,7 @@ func runningOnNode2(t *testing.T, c *cluster, name string) {
 func movedToNode3(command string) func(*testing.T, *cluster, string) {
 	return func(t *testing.T, c *cluster, name string) {
 		r := c.Run("node1", command+name)
-		if _, told, ok := strings.Cut(r.Stderr, "run '"); ok && strings.HasPrefix(told, "gnt-instance migrate --cleanup") {
+		if _, told, ok := strings.Cut(r.Stderr, "run '"); c.cleans && ok && strings.HasPrefix(told, "gnt-instance migrate --cleanup") {
 			told, _, _ = strings.Cut(told, "'")
 			c.Must(t, "node1", strings.Replace(told, "--cleanup", "--cleanup -f", 1))
 			r = c.Run("node1", command+name)
