@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
 	"slices"
 
 	"gantry/lib/balance"
@@ -58,7 +56,7 @@ type Options struct {
 
 // New returns options at their defaults, to be declared on the command.
 func New(c *cli.Command) *Options {
-	collectOften()
+	saveMemory()
 	return &Options{
 		cmd: c,
 		Balance: balance.Options{
@@ -67,12 +65,6 @@ func New(c *cli.Command) *Options {
 		CapacityChecks: true,
 		KVMNodeMem:     4096,
 	}
-}
-
-// collectOften has garbage collected twice as often as usual after the first time: half the memory is worth more here than a tenth of
-// the time. The first time is as late as usual, for what small runs leave behind is less than what collecting needs itself.
-func collectOften() {
-	runtime.AddCleanup(new([16]byte), func(percent int) { debug.SetGCPercent(percent) }, 50)
 }
 
 // Run says what the tool does once its words are read.
