@@ -89,7 +89,7 @@ func (w *modify) plugNIC(ctx context.Context, step *nicStep) error {
 		if step.action == removeDevice {
 			return nil
 		}
-		return w.plugIn(ctx, runtime, step.nic, slot)
+		return w.plugIn(ctx, runtime, step, slot)
 	})
 }
 
@@ -112,19 +112,24 @@ func (w *modify) plugOut(ctx context.Context, runtime *kvm.Runtime, uuid string)
 }
 
 // plugIn makes a tap device and gives the guest an interface on it.
-func (w *modify) plugIn(ctx context.Context, runtime *kvm.Runtime, nic config.NIC, slot *kvm.Slot) error {
-	r, node, cfg := w.env.Nodes, w.primary().Name, w.env.Config
+func (w *modify) plugIn(ctx context.Context, runtime *kvm.Runtime, step *nicStep, slot *kvm.Slot) error {
+	r, node, card := w.env.Nodes, w.primary().Name, w.card(step)
 	vnetHdr, multiQueue := kvm.TapOptions(*runtime)
-	like := bridge.NIC{NIC: nic, Index: len(runtime.NICs), Instance: w.inst.Name, Tags: w.inst.Tags, Network: cfg.Network(nic.Network)}
-	tap, err := bridge.Up(ctx, r, node, like, bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")})
+	tap, err := bridge.Up(ctx, r, node, card, bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")})
 	if err != nil {
 		return err
 	}
-	err = kvm.AddNIC(ctx, r, node, w.inst.Name, runtime, kvm.NIC{NIC: nic, NetInfo: cfg.Network(nic.Network), Slot: slot, Tap: tap})
+	err = kvm.AddNIC(ctx, r, node, w.inst.Name, runtime, kvm.NIC{NIC: card.NIC, NetInfo: card.Network, Slot: slot, Tap: tap})
 	if err == nil || isUnknown(err) {
 		return err
 	}
 	return errors.Join(err, bridge.Down(context.WithoutCancel(ctx), r, node, w.inst.Name, tap))
+}
+
+// card is the interface as its tap device is told of it: by its place in the configuration, which is not always the one that it has in
+// the runtime, where what was changed is at the end.
+func (w *modify) card(step *nicStep) bridge.NIC {
+	return bridge.NIC{NIC: step.nic, Index: step.index, Instance: w.inst.Name, Tags: w.inst.Tags, Network: w.env.Config.Network(step.nic.Network)}
 }
 
 // plugDisk gives the guest a new disk.

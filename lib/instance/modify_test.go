@@ -136,6 +136,29 @@ func TestModifyNICs(t *testing.T) {
 	}
 }
 
+// A card that is changed while the guest runs keeps its number, although it goes to the end of the runtime's list.
+func TestHotpluggedCardsHaveTheirOwnNumbers(t *testing.T) {
+	w := newWorld(t)
+	inst := w.web()
+	for _, n := range []string{"5", "6"} {
+		inst.NICs = append(inst.NICs, config.NIC{UUID: "nic" + n, MAC: "aa:00:00:00:00:0" + n, IP: "10.9.0." + n, NICParams: config.Params{"mode": "routed", "link": "100"}})
+	}
+	next := *inst
+	m := &modify{onOne: onOne{env: &job.Env{Config: w.cfg}, inst: inst}, next: &next, Modify: Modify{NICs: []DeviceChange{
+		{"modify", "0", map[string]any{"ip": "10.9.0.7"}},
+		{"add", "1", map[string]any{"mode": "routed", "ip": "10.9.0.8"}},
+		{"modify", "-1", map[string]any{"ip": "10.9.0.9"}},
+	}}}
+	if err := m.checkNICs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.nics.steps {
+		if card := m.card(&m.nics.steps[i]); card.Index != i || card.IP != []string{"10.9.0.7", "10.9.0.8", "10.9.0.9"}[i] {
+			t.Errorf("card %s has number %d, not %d", card.IP, card.Index, i)
+		}
+	}
+}
+
 func TestModifyNICRefused(t *testing.T) {
 	w := newWorld(t).lax().inNetwork()
 	w.run(Modify{Name: "web", NICs: []DeviceChange{{"add", "-1", map[string]any{"network": "lan", "ip": "10.1.0.3", "mac": "aa:00:00:00:00:77"}}}})

@@ -26,6 +26,7 @@ type nicChanges struct {
 // nicStep is one change: what is said of it, and what a running guest has to be told.
 type nicStep struct {
 	action string
+	index  int
 	title  string // of the line about hotplugging
 	nic    config.NIC
 	said   [][2]any
@@ -119,7 +120,7 @@ func (w *modify) checkNIC(ctx context.Context, c DeviceChange) error {
 		n.frees = append(n.frees, nic)
 		n.nics = slices.Delete(n.nics, i, i+1)
 		title := fmt.Sprintf("NIC/%d", i)
-		n.steps = append(n.steps, nicStep{removeDevice, title, nic, [][2]any{{title, "remove"}}})
+		n.steps = append(n.steps, nicStep{removeDevice, i, title, nic, [][2]any{{title, "remove"}}})
 		return nil
 	}
 	asked, err := NICInput.Force(c.Params)
@@ -144,7 +145,7 @@ func (w *modify) addNIC(ctx context.Context, i int, asked config.Params) error {
 	title := fmt.Sprintf("nic.%d", i)
 	said := fmt.Sprintf("add:mac=%s,ip=%s,mode=%s,link=%s,network=%s", nic.MAC, unit.Str(orNil(nic.IP)), nic.NICParams.String("mode"),
 		nic.NICParams.String("link"), unit.Str(orNil(asked.String("network"))))
-	w.nics.steps = append(w.nics.steps, nicStep{addDevice, title, nic, [][2]any{{title, said}}})
+	w.nics.steps = append(w.nics.steps, nicStep{addDevice, i, title, nic, [][2]any{{title, said}}})
 	return nil
 }
 
@@ -170,7 +171,7 @@ func (w *modify) changeNIC(ctx context.Context, i int, asked config.Params) erro
 	for _, name := range sortedNames(nic.NICParams) {
 		said = append(said, [2]any{fmt.Sprintf("nic.%s/%d", name, i), nic.NICParams[name]})
 	}
-	w.nics.steps = append(w.nics.steps, nicStep{modifyDevice, fmt.Sprintf("nic/%d", i), nic, said})
+	w.nics.steps = append(w.nics.steps, nicStep{modifyDevice, i, fmt.Sprintf("nic/%d", i), nic, said})
 	return nil
 }
 

@@ -189,6 +189,9 @@ func (s stand) cards() {
 		}
 		c.seen("node3", onSwitch)
 	}
+	if got := s.must("node1", "cat $(grep -lx 'ganeti:inst3.example.com:[0-9]*' /sys/class/net/*/ifalias) | sort"); got != "ganeti:inst3.example.com:0\nganeti:inst3.example.com:1\n" {
+		s.t.Errorf("cards are called %q", got)
+	}
 	s.must("node1", "gnt-instance modify -f --hotplug --net 1:remove inst3")
 	s.cannotReach("node3", onBridge)
 	if got := s.must("node1", "ls /sys/class/net/brv/brif"); got != "eth1\n" {
