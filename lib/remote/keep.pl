@@ -20,4 +20,5 @@ while (defined(my $call = <STDIN>)) {
 	print STDERR "\n$key\n";
 	$| = 1; # all at once, now
 	$| = 0;
+	rest() if defined &rest; # what nobody need wait for
 }

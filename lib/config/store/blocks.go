@@ -1,8 +1,10 @@
 package store
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -126,6 +128,57 @@ func unwritten[T any](now, was []*T, texts []string, uuid func(*T) string, wrap 
 	}
 	encode(len(now))
 	return all
+}
+
+// maxRuns is how many runs are worth telling one by one.
+const maxRuns = 100
+
+// since says how the text is put together from that of base, which a candidate has: news is what is not in it, and runs are as
+// replica.pl wants them. small says that this is worth it.
+func (v *version) since(base *version) (news []byte, runs string, small bool) {
+	if base == nil {
+		return nil, "", false
+	}
+	was, now := base.blocks(), v.blocks()
+	if was.head == "" || now.head == "" {
+		return nil, "", false
+	}
+	at, offset := map[string]int{}, 0
+	for _, text := range was.all() {
+		at[text] = offset
+		offset += len(text) + len("\n")
+	}
+	const isNew = -1
+	type run struct{ from, length int }
+	var list []run
+	offset = 0
+	for _, part := range now.all() {
+		text := v.text[offset:min(offset+len(part)+len("\n"), len(v.text))]
+		offset += len(text)
+		from, known := at[part]
+		if !known {
+			from, news = isNew, append(news, text...)
+		}
+		last := len(list) - 1
+		if last >= 0 && (from == isNew) == (list[last].from == isNew) && (from == isNew || from == list[last].from+list[last].length) {
+			list[last].length += len(text)
+		} else {
+			list = append(list, run{from, len(text)})
+		}
+	}
+	words := make([]string, len(list))
+	for i, r := range list {
+		words[i] = strconv.Itoa(r.length)
+		if r.from != isNew {
+			words[i] = fmt.Sprintf("=%d+%d", r.from, r.length)
+		}
+	}
+	return news, strings.Join(words, ","), len(list) <= maxRuns && len(news) < len(v.text)/2
+}
+
+// all returns the parts in the order of the file, in which a line break separates them.
+func (b blocks) all() []string {
+	return slices.Concat([]string{b.head, b.common}, b.instances, b.disks, []string{b.rest})
 }
 
 // readAfter reads a version that was made from another: only what that one has not.

@@ -17,9 +17,12 @@ import (
 //
 //	ask DIR
 //		shows what this node has: the fixed first lines of the file and its last one, or "absent".
-//	stage DIR STAGED SIZE DIGEST
+//	stage DIR STAGED SIZE DIGEST [BASE RUNS]
 //		keeps a new version, which comes on stdin, beside the old one, on disk, and shows what the node has. Nothing that anybody
 //		reads is changed. STAGED is .config.toml.staged.EPOCH.SERIAL.DIGEST, where twelve digits of the digest are enough.
+//		With BASE, the digest of the version before, only what is new comes: RUNS says how the version is put together, each
+//		LENGTH from stdin or =FROM+LENGTH from this node's file, with commas between. If this node's file is not that one, or the
+//		outcome is not what DIGEST says, nothing is kept, and the exit status is 69.
 //	commit DIR STAGED EPOCH SERIAL DIGEST keep|repair
 //		puts a staged version in the place of this node's, unless the node's is newer or another one; "repair" replaces a damaged
 //		one too. Exit status: 0 it is in place (or was already), 65 this node's file is damaged, 66 it is newer, 67 it is another of
@@ -113,14 +116,29 @@ func (s *Store) ask(ctx context.Context, r remote.Runner, nodes []string) []answ
 	})
 }
 
-// stage puts a version on the disk of each of the nodes and returns what they have.
-func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v *version) []answer {
+// stage puts a version on the disk of each of the nodes and returns what they have. Who has base, which the version was made from (it
+// may be nil), is sent only what is new.
+func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v, base *version) []answer {
 	hurried := s.hurried(nodes)
-	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
-		c := remote.Kept(replicaScript, "stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), v.header.Digest)
-		c.Stdin, c.Secret = v.text, true
+	send := func(ctx context.Context, node string, text []byte, change ...string) (answer, bool) {
+		c := remote.Kept(replicaScript, append([]string{"stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), v.header.Digest}, change...)...)
+		c.Stdin, c.Secret, c.OK = text, true, []int{statusOther}
 		c.Limit = 2*askLimit + time.Duration(len(v.text)>>20)*time.Second
-		return s.answerOf(ctx, r, node, c, hurried[node])
+		res, err := s.run(ctx, r, node, c, hurried[node])
+		if err != nil {
+			return answer{node: node, err: err}, true
+		}
+		return readAnswer(node, res.Stdout), res.Status == 0
+	}
+	news, runs, small := v.since(base)
+	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
+		if small {
+			if a, ok := send(ctx, node, news, base.header.Digest, runs); ok {
+				return a
+			}
+		}
+		a, _ := send(ctx, node, v.text)
+		return a
 	})
 }
 

@@ -23,6 +23,7 @@ type lab struct {
 	t     testing.TB
 	root  string
 	crash *crasher // nil: never
+	disk  *disk    // nil: what was written stays
 
 	mu     sync.Mutex
 	cut    map[string]bool // cannot be reached: certainly nothing runs there
@@ -99,7 +100,15 @@ func (l *lab) store(node string) *Store {
 		l.t.Fatal(err)
 	}
 	s.RunDir = filepath.Join(l.root, "run."+node)
-	s.Inject = func(area, what string) func() { return l.crash.local(what) }
+	s.Inject = func(area, what string) func() {
+		done := l.crash.local(what)
+		return func() {
+			if l.disk != nil && what == "fsync "+node {
+				l.disk.note(l)
+			}
+			done()
+		}
+	}
 	return s
 }
 

@@ -14,10 +14,7 @@ import (
 func TestAMasterKilledAtAnyStepLeavesWhatTheNextOneFinishes(t *testing.T) {
 	fresh, _ := newLab(t, 3)
 	steps := countSteps(t)
-	for name, after := range map[string]struct {
-		cut    []string // while it recovers
-		update bool     // recovers by the next change, not by Settle
-	}{
+	for name, after := range map[string]recovery{
 		"all there":                      {},
 		"all there, next change":         {update: true},
 		"one candidate cut":              {cut: []string{n2}},
@@ -29,7 +26,7 @@ func TestAMasterKilledAtAnyStepLeavesWhatTheNextOneFinishes(t *testing.T) {
 			}
 			t.Parallel()
 			for at := 1; at <= steps; at++ {
-				crashAndRecover(fresh.copy(t), at, after.cut, after.update)
+				crashAndRecover(fresh.copy(t), at, after)
 			}
 		})
 	}
@@ -50,17 +47,32 @@ func countSteps(t *testing.T) int {
 	return l.crash.n
 }
 
-func crashAndRecover(l *lab, at int, cut []string, update bool) {
+// recovery is how a cluster goes on after its master's end.
+type recovery struct {
+	cut    []string // candidates, while it recovers
+	update bool     // by the next change, not by Settle
+	disk   *disk    // what a power cut leaves; nil if only the program died
+}
+
+func crashAndRecover(l *lab, at int, after recovery) (crashed bool) {
 	t := l.t
 	t.Helper()
 	s := l.store(n1)
 	base := l.same(n1, n2, n3)
 	l.crash = &crasher{at: at}
-	crashing(func() { s.Update(t.Context(), l.as(n1), mark("blue")) }) // its outcome is nobody's any more
+	if l.disk = after.disk; l.disk != nil {
+		l.disk.note(l)
+	}
+	var c Commit
+	crashed = crashing(func() { c, _ = s.Update(t.Context(), l.as(n1), mark("blue")) }) // if it crashed, its outcome is nobody's any more
 	where := l.crash.log[len(l.crash.log)-1]
 	l.crash = nil
+	if l.disk != nil {
+		l.disk.lose(l)
+		l.disk = nil
+	}
 
-	seen := false // did any candidate have the new version, so that it may have been relied on?
+	seen := c.State == Committed // may anybody have relied on the new version, here or on a candidate?
 	for _, n := range []string{n1, n2, n3} {
 		h := l.header(n)
 		seen = seen || h.Serial == base.Serial+1
@@ -70,25 +82,25 @@ func crashAndRecover(l *lab, at int, cut []string, update bool) {
 	}
 	committed := hasMark(t, l.store(n1), "blue")
 
-	l.set(l.cut, true, cut...)
+	l.set(l.cut, true, after.cut...)
 	s = l.store(n1)
 	want := base.Serial
-	if update {
+	if after.update {
 		if _, err := s.Update(t.Context(), l.as(n1), mark("red")); err != nil {
 			t.Errorf("%s: the next change: %v", where, err)
-			return
+			return crashed
 		}
 		want++
 	} else if _, err := s.Settle(t.Context(), l.as(n1)); err != nil {
 		t.Errorf("%s: Settle: %v", where, err)
-		return
+		return crashed
 	}
 	if hasMark(t, s, "blue") {
 		want++
 	} else if committed || seen {
 		t.Errorf("%s: a version that was committed or on a candidate is lost", where)
 	}
-	l.set(l.cut, false, cut...)
+	l.set(l.cut, false, after.cut...)
 	if _, err := s.Redistribute(t.Context(), l.as(n1)); err != nil {
 		t.Errorf("%s: Redistribute: %v", where, err)
 	}
@@ -96,12 +108,13 @@ func crashAndRecover(l *lab, at int, cut []string, update bool) {
 		t.Errorf("%s: serial %d, want %d", where, h.Serial, want)
 	}
 	noLeftovers(t, l, where)
+	return crashed
 }
 
 func noLeftovers(t testing.TB, l *lab, where string) {
 	t.Helper()
 	for _, n := range labNodes {
-		for _, pattern := range []string{pendingName, ".config.toml.staged.*", ".ssconf.new/*"} {
+		for _, pattern := range []string{pendingName, newName, ".config.toml.staged.*", ".ssconf.new/*"} {
 			if left, _ := filepath.Glob(filepath.Join(l.dir(n), pattern)); left != nil {
 				t.Errorf("%s: left %v", where, left)
 			}

@@ -14,14 +14,12 @@ import (
 // area is the name of this package's injection points.
 const area = "store"
 
-// writeNew puts a text on disk as newName: mode before content, content before its fsync. Nobody reads it under that name.
+// writeNew puts a text on disk as newName: mode before content, content and then name before it returns. Nobody reads it under that
+// name, but after a power cut it may be all that is left of a version that candidates have.
+// What it left when it fails has to be discarded.
 func (s *Store) writeNew(text []byte) error {
-	path := s.path(newName)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	done := s.Inject(area, "write "+newName)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(s.path(newName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
@@ -32,21 +30,20 @@ func (s *Store) writeNew(text []byte) error {
 		err = f.Sync()
 		done()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("writing the configuration: %w", err), os.Remove(path))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = s.syncDir()
+	}
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	return nil
 }
 
-// rename gives a file of the data directory another name, durably.
+// rename gives a file of the data directory another name. Its text must be on disk under the old one: until the directory is, either
+// may be there after a power cut.
 func (s *Store) rename(from, to string) error {
-	done := s.Inject(area, "rename "+from+" "+to)
-	err := os.Rename(s.path(from), s.path(to))
-	done()
-	if err != nil {
-		return err
-	}
-	return s.syncDir()
+	defer s.Inject(area, "rename "+from+" "+to)()
+	return os.Rename(s.path(from), s.path(to))
 }
 
 func (s *Store) syncDir() error {

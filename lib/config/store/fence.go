@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"gantry/lib/remote"
 )
@@ -26,12 +24,14 @@ func (s *Store) Fence(ctx context.Context, nodes remote.Runner, strength Strengt
 
 // Survey is Fence that also tells who is behind and who was silent.
 func (s *Store) Survey(ctx context.Context, nodes remote.Runner, strength Strength) (Survey, error) {
-	_, err := os.Lstat(s.path(pendingName))
-	if err == nil {
-		_, err = s.Settle(ctx, nodes)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	left, err := s.leftOver()
+	if err != nil {
 		return Survey{}, err
+	}
+	if left != "" {
+		if _, err := s.Settle(ctx, nodes); err != nil {
+			return Survey{}, err
+		}
 	}
 	survey, v, err := s.survey(ctx, nodes, strength)
 	if err == nil && v.successor != nil { // a transaction that runs, or one that died
@@ -89,13 +89,13 @@ func (s *Store) Redistribute(ctx context.Context, nodes remote.Runner) (Commit, 
 }
 
 func (t *transaction) redistribute(ctx context.Context) error {
-	answers := t.stage(ctx, t.nodes, voters(t.base.config, t.base.header.Master), t.base)
+	answers := t.stage(ctx, t.nodes, voters(t.base.config, t.base.header.Master), t.base, nil)
 	v := judge(t.base.header, answers)
 	if v.err != nil {
 		return v.err
 	}
 	if v.successor != nil {
-		return &unfinished{v.successors[0], *v.successor}
+		return &unfinished{v.successors[0], *v.successor, v.silent}
 	}
 	var staged []string
 	for _, a := range answers {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,13 +54,86 @@ func TestWritesReachTheDiskInOrder(t *testing.T) {
 	inOrder(t, events,
 		"write "+n1+"/.config.toml.new",
 		"fsync "+n1+"/.config.toml.new",
+		"fsync "+n1, // the names after this one need not be on disk
 		"rename "+n1+"/.config.toml.new "+n1+"/config.toml.pending",
-		"fsync "+n1,
 		"rename STAGED config.toml", // on node2, whose script works in its directory
 		"fsync "+n2,
 		"rename "+n1+"/config.toml.pending "+n1+"/config.toml",
-		"fsync "+n1,
 	)
+}
+
+// The power of the master fails at every step of a transaction, and right after it, and nothing is left of what was done to the names
+// since its directory was synced last.
+func TestAMasterWithoutPowerLosesNothingThatHeldAndGivesNoNumberTwice(t *testing.T) {
+	for name, after := range map[string]recovery{
+		"all there":                      {},
+		"all there, next change":         {update: true},
+		"one candidate cut":              {cut: []string{n2}},
+		"the other cut, and next change": {cut: []string{n3}, update: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fresh, _ := newLab(t, 3)
+			for at := 1; ; at++ {
+				after.disk = &disk{}
+				if crashed := crashAndRecover(fresh.copy(t), at, after); !crashed {
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestTheOnlyCandidateLosesNothingWithoutPower(t *testing.T) {
+	fresh, _ := newLab(t, 1)
+	for at, crashed := 1, true; crashed; at++ {
+		l := fresh.copy(t)
+		l.disk = &disk{}
+		s := l.store(n1)
+		l.disk.note(l)
+		l.crash = &crasher{at: at}
+		var c Commit
+		crashed = crashing(func() { c, _ = s.Update(t.Context(), l.as(n1), mark("blue")) })
+		l.crash = nil
+		l.disk.lose(l)
+		s = l.store(n1)
+		if _, err := s.Settle(t.Context(), l.as(n1)); err != nil {
+			t.Fatalf("step %d: %v", at, err)
+		}
+		if c.State == Committed && !hasMark(t, s, "blue") {
+			t.Errorf("step %d: a version that was committed is lost", at)
+		}
+		noLeftovers(t, l, fmt.Sprint("step ", at))
+	}
+}
+
+// disk is which of the configuration's names in the master's directory survive a power cut, with what.
+type disk struct{ files map[string][]byte }
+
+var namesOnDisk = []string{fileName, pendingName, newName}
+
+// note is what a sync of the directory does.
+func (d *disk) note(l *lab) {
+	d.files = map[string][]byte{}
+	for _, name := range namesOnDisk {
+		if text, err := os.ReadFile(filepath.Join(l.dir(n1), name)); err == nil {
+			d.files[name] = text
+		}
+	}
+}
+
+func (d *disk) lose(l *lab) {
+	for _, name := range namesOnDisk {
+		path := filepath.Join(l.dir(n1), name)
+		text, kept := d.files[name]
+		err := os.Remove(path)
+		if kept {
+			err = os.WriteFile(path, text, 0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.t.Fatal(err)
+		}
+	}
 }
 
 var (

@@ -1,5 +1,9 @@
 # The copy of the configuration on a candidate; see candidate.go.
 # No modules: they cost more than all the rest.
+# As long as a file is open that was replaced, its blocks are not given back. That takes longer than the rename.
+our $replaced;
+sub rest { undef $replaced }
+
 sub serve {
 	my ($do, $dir, $staged, @rest) = @_;
 	umask 077;
@@ -11,7 +15,7 @@ sub serve {
 	die "$do is nothing to do here\n";
 }
 
-# The first lines and the last one of this node's file, or nothing. Through one opening: it may be replaced meanwhile.
+# The first lines and the last one of this node's file, and the file, or nothing. Through one opening: it may be replaced meanwhile.
 sub have {
 	open my $file, '<', 'config.toml' or $! == 2 ? return : die "config.toml: $!\n"; # 2: it is not there
 	defined sysread $file, my $start, 4096 or die "config.toml: $!\n";
@@ -20,7 +24,7 @@ sub have {
 	sysseek $file, $end > length $head ? $end : length $head, 0;
 	defined sysread $file, my $tail, 512 or die "config.toml: $!\n";
 	my ($last) = $tail =~ /([^\n]*\n?)\z/;
-	return ($head, $last);
+	return ($head, $last, $file);
 }
 
 sub show {
@@ -30,41 +34,57 @@ sub show {
 }
 
 sub stage {
-	my ($staged, $epoch, $size, $digest) = @_;
+	my ($staged, $epoch, $size, $digest, $base, $runs) = @_;
 	# What transactions left that never ended; that of a later master is about to be put in place.
 	opendir my $dir, '.' or die "the data directory: $!\n";
 	for (readdir $dir) {
 		unlink $_ if /\A\.config\.toml\.staged\.(\d*)/ && !($1 ne '' && $1 > $epoch);
 	}
 	closedir $dir;
+	my ($head, $last, $old) = have();
+	my @runs = defined $runs ? split /,/, $runs : $size;
+	my $unread = 0;
+	/\A\d+\z/ and $unread += $_ for @runs;
 	open my $file, '>', $staged or die "$staged: $!\n";
 	eval {
-		keep($file, $staged, $size, $digest);
+		!defined $base || defined $last && $last eq "digest = '$base'\n" or die "the configuration here is another one\n";
+		keep($file, $staged, $size, $digest, $old, \$unread, @runs);
 		close $file or die "$staged: $!\n";
 		1;
 	} or do {
 		my $why = $@;
 		unlink $staged;
-		die $why;
+		die $why unless defined $base;
+		read(STDIN, my $rest, $unread);
+		show($head, $last);
+		return 69;
 	};
-	return show(have());
+	return show($head, $last);
 }
 
-# Writes what comes, which must end with the digest of all lines before, and be that one.
+# Writes the new version, run by run; it must end with the digest of all lines before, and be that one.
 sub keep {
-	my ($file, $staged, $size, $digest) = @_;
+	my ($file, $staged, $size, $digest, $old, $unread, @runs) = @_;
 	my $sum = library('Digest::SHA') && Digest::SHA::newSHA('Digest::SHA', 256);
-	my ($last, $left) = ("digest = '$digest'\n", $size);
+	my $last = "digest = '$digest'\n";
 	my $end = '';
-	while ($left > 0) {
-		my $got = read STDIN, my $piece, $left < 131072 ? $left : 131072 or die "the configuration was cut off on its way here\n";
-		for (my $at = 0; $at < $got;) {
-			$at += syswrite($file, $piece, $got - $at, $at) // die "$staged: $!\n";
+	for my $run (@runs) {
+		my ($from, $left) = $run =~ /\A(?:=(\d+)\+)?(\d+)\z/ or die "$run is no run of a version\n";
+		sysseek $old, $from, 0 if defined $from;
+		while ($left > 0) {
+			my $want = $left < 131072 ? $left : 131072;
+			my $piece;
+			my $got = defined $from ? sysread $old, $piece, $want : read STDIN, $piece, $want;
+			$got or die "the configuration was cut off on its way here\n";
+			$$unread -= $got unless defined $from;
+			for (my $at = 0; $at < $got;) {
+				$at += syswrite($file, $piece, $got - $at, $at) // die "$staged: $!\n";
+			}
+			$left -= $got;
+			$end .= $piece;
+			my $done = substr $end, 0, length $end > length $last ? length($end) - length $last : 0, '';
+			$sum->add($done) if $sum;
 		}
-		$left -= $got;
-		$end .= $piece;
-		my $done = substr $end, 0, length $end > length $last ? length($end) - length $last : 0, '';
-		$sum->add($done) if $sum;
 	}
 	durable($file, $staged);
 	my $is = $sum ? $sum->hexdigest : substr sum($staged, $size - length $last), 0, 64;
@@ -109,7 +129,7 @@ sub commit {
 	my $locked = flock $lock, 2; # LOCK_EX
 	alarm 0;
 	$locked or die ".config.toml.lock: $!\n";
-	my ($head, $last) = have();
+	(my ($head, $last), $replaced) = have();
 	if (defined $head) {
 		my ($has_epoch, $has_serial) = $head =~ /\A.*\n.*\nepoch = (\d{1,18})\nserial = (\d{1,18})\n/;
 		my ($has_digest) = $last =~ /\Adigest = '([^']{64})'\n?\z/;

@@ -51,6 +51,36 @@ func (r *replica) stage(v *version, text []byte, want int, says string) (out str
 	return r.do(text, want, says, "stage", stagedName(v.header), strconv.Itoa(len(v.text)), v.header.Digest)
 }
 
+// stageChange sends what is new since base.
+func (r *replica) stageChange(v, base *version, news []byte, runs string, want int) (out string) {
+	r.t.Helper()
+	return r.do(news, want, "", append([]string{"stage"}, changeArgs(v, base, runs)...)...)
+}
+
+func changeArgs(v, base *version, runs string) []string {
+	return []string{stagedName(v.header), strconv.Itoa(len(v.text)), v.header.Digest, base.header.Digest, runs}
+}
+
+// calls has one perl that stays answer two calls, each with its words and its input, and returns their exit statuses.
+func (r *replica) calls(first []string, in []byte, second []string, more []byte) (statuses []string) {
+	r.t.Helper()
+	call := func(words []string, in []byte) string {
+		return "KEY stamp\x00shown\x00" + strings.Join(words, "\x00") + "\n" + string(in)
+	}
+	cmd := exec.Command("perl", "-e", `my $text = shift; eval $text; die $@ if $@`, remote.Kept(r.text).Argv[2])
+	cmd.Stdin = strings.NewReader("KEY\n\nreplica\n" + call(first, in) + call(second, more))
+	out, err := cmd.Output()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if status, ok := strings.CutPrefix(strings.TrimSpace(line), "KEY "); ok {
+			statuses = append(statuses, status)
+		}
+	}
+	return statuses
+}
+
 func (r *replica) commit(v *version, mode string, want int, says string) (out string) {
 	r.t.Helper()
 	h := v.header

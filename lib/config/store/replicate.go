@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 
@@ -30,24 +31,24 @@ func (r round) leaving() []string {
 // replicate brings a new version onto the disks of the candidates, decides, and commits it.
 func (t *transaction) replicate(ctx context.Context, next *version) error {
 	r := newRound(t.base.config, next.config)
+	if err := t.remove(newName); err != nil {
+		return err
+	}
 	var answers []answer
 	err := t.beside(
-		func() { answers = t.stage(ctx, t.nodes, r.keep, next) },
+		func() { answers = t.stage(ctx, t.nodes, r.keep, next, t.base) },
 		func() error {
 			if err := t.writeNew(next.text); err != nil {
 				return err
 			}
-			if err := next.readBack(t.base); err != nil {
-				return errors.Join(err, t.remove(newName))
-			}
-			return nil
+			return next.readBack(t.base)
 		})
-	if err != nil {
-		return err
+	var staged []string
+	if err == nil {
+		staged, err = t.prepare(ctx, r, next, answers)
 	}
-	staged, err := t.prepare(ctx, r, next, answers)
 	if err != nil {
-		return errors.Join(err, t.remove(newName))
+		return t.discard(err)
 	}
 	if len(r.keep) == 0 {
 		return t.commitHere(newName, next)
@@ -71,6 +72,7 @@ func (t *transaction) beside(there func(), here func() error) error {
 type unfinished struct {
 	node   string
 	header Header
+	silent []string // who might have another one
 }
 
 func (u *unfinished) Error() string {
@@ -91,7 +93,7 @@ func (t *transaction) prepare(ctx context.Context, r round, next *version, answe
 		return nil, v.err
 	}
 	if v.successor != nil && v.successor.Digest != next.header.Digest {
-		return nil, &unfinished{v.successors[0], *v.successor}
+		return nil, &unfinished{v.successors[0], *v.successor, v.silent}
 	}
 	return staged, v.enough(r.old, t.need)
 }
@@ -149,9 +151,10 @@ func (t *transaction) refusal(ours Header, reply commitReply) error {
 	return reply.err
 }
 
-// discard takes back a version that no candidate has put in place, because of an error.
+// discard takes back a version that no candidate has put in place, because of an error: for good, since what a power cut brought back
+// would be finished.
 func (t *transaction) discard(why error) error {
-	if err := errors.Join(t.remove(newName), t.remove(pendingName)); err != nil {
+	if err := errors.Join(t.remove(newName), t.remove(pendingName), t.syncDir()); err != nil {
 		t.state = Unknown
 		return errors.Join(why, err)
 	}
@@ -177,7 +180,10 @@ func (t *transaction) commitHere(from string, next *version) error {
 	if err != nil {
 		return t.undecided(from, err)
 	}
-	if err := t.rename(from, fileName); err != nil {
+	old, _ := os.Open(t.File()) // until it is closed the blocks of the old file are not given back, which takes longer than the rename
+	err = t.rename(from, fileName)
+	go old.Close()
+	if err != nil {
 		t.state = Unknown
 		return fmt.Errorf("putting the new configuration in place: %w", err)
 	}

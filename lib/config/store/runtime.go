@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,8 +21,26 @@ type hints struct {
 
 func (s *Store) hintsFile() string { return filepath.Join(s.RunDir, "hints.json") }
 
-// readHints returns empty hints when there are none or they cannot be read.
+// hintsCache is what was read last, and from which file.
+type hintsCache struct {
+	mu    sync.Mutex
+	file  os.FileInfo
+	hints hints
+}
+
+// readHints returns the hints, which nobody may change: empty ones when there are none or they cannot be read.
 func (s *Store) readHints() hints {
+	c := &s.hints
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, err := os.Stat(s.hintsFile())
+	if err != nil || c.file == nil || !os.SameFile(now, c.file) || !now.ModTime().Equal(c.file.ModTime()) {
+		c.file, c.hints = now, s.freshHints()
+	}
+	return c.hints
+}
+
+func (s *Store) freshHints() hints {
 	h := hints{}
 	if s.RunDir != "" {
 		if data, err := os.ReadFile(s.hintsFile()); err != nil || json.Unmarshal(data, &h) != nil {
@@ -58,7 +77,7 @@ func (s *Store) changeHints(change func(*hints)) {
 	if syscall.Flock(int(dir.Fd()), syscall.LOCK_EX) != nil {
 		return
 	}
-	h := s.readHints()
+	h := s.freshHints()
 	change(&h)
 	data, err := json.Marshal(h)
 	if err != nil {

@@ -17,7 +17,7 @@ func (s *Store) Settle(ctx context.Context, nodes remote.Runner) (Commit, error)
 		return t.afterSettling(ctx, func() error {
 			v := judge(t.base.header, t.ask(ctx, nodes, voters(t.base.config, t.base.header.Master)))
 			if v.err == nil && v.successor != nil {
-				return &unfinished{v.successors[0], *v.successor}
+				return &unfinished{v.successors[0], *v.successor, v.silent}
 			}
 			return v.err
 		})
@@ -47,25 +47,43 @@ func (t *transaction) afterSettling(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// settlePending commits the version that lies in the pending file, if it is the one after ours: some candidates may have it,
-// so that no other version may ever get its number.
-func (t *transaction) settlePending(ctx context.Context) error {
-	text, err := os.ReadFile(t.path(pendingName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// leftOver returns the name of the file with a version that an earlier transaction may have given to candidates; "" if there is none.
+// The new file is one after a power cut: the other name may not have reached the disk.
+func (s *Store) leftOver() (string, error) {
+	for _, name := range []string{pendingName, newName} {
+		if _, err := os.Lstat(s.path(name)); !errors.Is(err, fs.ErrNotExist) {
+			return name, err
+		}
 	}
+	return "", nil
+}
+
+// settlePending commits the version that an earlier transaction left undecided, if it is the one after ours: some candidates may have
+// it, so that no other version may ever get its number.
+func (t *transaction) settlePending(ctx context.Context) error {
+	name, err := t.leftOver()
+	if name == "" || err != nil {
+		return err
+	}
+	text, err := os.ReadFile(t.path(name))
 	if err != nil {
 		return err
 	}
-	next, err := readVersion(t.path(pendingName), text)
+	next, err := readVersion(t.path(name), text)
 	if _, newer := errors.AsType[*NewerFormat](err); newer {
 		return err
 	}
 	if err != nil || !follows(next.header, t.base.header) {
-		return t.remove(pendingName) // overtaken, or damaged: then a candidate that has it will show it
+		return t.remove(name) // overtaken, or damaged: then a candidate that has it will show it
 	}
 	r := newRound(t.base.config, next.config)
-	staged, err := t.prepare(ctx, r, next, t.stage(ctx, t.nodes, r.keep, next))
+	staged, err := t.prepare(ctx, r, next, t.stage(ctx, t.nodes, r.keep, next, t.base))
+	if u, other := errors.AsType[*unfinished](err); other && name == newName && len(u.silent) == 0 {
+		return t.discard(nil) // nobody has this one, and it was about to be refused
+	}
+	if err == nil && name == newName {
+		err = t.rename(name, pendingName)
+	}
 	if err == nil {
 		err = t.decide(ctx, r, next, staged)
 	}
@@ -98,7 +116,7 @@ func (t *transaction) adopt(ctx context.Context, u *unfinished) error {
 		return fmt.Errorf("%s had %s a moment ago and now has %s", u.node, u.header, next.header)
 	}
 	if err := t.writeNew(next.text); err != nil {
-		return err
+		return t.discard(err)
 	}
 	t.warn(fmt.Sprintf("Took over the configuration of %s (%s), which this master had begun to write", u.node, u.header))
 	return t.rename(newName, pendingName)

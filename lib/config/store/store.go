@@ -29,7 +29,7 @@ import (
 const (
 	fileName        = "config.toml"
 	pendingName     = "config.toml.pending"       // a version that some candidates may have and this master has not committed
-	newName         = ".config.toml.new"          // being written; worth nothing
+	newName         = ".config.toml.new"          // being written; once it is whole, what the pending one was before a power cut
 	replicaLock     = ".config.toml.lock"         // held while a file is compared and replaced
 	transactionLock = ".config.toml.transaction"  // held for a whole transaction
 	stagedPrefix    = ".config.toml.staged."      // on candidates
@@ -48,6 +48,7 @@ type Store struct {
 	mu       sync.Mutex
 	snapshot *version // the version last read or written
 	pinned   int64    // the epoch this program works in; 0 before the first look
+	hints    hintsCache
 }
 
 // Open returns the store of a data directory, without reading anything.
@@ -199,10 +200,13 @@ func (s *Store) Create(ctx context.Context, c *config.Config) error {
 	if err := v.readBack(nil); err != nil {
 		return err
 	}
-	if err := s.writeNew(v.text); err != nil {
+	if err := s.remove(newName); err != nil {
 		return err
 	}
-	if err := s.rename(newName, fileName); err != nil {
+	if err := s.writeNew(v.text); err != nil {
+		return errors.Join(err, s.remove(newName))
+	}
+	if err := errors.Join(s.rename(newName, fileName), s.syncDir()); err != nil {
 		return err
 	}
 	s.remember(v)

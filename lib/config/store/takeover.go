@@ -26,7 +26,7 @@ func (s *Store) TakeOver(ctx context.Context, nodes remote.Runner, self string, 
 		if err := t.noneNewer(ctx, self); err != nil {
 			return err
 		}
-		if err := t.remove(pendingName); err != nil { // of a time when this node was master before
+		if err := errors.Join(t.remove(newName), t.remove(pendingName)); err != nil { // of a time when this node was master before
 			return err
 		}
 		t.changeHints(func(h *hints) { h.Given = map[string]given{} }) // so are these: others have published since
