@@ -134,10 +134,11 @@ func (h *hspace) run(ctx context.Context) error {
 	if err := h.prepare(template); err != nil {
 		return err
 	}
+	standard := h.beginStandard(template)
 	if err := h.runTiered(template); err != nil {
 		return err
 	}
-	if err := h.runStandard(template); err != nil {
+	if err := h.runStandard(template, standard); err != nil {
 		return err
 	}
 	if err := h.runKinds(template); err != nil {
@@ -239,13 +240,21 @@ func (h *hspace) runTiered(template balance.Template) error {
 	return h.out.tiered(f, h.before, balance.SumUp(f.Nodes))
 }
 
-func (h *hspace) runStandard(template balance.Template) error {
-	spec := h.standardSpec()
-	f, err := h.fill(func() (*balance.Filling, error) { return h.filler.Fixed(spec.Instance(template, h.spindles())) })
+// beginStandard lets a second core work on the standard allocation while the first does the tiered one.
+func (h *hspace) beginStandard(template balance.Template) func() (*balance.Filling, error) {
+	if h.stopped {
+		return nil
+	}
+	i := h.standardSpec().Instance(template, h.spindles())
+	return h.filler.Meanwhile(func(f *balance.Filler) (*balance.Filling, error) { return f.Fixed(i) })
+}
+
+func (h *hspace) runStandard(template balance.Template, filling func() (*balance.Filling, error)) error {
+	f, err := h.fill(filling)
 	if err != nil {
 		return err
 	}
-	h.out.spec(spec, template, false)
+	h.out.spec(h.standardSpec(), template, false)
 	if err := h.show(f, "Standard", "standard"); err != nil {
 		return err
 	}

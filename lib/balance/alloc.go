@@ -18,9 +18,10 @@ type AllocOptions struct {
 	AcceptExisting   bool     // offline nodes need not be replaceable
 	RestrictTo       []string // names of the only nodes to consider; nil means all
 	ignoredGroups    map[int]bool
-	broken           *error // set when an instance lacks its secondary node
-	dedicated        bool   // rate places by what else would still fit
-	suspect          *int   // the node that could not be lost last time; nil if all have to be looked at in order
+	broken           *error     // set when an instance lacks its secondary node
+	dedicated        bool       // rate places by what else would still fit
+	rates            *pairRates // of the instance before, whose memory the next one may use; nil if there is none
+	suspect          *int       // the node that could not be lost last time; nil if all have to be looked at in order
 }
 
 // Allocated is an instance on its new nodes.
@@ -176,6 +177,16 @@ func (o AllocOptions) rateSingle(scorer *scorer, p *Node, i *Instance, after *st
 	return a
 }
 
+// ratesOf prepares for rating pairs for an instance, with what was used for the one before where there is one.
+func (o AllocOptions) ratesOf(nodes NodeList, i *Instance) *pairRates {
+	r := o.rates
+	if r == nil {
+		r = &pairRates{}
+	}
+	r.options, r.stats, r.instance = o, newStatistics(nodes), i
+	return r
+}
+
 func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances InstanceList, i *Instance, pairs []placePair) {
 	var rates *pairRates
 	var found []*Allocated
@@ -186,7 +197,7 @@ func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances Insta
 			continue
 		}
 		if rates == nil {
-			rates = &pairRates{options: o, stats: newStatistics(nodes), instance: i}
+			rates = o.ratesOf(nodes, i)
 		}
 		rates.take(pair)
 		one := &Search{}

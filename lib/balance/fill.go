@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 // Filling is a cluster that was filled with new instances until no more fit, or enough are there.
@@ -107,7 +109,7 @@ func (p places) indices() *Places {
 
 // start is the cluster as it is. Where an instance lacks its secondary node, nodes are looked at in order until it is met.
 func (f *Filler) start() *Filling {
-	f.broken, f.suspect = new(error), new(int)
+	f.broken, f.suspect, f.rates = new(error), new(int), &pairRates{}
 	for _, i := range f.Initial {
 		if i.Mirrored() && i.Secondary == None {
 			f.suspect = nil
@@ -131,6 +133,17 @@ func (f *Filler) Fixed(i *Instance) (*Filling, error) {
 		return nil, err
 	}
 	return filling.finish(), nil
+}
+
+// Meanwhile begins with a filling where a core is free for it, and returns what waits for its end. It knows nothing of what the Filler
+// does next, and the other way round.
+func (f *Filler) Meanwhile(fill func(*Filler) (*Filling, error)) func() (*Filling, error) {
+	own := *f
+	end := sync.OnceValues(func() (*Filling, error) { return fill(&own) })
+	if runtime.GOMAXPROCS(0) > 1 {
+		go end()
+	}
+	return end
 }
 
 func (s *Filling) finish() *Filling {

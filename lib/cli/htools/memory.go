@@ -16,19 +16,28 @@ func saveMemory() {
 }
 
 // releaseProgram gives back the pages of the program's own file. Starting took nearly all of them, for every package, those for SSH and
-// jobs too, has begun somewhere in between. What is used again comes back by itself. Where the kernel tells of no mappings nothing is
-// given back, which does no harm.
+// jobs too, has begun somewhere in between. What is used again comes back by itself. A mapping of which this process has made pages its
+// own, as a loader does that puts addresses in place, is left alone: those would come back as they are in the file.
 func releaseProgram() {
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
-		return
+		return // nothing is given back where the kernel tells of no mappings
 	}
+	var m mapping
 	for line := range strings.Lines(string(maps)) {
-		var from, to, offset, inode uintptr
-		var mode, device string
-		n, _ := fmt.Sscanf(line, "%x-%x %s %x %s %d", &from, &to, &mode, &offset, &device, &inode) // a line that is cut short has fewer
-		if n == 6 && inode != 0 && mode[1] != 'w' {
-			syscall.Syscall(syscall.SYS_MADVISE, from, to-from, syscall.MADV_DONTNEED)
+		switch first, rest, _ := strings.Cut(line, " "); {
+		case strings.Contains(first, "-"):
+			m = mapping{}
+			fmt.Sscanf(line, "%x-%x %s %s %s %d", &m.from, &m.to, &m.mode, new(string), new(string), &m.inode) // a line cut short: inode 0
+		case first == "Anonymous:" && strings.TrimSpace(rest) == "0 kB" && m.inode != 0 && !strings.Contains(m.mode, "w"):
+			syscall.Syscall(syscall.SYS_MADVISE, m.from, m.to-m.from, syscall.MADV_DONTNEED)
 		}
 	}
+}
+
+// mapping is where a part of a file is in memory; no file is inode 0.
+type mapping struct {
+	from, to uintptr
+	mode     string
+	inode    int
 }
