@@ -272,15 +272,7 @@ func (w *create) finish(ctx context.Context) error {
 }
 
 // release gives back the locks of nodes and groups: what the instance takes of them is in the configuration.
-func (w *create) release() error {
-	var locks []job.Lock
-	for _, level := range []job.Level{job.LevelNodeGroup, job.LevelNode} {
-		for _, name := range w.env.Holds(level) {
-			locks = append(locks, job.Lock{Level: level, Name: name, Shared: true})
-		}
-	}
-	return w.env.Release(locks...)
-}
+func (w *create) release() error { return release(w.env, job.LevelNodeGroup, job.LevelNode) }
 
 // given are parameters that may be absent.
 func given(p map[string]any) map[string]any {

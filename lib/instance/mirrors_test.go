@@ -12,6 +12,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/job"
+	"gantry/lib/job/jobtest"
 )
 
 // mirrored is a world in which web has a mirrored disk of 64 MiB on node1 and node2, with data on it.
@@ -222,6 +223,41 @@ func TestATargetWithoutTheVolumeGroupIsRefusedAtOnce(t *testing.T) {
 	want := "Can't compute free disk space on node node3 for vg hdd, result was 'None'; required 64 MiB"
 	if e.Err == nil || !strings.Contains(e.Err.Error(), want) || len(w.begun) > 0 {
 		t.Errorf("%v after %q", e.Err, w.begun)
+	}
+}
+
+// Several instances leave a node at the same time: their jobs must not have the nodes to themselves while volumes are made and filled.
+func TestNodesAreFreeWhileAMirrorMoves(t *testing.T) {
+	for _, tt := range []struct {
+		op   ReplaceDisks
+		at   string // what is about to be changed
+		free bool
+	}{
+		{ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"}, "node3: creates volume", true},
+		{ReplaceDisks{Name: "web", Mode: ReplaceNode, RemoteNode: "node3"}, "node2: removes volume", true},
+		{ReplaceDisks{Name: "web", Mode: ReplaceSecondary}, "node2: formats", false}, // with a minor that is free at that moment
+		{ReplaceDisks{Name: "web", Mode: ReplaceSecondary}, "node2: removes volume", true},
+	} {
+		w, seen := mirroredWorld(t).running("node1"), 0
+		e := w.run(tt.op, jobtest.Queue(func(q *job.Queue) {
+			w.watch = func(line string) {
+				if !strings.HasPrefix(line, tt.at) {
+					return
+				}
+				seen++
+				table, err := q.Locks()
+				if err != nil || len(table.Tickets) != 1 {
+					t.Fatalf("%v: %v", err, table)
+				}
+				held := slices.ContainsFunc(table.Tickets[0].Locks, func(l job.Lock) bool { return l.Level == job.LevelNode || l.Level == job.LevelNodeRes })
+				if held == tt.free {
+					t.Errorf("%s, %s: the locks are %v", tt.op.Mode, line, table.Tickets[0].Locks)
+				}
+			}
+		}))
+		if e.Err != nil || seen == 0 {
+			t.Errorf("%s: %v, of %q", tt.op.Mode, e.Err, w.begun)
+		}
 	}
 }
 

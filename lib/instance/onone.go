@@ -38,6 +38,17 @@ func (o *onOne) locate() (err error) {
 
 func (o *onOne) primary() *config.Node { return o.env.Config.Node(o.inst.PrimaryNode) }
 
+// release gives back all locks of some levels.
+func release(env *job.Env, levels ...job.Level) error {
+	var locks []job.Lock
+	for _, level := range levels {
+		for _, name := range env.Holds(level) {
+			locks = append(locks, job.Lock{Level: level, Name: name})
+		}
+	}
+	return env.Release(locks...)
+}
+
 // mark is what the configuration says about where an instance is and whether it is to run. Empty values leave things as they are.
 type mark struct {
 	Admin, Source string

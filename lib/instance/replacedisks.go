@@ -369,6 +369,9 @@ func (w *replaceDisks) finish(ctx context.Context, remove func(context.Context) 
 		}
 		step++
 	}
+	if err := w.releaseNodes(); err != nil {
+		return err
+	}
 	w.env.Step(step, replaceSteps, "Sync devices")
 	if _, err := waitSynced(ctx, w.env, w.inst, w.primary().Name, w.env.Config.InstanceDisks(w.inst), false); err != nil {
 		return err
@@ -379,6 +382,8 @@ func (w *replaceDisks) finish(ctx context.Context, remove func(context.Context) 
 	w.env.Step(step+1, replaceSteps, "Removing old storage")
 	return remove(ctx)
 }
+
+func (w *replaceDisks) releaseNodes() error { return release(w.env, job.LevelNode, job.LevelNodeRes) }
 
 // checkReplaced makes sure that nothing is removed while it is still needed.
 func (w *replaceDisks) checkReplaced(ctx context.Context) error {

@@ -55,9 +55,11 @@ func (w *replaceDisks) onNewNode(ctx context.Context) error {
 	})
 }
 
-// reserveMoved works out the disks as they are to be: the other node in the place of the old one, with a minor of its own.
+// reserveMoved works out the disks as they are to be: the other node in the place of the old one, with a minor of its own. Space and
+// minor are found and reserved with the nodes locked; what follows touches nothing of others, so that several instances leave a node at
+// the same time.
 func (w *replaceDisks) reserveMoved(ctx context.Context, before, moved []*config.Disk) error {
-	return w.env.Update(ctx, func(cfg *config.Config) error {
+	err := w.env.Update(ctx, func(cfg *config.Config) error {
 		if n := cfg.Node(w.next.UUID); n == nil || n.Offline {
 			return fault.Exec("Can't use offline node: %s", w.next.Name)
 		}
@@ -78,6 +80,10 @@ func (w *replaceDisks) reserveMoved(ctx context.Context, before, moved []*config
 		spaceFor(before).book(cfg, w.env, w.next.UUID)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return w.releaseNodes()
 }
 
 // withNode is the logical id of a disk with another node, and its minor, in the place of one.

@@ -35,6 +35,7 @@ type world struct {
 	cutBy  mishap            // and this becomes of that one
 	dead   bool              // that has happened
 	begun  []string          // what was about to be changed, in order
+	watch  func(line string) // is told of it, too
 	store  *volumes          // nil: there are none
 	alone  bool              // no agent is forwarded
 }
@@ -100,6 +101,9 @@ func (w *world) Run(ctx context.Context, node string, c remote.Cmd) (remote.Resu
 	line := node + ": " + c.Changes
 	if c.Changes != "" {
 		w.begun = append(w.begun, line)
+		if w.watch != nil {
+			w.watch(line)
+		}
 	}
 	failed := &remote.Error{Node: node, Line: c.Line(), Outcome: remote.Failed, Status: 1, Err: errors.New("refused")}
 	if w.dead {

@@ -63,8 +63,12 @@ func Knowing(create ...func() job.Operation) Option {
 	return func(_ testing.TB, r *run) { r.known = append(r.known, create...) }
 }
 
+// Queue lets the test see the queue that the job is in before it runs.
+func Queue(see func(q *job.Queue)) Option { return func(_ testing.TB, r *run) { r.see = see } }
+
 type run struct {
 	known   []func() job.Operation
+	see     func(q *job.Queue)
 	options job.Options
 	store   *memory
 	through remote.Runner
@@ -82,6 +86,9 @@ func Run(t testing.TB, fake *remotetest.Fake, cfg *config.Config, op job.Operati
 		t.Fatal(err)
 	}
 	q.Runner, q.Warn = nil, t.Logf
+	if r.see != nil {
+		r.see(q)
+	}
 	id, err := q.Submit(t.Context(), []job.Operation{op}, r.options)
 	if err != nil {
 		t.Fatal(err)
