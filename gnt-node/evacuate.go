@@ -33,7 +33,7 @@ func evacuate(c *cli.Command) {
 		}
 		if op.RemoteNode != "" {
 			env.Warn("New secondary node given (disabling iallocator), hence evacuating secondary instances only.")
-			primaryOnly, secondaryOnly, op.IAllocator = false, true, ""
+			primaryOnly, secondaryOnly = false, true // an allocator given besides is refused later, in spite of what was just said
 		}
 		switch {
 		case primaryOnly && secondaryOnly:
