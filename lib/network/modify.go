@@ -56,7 +56,7 @@ func (w *modify) Check(context.Context) error {
 		return fault.Refuse(fault.WrongInput, "Cannot modify gateway and reserved ips at once")
 	}
 	if w.Gateway != "" && n.IsUsed(w.Gateway) {
-		return fault.Refuse(fault.Exists, "Gateway IP address '%s' is already reserved", w.Gateway)
+		return fault.Refuse(fault.WrongState, "Gateway IP address '%s' is already reserved", w.Gateway)
 	}
 	if w.MACPrefix != "" && w.MACPrefix != None {
 		if w.MACPrefix, err = checkMACPrefix(w.MACPrefix); err != nil {

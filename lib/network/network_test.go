@@ -119,7 +119,7 @@ func TestConnectAndDisconnect(t *testing.T) {
 	}
 }
 
-func TestANetworkInUseCannotBeDisconnected(t *testing.T) {
+func TestANetworkInUseCannotBeDisconnectedNorItsAddressBeTheGateway(t *testing.T) {
 	cfg := twoNodes()
 	cfg.NodeGroups[0].Networks = map[string]config.Params{"u": {"mode": "bridged", "link": "br0", "vlan": ""}}
 	cfg.Instances = []*config.Instance{{UUID: "i", Name: "inst1.example.com", PrimaryNode: "n2", Hypervisor: "fake", AdminState: config.AdminDown,
@@ -131,6 +131,10 @@ func TestANetworkInUseCannotBeDisconnected(t *testing.T) {
 	want := " - WARNING: IP addresses from network 'net1', which is about to disconnect from node group 'default', are in use: inst1.example.com: nic0/10.1.0.2"
 	if end.Err == nil || len(end.Messages) != 1 || end.Messages[0] != want {
 		t.Errorf("got %v, %q", end.Err, end.Messages)
+	}
+	taken := run(t, cfg, Modify{Name: "net1", Gateway: "10.1.0.2"})
+	if fault.KindOf(taken.Err) != fault.WrongState || taken.Commits != 0 {
+		t.Errorf("an instance's address as the gateway: %v", taken.Err)
 	}
 }
 
