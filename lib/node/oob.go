@@ -259,11 +259,11 @@ func checkOOB(command string, out []byte) (payload json.RawMessage, trouble stri
 	case OOBHealth:
 		items, err := r.Health()
 		if err != nil || items == nil {
-			return nil, fmt.Sprintf("%s is expected to return a list but got %s", command, pythonType(payload))
+			return nil, fmt.Sprintf("command 'health' is expected to return a list but got %s", pythonType(payload))
 		}
 		for _, item := range items {
 			if !slices.Contains([]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}, item[1]) {
-				return nil, fmt.Sprintf("%s: Item '%s' has invalid status '%s'", command, item[0], item[1])
+				return nil, fmt.Sprintf("health item '%s' has invalid status '%s'", item[0], item[1])
 			}
 		}
 	case OOBPowerStatus:

@@ -105,6 +105,17 @@ func TestHealthIsComplainedOf(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoHealthIsSaidInGanetisWords(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{}`:               "command 'health' is expected to return a list but got <class 'dict'>",
+		`[["fan", "BAD"]]`: "health item 'fan' has invalid status 'BAD'",
+	} {
+		if _, got := checkOOB(OOBHealth, []byte(answer)); got != want {
+			t.Errorf("%s: %s", answer, got)
+		}
+	}
+}
+
 func FuzzHelpersAnswers(f *testing.F) {
 	for _, text := range []string{"", "null", "[]", `{"powered": true}`, `[["a", "OK"]]`, `[["a"]]`, "{", `"x"`} {
 		f.Add(text)
