@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"regexp"
@@ -51,10 +52,13 @@ func actionOf(text string) json.RawMessage {
 	return asJSON(text)
 }
 
-// asJSON writes what came from JSON or a command line, which cannot fail.
+// asJSON writes what came from JSON or a command line, which cannot fail; < and > stand as they are in what is said of it.
 func asJSON(v any) json.RawMessage {
-	text, _ := json.Marshal(v)
-	return text
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v)
+	return bytes.TrimSpace(text.Bytes())
 }
 
 func keep(ctx context.Context, env *cli.Env, rule cluster.FilterRule) error {
