@@ -29,6 +29,9 @@ func (w *modify) communication() ([]DeviceChange, error) {
 	case there:
 		return []DeviceChange{{Action: removeDevice, Which: name}}, nil
 	}
+	if w.env.Config.Cluster.InstanceCommunicateNet == "" {
+		return nil, fault.Refuse(fault.WrongInput, "ip=pool, but no network found")
+	}
 	nic, err := communicationNIC(w.env.Config, w.inst.Name)
 	return []DeviceChange{{Action: addDevice, Which: "-1", Params: nic}}, err
 }

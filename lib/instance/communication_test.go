@@ -32,7 +32,7 @@ func TestAnInstanceGetsAnInterfaceOfTheCommunicationNetwork(t *testing.T) {
 		}
 	}
 	w.cfg.Cluster.InstanceCommunicateNet = ""
-	if e := w.run(Modify{Name: "web", Communication: new(true)}); e.Err == nil || e.Err.Error() != "Network '' not found" {
+	if e := w.run(Modify{Name: "web", Communication: new(true)}); e.Err == nil || e.Err.Error() != "ip=pool, but no network found" {
 		t.Errorf("without a network: %v", e.Err)
 	}
 	e := w.run(newInstance("other", func(op *Create) { op.Communication = true }))
