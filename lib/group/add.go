@@ -89,10 +89,17 @@ func checkDiskParams(params map[string]config.Params) error {
 
 // checkPolicy looks at a group's own policy, and at what it allows together with the cluster's.
 func checkPolicy(cfg *config.Config, g *config.NodeGroup) error {
-	if err := g.IPolicy.Check(); err != nil {
-		return fault.Refuse(fault.WrongInput, "Invalid instance policy: %v", err)
+	if err := checkOwnPolicy(g.IPolicy); err != nil {
+		return err
 	}
 	return cfg.InstancePolicy(g).CheckTemplates(cfg.Cluster.EnabledDiskTemplates)
+}
+
+func checkOwnPolicy(p config.IPolicy) error {
+	if err := p.Check(); err != nil {
+		return fault.Refuse(fault.WrongInput, "Invalid instance policy: %v", err)
+	}
+	return nil
 }
 
 func (w *add) Hooks() *hooks.Plan {

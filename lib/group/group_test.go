@@ -215,6 +215,8 @@ func TestWordsThatNoJobHas(t *testing.T) {
 		o    group.Options
 		want string
 	}{
+		"no templates": {"x", group.Options{Policy: config.PolicyOptions{DiskTemplates: []string{}}},
+			"Invalid instance policy: Instance policy must contain at least one disk template"},
 		"no name":    {"", group.Options{}, "A node group needs a name"},
 		"policy":     {"x", group.Options{AllocPolicy: &nosuch}, "There is no allocation policy 'nosuch', only preferred, last_resort, unallocable"},
 		"template":   {"x", group.Options{DiskParams: []unit.Ident{{Name: nosuch}}}, "There is no disk template 'nosuch'"},

@@ -37,6 +37,9 @@ func (o Options) Add(name string) (op Add, err error) {
 	if op.IPolicy, err = o.Policy.Policy(); err != nil {
 		return op, err
 	}
+	if p := op.IPolicy; p.DiskTemplates != nil && len(p.DiskTemplates) == 0 { // an empty list is none in a job's file
+		return op, checkOwnPolicy(p)
+	}
 	if name == "" {
 		return op, fault.Say("A node group needs a name")
 	}
