@@ -13,8 +13,9 @@ import (
 	"gantry/lib/config"
 )
 
-// faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m); GANTRY_FAULTS_SEED repeats a choice.
-func faults(t *testing.T) (limit time.Duration, random *rand.Rand) {
+// faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m); GANTRY_FAULTS_SEED repeats a
+// choice, and GANTRY_FAULTS_FROM goes on at the turn of that number where a long run was ended.
+func faults(t *testing.T) (limit time.Duration, random *rand.Rand, from int) {
 	t.Helper()
 	switch asked := os.Getenv("GANTRY_FAULTS"); asked {
 	case "":
@@ -31,7 +32,8 @@ func faults(t *testing.T) (limit time.Duration, random *rand.Rand) {
 		seed = uint64(time.Now().Unix())
 	}
 	t.Logf("GANTRY_FAULTS_SEED=%d", seed)
-	return limit, rand.New(rand.NewPCG(seed, 0))
+	from, _ = strconv.Atoi(os.Getenv("GANTRY_FAULTS_FROM"))
+	return limit, rand.New(rand.NewPCG(seed, 0)), from
 }
 
 // victim is the instance whose operations are cut off.
@@ -131,7 +133,7 @@ const inARow = 3
 
 // TestMirrorsSurviveTheDeathOfAJobAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
 func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
-	limit, random := faults(t)
+	limit, random, from := faults(t)
 	s := start(t)
 	s.must("node1", addVictim+victim+" && gnt-instance startup "+victim)
 	s.scribble(s.inventory(), "node1") // whatever is tried first, there is something that can be lost
@@ -156,11 +158,11 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 			several = 1 // again it is there already
 		}
 		points := op.points[:several]
-		name := op.name
+		name := fmt.Sprintf("%d %s", round, op.name)
 		for _, p := range points {
 			name += "/" + p.at
 		}
-		if !t.Run(name, func(t *testing.T) { s.in(t, func() { tried[op.name] += s.kill(op, points) }) }) {
+		if round >= from && !t.Run(name, func(t *testing.T) { s.in(t, func() { tried[op.name] += s.kill(op, points) }) }) {
 			failed++
 			s.anew()
 		}
