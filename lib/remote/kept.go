@@ -29,6 +29,9 @@ const keptLoader = `my $size = <STDIN>; (read STDIN, my $text, $size) == $size o
 // meanwhile would have an unknown outcome, and nothing need have been sent.
 const keptIdle = time.Second
 
+// onePacket is how much input goes with the line of a call: less than a packet of SSH holds.
+const onePacket = 16 << 10
+
 // errNoEnd is what a perl leaves that ended in the middle of a call.
 var errNoEnd = errors.New("the perl of the script ended before the script did")
 
@@ -113,9 +116,16 @@ func (k *kept) call(ctx context.Context, x *execution) error {
 	}
 	first := k.header != nil
 	k.header = nil
+	rest := x.cmd.Stdin
+	if len(rest) < onePacket {
+		line, rest = append(line, rest...), nil
+	}
 	sent, out, errs := make(chan error, 1), make(chan error, 1), make(chan error, 1)
 	go func() {
-		_, err := io.Copy(k.session.channel, io.MultiReader(bytes.NewReader(line), bytes.NewReader(x.cmd.Stdin)))
+		_, err := k.session.channel.Write(line)
+		if err == nil {
+			_, err = k.session.channel.Write(rest)
+		}
 		sent <- err
 	}()
 	status := -1

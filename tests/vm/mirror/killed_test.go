@@ -98,13 +98,15 @@ func (s *stand) spare() string {
 const addVictim = "gnt-instance add -t drbd -o noop --no-name-check --no-ip-check --no-install -n node1:node2 --disk 0:size=16M "
 
 func operations() []*operation {
-	newNode := ""
+	newNode, added := "", 0
 	return []*operation{
-		{name: "add", template: config.DTDRBD, command: func(*stand) string { return addVictim + "inst2.example.com" }, done: func(s *stand) {
-			if s.Run("node1", "gnt-instance list inst2").Status == 0 {
-				s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 inst2")
-			}
-			s.must("node1", addVictim+"inst2.example.com && gnt-instance remove -f inst2")
+		{name: "add", template: config.DTDRBD, command: func(*stand) string {
+			added++ // the one before may be there already
+			return addVictim + fmt.Sprintf("added%d.example.com", added)
+		}, done: func(s *stand) {
+			s.removeAdded()
+			s.must("node1", addVictim+"added.example.com")
+			s.removeAdded()
 		}},
 		{name: "replace -s", template: config.DTDRBD, command: instance("replace-disks -s %s"), done: again("replace-disks -s %s")},
 		{name: "replace -p", template: config.DTDRBD, command: instance("replace-disks -p %s"), done: again("replace-disks -p %s")},
@@ -154,9 +156,6 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 			t.Logf("%s can be killed at %d points", op.name, len(op.points))
 		}
 		several := min(inARow, len(op.points))
-		if op.name == "add" {
-			several = 1 // again it is there already
-		}
 		points := op.points[:several]
 		name := fmt.Sprintf("%d %s", round, op.name)
 		for _, p := range points {
@@ -189,6 +188,12 @@ func (s *stand) in(t *testing.T, run func()) {
 	defer func(before *testing.T) { s.t = before }(s.t)
 	s.t = t
 	run()
+}
+
+// removeAdded removes all instances but the victim.
+func (s *stand) removeAdded() {
+	s.t.Helper()
+	s.must("node1", "for i in $(gnt-instance list --no-headers -o name); do [ $i = "+victim+" ] || gnt-instance remove -f --shutdown-timeout 1 $i || exit 1; done")
 }
 
 // ready brings the instance to where an operation begins, with new data on its disk.
@@ -240,9 +245,7 @@ func (s *stand) list(op *operation) {
 			op.points = append(op.points, point{at + ":before", what}, point{at + ":after", what})
 		}
 	}
-	if op.name == "add" {
-		s.must("node1", "gnt-instance remove -f inst2")
-	}
+	s.removeAdded()
 	s.settled()
 }
 
