@@ -163,12 +163,12 @@ func clearSecondaries(g *RebootGroup, node int, targets []int) bool {
 	return true
 }
 
-// mirrorTo gives an instance the first target of its group that can take it as secondary.
+// mirrorTo gives an instance the first target that can take it as secondary, of the group that the old one is in.
 func (g *RebootGroup) mirrorTo(i *Instance, targets []int) bool {
-	p := g.nodes[i.Primary]
+	p, group := g.nodes[i.Primary], g.nodes[i.Secondary].Group
 	for _, k := range targets {
 		t := g.nodes[k]
-		if k == i.Primary || t.Group != p.Group {
+		if k == i.Primary || t.Group != group {
 			continue
 		}
 		after, why := t.addSec(i, i.Primary, false, true)
