@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strconv"
 
 	"gantry/lib/cli"
 	"gantry/lib/fault"
@@ -23,10 +22,10 @@ func growDisk(c *cli.Command) {
 	c.Words(3, 3, func(args []string) { op.Name, disk, size = args[0], args[1], args[2] })
 
 	c.Run(func(ctx context.Context, env *cli.Env) (err error) {
-		if op.Disk, err = strconv.Atoi(disk); err != nil {
+		if op.Disk, err = unit.ParseInt64(disk); err != nil {
 			return fault.Refuse(fault.WrongInput, "Invalid disk index: invalid literal for int() with base 10: %s", unit.Repr(disk))
 		}
-		amount, err := unit.ParseSize(size)
+		amount, err := unit.ParseSize64(size)
 		if err != nil {
 			return fault.Refuse(fault.WrongInput, "Can't parse the given amount '%s'", size)
 		}

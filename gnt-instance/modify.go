@@ -140,7 +140,7 @@ func inMiB(d instance.DeviceChange) error {
 	if !given {
 		return nil
 	}
-	mib, err := unit.ParseSize(unit.Str(size))
+	mib, err := unit.ParseSize64(unit.Str(size))
 	d.Params["size"] = mib
 	return err
 }

@@ -174,7 +174,7 @@ func (h *hspace) prepare(template balance.Template) error {
 	var badGroups []*balance.Group
 	var err error
 	if h.independent || h.Level() > 3 { // otherwise nobody asks, and it may have no answer
-		if badGroups, err = c.UnsafeGroups(); err != nil {
+		if badGroups, err = c.UnsafeGroups(h.acceptExisting); err != nil {
 			return htools.Fail("%v", err)
 		}
 	}

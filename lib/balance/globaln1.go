@@ -205,8 +205,8 @@ func (e *emptying) recreate(i *Instance) bool {
 
 // UnsafeGroups lists the groups with nodes of which one at least could not be lost. It fails if it meets an instance without
 // its secondary node.
-func (c *Cluster) UnsafeGroups() ([]*Group, error) {
-	o := AllocOptions{broken: new(error)}
+func (c *Cluster) UnsafeGroups(acceptExisting bool) ([]*Group, error) {
+	o := AllocOptions{AcceptExisting: acceptExisting, broken: new(error)}
 	var list []*Group
 	for _, p := range c.Parts() {
 		if !o.redundant(p.Nodes, c.Instances) {

@@ -255,7 +255,7 @@ func pythonFloat(s string) (float64, error) {
 }
 
 func parseSize(spelled, value string) (int, error) {
-	mib, err := unit.ParseSize(value)
+	mib, err := unit.ParseSize64(value)
 	if err != nil {
 		return 0, misuse("option %s: %v", spelled, err)
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,8 @@ const (
 	Int         Type = "int"
 	String      Type = "string"
 	MaybeString Type = "maybe-string"
-	Size        Type = "size" // MiB; text with a unit is taken too
+	Size        Type = "size"   // MiB; text with a unit is taken too
+	Size64      Type = "size64" // a Size that may be what 64 bits leave of a larger one
 	Float       Type = "float"
 )
 
@@ -81,7 +83,7 @@ func (t Table) Force(params map[string]any, allowed ...string) (Params, error) {
 		if p == nil {
 			return nil, fault.New(fault.Type, "Unknown parameter '%s'", name)
 		}
-		value := params[name]
+		value := whole(params[name])
 		if s, ok := value.(string); ok && slices.Contains(allowed, s) {
 			out[name] = s
 			continue
@@ -95,6 +97,14 @@ func (t Table) Force(params map[string]any, allowed ...string) (Params, error) {
 	return out, nil
 }
 
+// whole makes a whole number one again where JSON has made it a float.
+func whole(v any) any {
+	if f, ok := v.(float64); ok && f == math.Trunc(f) && f >= math.MinInt64 && f < math.MaxInt64 {
+		return int64(f)
+	}
+	return v
+}
+
 // force returns the value in its type, or what it is not.
 func (t Type) force(v any) (forced any, why string) {
 	switch t {
@@ -105,7 +115,9 @@ func (t Type) force(v any) (forced any, why string) {
 	case Float:
 		return forceFloat(v)
 	case Size:
-		return forceSize(v)
+		return forceSize(v, unit.ParseSize)
+	case Size64:
+		return forceSize(v, unit.ParseSize64)
 	case MaybeString:
 		if v == nil {
 			return nil, ""
@@ -191,8 +203,8 @@ func forceFloat(v any) (any, string) {
 	return nil, "float"
 }
 
-func forceSize(v any) (any, string) {
-	mib, err := unit.ParseSize(unit.Str(v))
+func forceSize(v any, parse func(string) (int, error)) (any, string) {
+	mib, err := parse(unit.Str(v))
 	if err != nil {
 		return nil, "size. error: " + err.Error()
 	}

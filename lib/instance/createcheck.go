@@ -213,6 +213,9 @@ func (w *create) policy(context.Context) error {
 	group := cfg.Group(w.pnode.Group)
 	violations := cfg.InstancePolicy(group).Violations(sizing)
 	if w.IgnoreIPolicy || violations == nil {
+		if err := tooLarge(sizing.Disks); err != nil {
+			return err
+		}
 		return disk.Supported(w.DiskTemplate)
 	}
 	return fault.Refuse(fault.WrongInput, "Instance allocation to group %s (%s) violates policy: %s", group.UUID, group.Name, strings.Join(violations, ", "))

@@ -11,13 +11,14 @@ import (
 	"gantry/lib/disk"
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
+	"gantry/lib/unit"
 )
 
 // DiskInput is what can be said of a disk of an instance.
 var DiskInput = config.Table{
 	{Name: "access", Type: config.String}, {Name: "adopt", Type: config.String}, {Name: "dev_type", Type: config.String},
 	{Name: "metavg", Type: config.String}, {Name: "mode", Type: config.String}, {Name: "name", Type: config.MaybeString},
-	{Name: "provider", Type: config.String}, {Name: "size", Type: config.Size}, {Name: "spindles", Type: config.Int},
+	{Name: "provider", Type: config.String}, {Name: "size", Type: config.Size64}, {Name: "spindles", Type: config.Int},
 	{Name: "vg", Type: config.String},
 }
 
@@ -31,6 +32,16 @@ type diskRequest struct {
 	adopt    string // a volume or device that is there already
 	spindles *int64
 	params   config.Params // for the provider of external storage
+}
+
+// tooLarge refuses disks of sizes that nothing could hold or add up; a policy has done so, unless it is ignored.
+func tooLarge(disks []config.DiskSizing) error {
+	for i, d := range disks {
+		if d.MiB > unit.MaxSize {
+			return fault.Refuse(fault.WrongInput, "Disk %d cannot be as large as %d MiB", i, d.MiB)
+		}
+	}
+	return nil
 }
 
 // newDisk checks what was asked of a disk.

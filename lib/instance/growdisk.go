@@ -29,6 +29,9 @@ func (op GrowDisk) WellFormed() error {
 	if op.Disk < 0 || op.Disk >= maxDisks {
 		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'disk': Invalid value for disk index '%d', required between 0 and %d", op.Disk, maxDisks)
 	}
+	if op.Amount < 0 {
+		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'amount': Invalid value for non-negative type '%d'", op.Amount)
+	}
 	return nil
 }
 
@@ -132,6 +135,9 @@ func (w *growDisk) checkGrowth() error {
 	violations := cfg.InstancePolicy(cfg.Group(w.primary().Group)).DiskViolations(sizing.Disks)
 	if len(violations) == 0 {
 		return nil
+	}
+	if err := tooLarge(sizing.Disks); w.IgnoreIPolicy && err != nil {
+		return err
 	}
 	words := "Growing disk %d violates policy: %s"
 	if w.IgnoreIPolicy {

@@ -185,15 +185,15 @@ func (w *modify) checkMaxmem(ctx context.Context) error {
 
 // checkPolicy holds the instance as it is to be against the policy of its group. What is not to be changed is not looked at.
 func (w *modify) checkPolicy() error {
-	if w.IgnoreIPolicy {
-		return nil
-	}
 	cfg := w.env.Config
 	group := cfg.Group(w.primary().Group)
 	sizing := cfg.Sizing(w.next)
 	sizing.NICs, sizing.Disks = int64(len(w.next.NICs)), nil
 	for _, d := range w.list {
 		sizing.Disks = append(sizing.Disks, config.DiskSizing{MiB: d.Size, Template: d.DevType})
+	}
+	if w.IgnoreIPolicy {
+		return tooLarge(sizing.Disks)
 	}
 	var found []string
 	for _, memory := range []int64{w.be.Int("maxmem"), w.be.Int("minmem")} {

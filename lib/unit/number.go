@@ -3,6 +3,8 @@ package unit
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -22,6 +24,22 @@ func ParseInt(s string) (int, error) {
 		return 0, fmt.Errorf("invalid literal for int() with base 10: %s", Repr(s))
 	}
 	return n, nil
+}
+
+// ParseInt64 is ParseInt for what Ganeti hands through its queue as a number of 64 bits: the low ones of a larger number are left.
+func ParseInt64(s string) (int, error) {
+	n, err := ParseInt(s)
+	trimmed := strings.TrimSpace(s)
+	if err == nil || !digits().MatchString(trimmed) {
+		return n, err
+	}
+	all, _ := new(big.Int).SetString(strings.ReplaceAll(trimmed, "_", ""), 10)
+	return low64(all), nil
+}
+
+// low64 keeps the low 64 bits, read as a signed number.
+func low64(n *big.Int) int {
+	return int(new(big.Int).And(n, new(big.Int).SetUint64(math.MaxUint64)).Uint64())
 }
 
 var prefixed = Form(`^[+-]?0([xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*|[bB][01]+(_[01]+)*|[0-7]+(_[0-7]+)*)$`)

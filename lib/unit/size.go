@@ -2,6 +2,7 @@ package unit
 
 import (
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -10,12 +11,35 @@ import (
 
 var sizeForm = Form(`^([.0-9]+)\s*([a-zA-Z]+)?\n?$`)
 
-// maxSize keeps sizes well inside what can be added and multiplied in an int.
-const maxSize = 1 << 50
+// MaxSize keeps sizes well inside what can be added and multiplied in an int.
+const MaxSize = 1 << 50
 
 // ParseSize reads a size and returns MiB. Without a suffix the number is MiB. As
 // in Ganeti the result is rounded up to a multiple of 4.
 func ParseSize(s string) (mib int, err error) {
+	value, err := mebibytes(s)
+	if err != nil {
+		return 0, err
+	}
+	if value > MaxSize {
+		return 0, unreadable("Invalid format") // Ganeti would go on with a number nothing can hold
+	}
+	return int(math.Ceil(math.Ceil(value)/4)) * 4, nil
+}
+
+// ParseSize64 is ParseSize for what Ganeti hands through its queue as a number of 64 bits: the low ones of a larger number are left, and
+// may be anything. They have to be held against a policy, or MaxSize.
+func ParseSize64(s string) (mib int, err error) {
+	value, err := mebibytes(s)
+	if err != nil || value <= MaxSize {
+		return ParseSize(s)
+	}
+	whole, _ := big.NewFloat(value).Int(nil)
+	return low64(whole), nil
+}
+
+// mebibytes reads a size, not rounded. It is finite.
+func mebibytes(s string) (float64, error) {
 	m := sizeForm().FindStringSubmatch(s)
 	if m == nil {
 		return 0, unreadable("Invalid format")
@@ -33,10 +57,10 @@ func ParseSize(s string) (mib int, err error) {
 	default:
 		return 0, unreadable("Unknown unit: %s", m[2])
 	}
-	if value > maxSize {
-		return 0, unreadable("Invalid format") // Ganeti would go on with a number nothing can hold
+	if math.IsInf(value, 0) {
+		return 0, unreadable("Invalid format") // Ganeti crashes
 	}
-	return int(math.Ceil(math.Ceil(value)/4)) * 4, nil
+	return value, nil
 }
 
 func unreadable(format string, args ...any) error {

@@ -1,6 +1,10 @@
 package unit
 
-import "testing"
+import (
+	"math"
+	"strings"
+	"testing"
+)
 
 func TestParseSize(t *testing.T) {
 	for in, want := range map[string]int{
@@ -18,6 +22,30 @@ func TestParseSize(t *testing.T) {
 	} {
 		if got, err := ParseSize(in); err == nil || err.Error() != want {
 			t.Errorf("ParseSize(%q) = %d, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
+func TestSizesInTheQueueKeep64Bits(t *testing.T) {
+	for in, want := range map[string]int{
+		"1.5g": 1536, "99999999999999999999999": 200376420512301056, "99999999999999999999g": 2123646838278979584,
+		"99999999999999999999999t": 1490515554799190016, "9223372036854775807": math.MinInt64,
+	} {
+		if got, err := ParseSize64(in); err != nil || got != want {
+			t.Errorf("ParseSize64(%q) = %d, %v, want %d", in, got, err, want)
+		}
+	}
+	for in, want := range map[string]int{"99999999999999999999999": 200376420520689663, "-99999999999999999999999": -200376420520689663, " 1_0 ": 10} {
+		if got, err := ParseInt64(in); err != nil || got != want {
+			t.Errorf("ParseInt64(%q) = %d, %v, want %d", in, got, err, want)
+		}
+	}
+	if got, err := ParseInt64("9x"); err == nil {
+		t.Errorf("9x is %d", got)
+	}
+	for _, in := range []string{"1e99", "-99999999999999999999999", strings.Repeat("9", 400), strings.Repeat("9", 307) + "t"} {
+		if got, err := ParseSize64(in); err == nil || err.Error() != "Invalid format" {
+			t.Errorf("ParseSize64(%q) = %d, %v", in, got, err)
 		}
 	}
 }

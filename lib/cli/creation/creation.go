@@ -135,7 +135,7 @@ func diskValues(index int, p unit.Params) (map[string]any, error) {
 	case sized && adopted:
 		return nil, fault.Refuse(fault.WrongInput, "Only one of 'size' and 'adopt' allowed (disk %d)", index)
 	case sized:
-		mib, err := unit.ParseSize(unit.Str(size))
+		mib, err := unit.ParseSize64(unit.Str(size))
 		if err != nil {
 			return nil, err
 		}
