@@ -225,11 +225,21 @@ func (p *parser) hex(b *strings.Builder) error {
 	}
 	code, err := strconv.ParseUint(p.rest[:4], 16, 16)
 	if err != nil {
-		return fmt.Errorf("Unable to parse JSON String: invalid hex: []")
+		return notHex(first(p.rest, 4))
 	}
 	b.WriteRune(rune(code))
 	p.rest = p.rest[4:]
 	return nil
+}
+
+// notHex shows the beginning of what reading the characters as a number led to.
+func notHex(s string) error {
+	read, digits := "[]", len(s)-len(strings.TrimLeft(s, "0123456789abcdefABCDEF"))
+	if digits > 0 {
+		code, _ := strconv.ParseUint(s[:digits], 16, 16) // they are digits
+		read = fmt.Sprintf("[(%d,%s)]", code, number.Quote(s[digits:]))
+	}
+	return fmt.Errorf("Unable to parse JSON String: invalid hex: %s", first(read, 8))
 }
 
 func (p *parser) number() (Value, error) {
