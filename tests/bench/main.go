@@ -1,6 +1,7 @@
 // Command bench measures Gantry's commands in a lab, each beside its floor measured in the same run, its goal, and what real
 // Ganeti 3.0.2 was seen to take on such a machine with four nodes; then how long labs take to start; and the balancing tools beside
-// those of Debian's ganeti-htools. "bench lab", "bench start" or "bench htools" measures that part alone. It fails when a goal is missed.
+// those of Debian's ganeti-htools; and operations on mirrors beside real Ganeti's on the same virtual machines. "bench lab", "bench start",
+// "bench htools" or "bench mirrors" measures that part alone. It fails when a goal is missed.
 package main
 
 import (
@@ -53,6 +54,7 @@ func run() (err error) {
 		{"lab", func() error { return b.commands(work) }},
 		{"start", b.starts},
 		{"htools", func() error { return b.htools(filepath.Join(work, "usr/bin")) }},
+		{"mirrors", func() error { return b.mirrors(work) }},
 	} {
 		if !asked(part.name) {
 			continue
