@@ -40,11 +40,10 @@ type took struct{ all, tools time.Duration }
 const (
 	mirrorNodes = 3
 	// originalInit makes a cluster of real Ganeti. The run time of its Haskell daemons takes all the address space that there may be, which
-	// in user mode Linux takes minutes. All nodes have one host key, as Ganeti gives them, and its monitor does not run.
+	// in user mode Linux takes minutes.
 	originalInit = `ulimit -v 3000000
 gnt-cluster init --no-ssh-init --no-etc-hosts --secondary-ip=198.51.100.11 --nic-parameters=mode=bridged,link=br0 ` + mirrorInit + `
 for n in 2 3; do gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.1$n node$n.example.com; done
-pkill -x ganeti-mond || true
 ` + mirrorPolicy
 	ourInit = `gnt-cluster init --secondary-ip=198.51.100.11 --nic-parameters=mode=bridged,link=br0 ` + mirrorInit + `
 for n in 2 3; do gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.1$n node$n.example.com; done
@@ -63,7 +62,9 @@ for t in $(ls /sys/class/net | grep tap); do ip link del $t; done
 mv /usr/share/ganeti/os /root/os
 rm -rf /usr/sbin/gnt-* /usr/sbin/ganeti-* /usr/lib/ganeti /usr/share/ganeti /etc/ganeti /etc/default/ganeti /var/lib/ganeti /var/log/ganeti /run/ganeti
 mkdir -p /usr/share/ganeti && mv /root/os /usr/share/ganeti/os`
-	hostKey    = "/etc/ssh/ssh_host_rsa_key"
+	// noMonitor is for all nodes: nobody asks the monitor here.
+	noMonitor  = "ln -sf /bin/true /usr/sbin/ganeti-mond"
+	hostKey    = "/etc/ssh/ssh_host_rsa_key" // one for all nodes, as Ganeti gives them
 	restartSSH = "kill -HUP $(pgrep -x sshd -P 1)"
 	commandLog = "/var/log/ganeti/node-commands.log"
 )
@@ -120,7 +121,7 @@ func original(l *vmlab.Lab, archive string, say func(string)) (map[string]took, 
 		if err := l.Unpack(node, archive); err != nil {
 			return err
 		}
-		return must(l, node, "umask 077; cat >"+hostKey+" <<'K'\n"+key+"K\nssh-keygen -y -f "+hostKey+" >"+hostKey+".pub; "+restartSSH)
+		return must(l, node, "umask 077; cat >"+hostKey+" <<'K'\n"+key+"K\nssh-keygen -y -f "+hostKey+" >"+hostKey+".pub; "+noMonitor+"; "+restartSSH)
 	}); err != nil {
 		return nil, err
 	}
