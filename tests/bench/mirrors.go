@@ -87,6 +87,9 @@ func (b *bench) mirrors(tree string) (err error) {
 	if missing == nil {
 		theirs, missing = original(l, archive, say)
 	}
+	if missing != nil {
+		say("Ganeti: NOT MEASURED: " + missing.Error())
+	}
 	if err := everywhere(func(node string) error {
 		if err := must(l, node, forget); err != nil {
 			return err
