@@ -42,15 +42,14 @@ const (
 	// originalInit makes a cluster of real Ganeti. The run time of its Haskell daemons takes all the address space that there may be, which
 	// in user mode Linux takes minutes.
 	originalInit = `ulimit -v 3000000
-gnt-cluster init --no-ssh-init --no-etc-hosts --secondary-ip=198.51.100.11 --nic-parameters=mode=bridged,link=br0 ` + mirrorInit + `
-for n in 2 3; do gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.1$n node$n.example.com; done
-` + mirrorPolicy
-	ourInit = `gnt-cluster init --secondary-ip=198.51.100.11 --nic-parameters=mode=bridged,link=br0 ` + mirrorInit + `
-for n in 2 3; do gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.1$n node$n.example.com; done
-` + mirrorPolicy
-	mirrorInit = "--master-netdev=br0 --enabled-hypervisors=kvm --vg-name=vg_ganeti --drbd-usermode-helper=/bin/true --enabled-disk-templates=drbd,plain,diskless " +
-		"--hypervisor-parameters=kvm:kernel_path=,kvm_flag=disabled cluster.example.com"
-	mirrorPolicy = "gnt-cluster modify --ipolicy-bounds-specs min:disk-size=16,cpu-count=1,disk-count=1,memory-size=32,nic-count=1,spindle-use=1/" +
+gnt-cluster init --no-ssh-init --no-etc-hosts ` + mirrorInit
+
+	ourInit    = "gnt-cluster init " + mirrorInit
+	mirrorInit = "--secondary-ip=198.51.100.11 --nic-parameters=mode=bridged,link=br0 --master-netdev=br0 --enabled-hypervisors=kvm --vg-name=vg_ganeti --drbd-usermode-helper=/bin/true --enabled-disk-templates=drbd,plain,diskless " +
+		"--hypervisor-parameters=kvm:kernel_path=,kvm_flag=disabled cluster.example.com\n" + mirrorJoin
+	// mirrorJoin tries twice: on a busy machine a node may not answer real Ganeti in time.
+	mirrorJoin = "for n in 2 3; do join=\"gnt-node add --no-ssh-key-check --secondary-ip=198.51.100.1$n node$n.example.com\"; $join || { sleep 5; $join; }; done\n" +
+		"gnt-cluster modify --ipolicy-bounds-specs min:disk-size=16,cpu-count=1,disk-count=1,memory-size=32,nic-count=1,spindle-use=1/" +
 		"max:disk-size=1048576,cpu-count=16,disk-count=8,memory-size=131072,nic-count=8,spindle-use=8"
 
 	// forget leaves of a cluster of real Ganeti nothing on a node.
@@ -62,8 +61,8 @@ for t in $(ls /sys/class/net | grep tap); do ip link del $t; done
 mv /usr/share/ganeti/os /root/os
 rm -rf /usr/sbin/gnt-* /usr/sbin/ganeti-* /usr/lib/ganeti /usr/share/ganeti /etc/ganeti /etc/default/ganeti /var/lib/ganeti /var/log/ganeti /run/ganeti
 mkdir -p /usr/share/ganeti && mv /root/os /usr/share/ganeti/os`
-	// noMonitor is for all nodes: nobody asks the monitor here.
-	noMonitor  = "ln -sf /bin/true /usr/sbin/ganeti-mond"
+	// patient is for all nodes: a busy machine is given more time, and nobody asks the monitor here.
+	patient    = "sed -i 's/^RPC_CONNECT_TIMEOUT = .*/RPC_CONNECT_TIMEOUT = 60/' /usr/share/ganeti/3.0/ganeti/_constants.py; ln -sf /bin/true /usr/sbin/ganeti-mond"
 	hostKey    = "/etc/ssh/ssh_host_rsa_key" // one for all nodes, as Ganeti gives them
 	restartSSH = "kill -HUP $(pgrep -x sshd -P 1)"
 	commandLog = "/var/log/ganeti/node-commands.log"
@@ -124,7 +123,7 @@ func original(l *vmlab.Lab, archive string, say func(string)) (map[string]took, 
 		if err := l.Unpack(node, archive); err != nil {
 			return err
 		}
-		return must(l, node, "umask 077; cat >"+hostKey+" <<'K'\n"+key+"K\nssh-keygen -y -f "+hostKey+" >"+hostKey+".pub; "+noMonitor+"; "+restartSSH)
+		return must(l, node, "umask 077; cat >"+hostKey+" <<'K'\n"+key+"K\nssh-keygen -y -f "+hostKey+" >"+hostKey+".pub; "+patient+"; "+restartSSH)
 	}); err != nil {
 		return nil, err
 	}
