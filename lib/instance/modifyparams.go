@@ -22,7 +22,7 @@ func (w *modify) checkHV(ctx context.Context) error {
 		return nil
 	}
 	cfg := w.env.Config
-	given, err := anyHV().Force(w.HVParams, config.Default)
+	given, err := config.HVInput.Force(w.HVParams, config.Default)
 	if err != nil {
 		return err
 	}
@@ -31,22 +31,8 @@ func (w *modify) checkHV(ctx context.Context) error {
 	return checkHV(ctx, w.env.Nodes, cfg, w.inst.Hypervisor, cfg.FilledHV(w.next), cfg.InstanceNodes(w.inst))
 }
 
-// anyHV is the parameters of all hypervisors: Ganeti looks at their types before it looks at the instance.
-func anyHV() config.Table {
-	var all config.Table
-	for _, hypervisor := range config.Hypervisors() {
-		for _, p := range config.HVTable(hypervisor) {
-			if all.Get(p.Name) == nil {
-				all = append(all, p)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b config.Param) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
-
 // HVInput and BEInput turn parameters as they were typed into their types; default stays a word.
-func HVInput(params map[string]any) (config.Params, error) { return input(anyHV(), params) }
+func HVInput(params map[string]any) (config.Params, error) { return input(config.HVInput, params) }
 
 // BEInput is HVInput for back-end parameters.
 func BEInput(params map[string]any) (config.Params, error) { return input(config.BEInput, params) }

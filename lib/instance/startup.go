@@ -91,7 +91,7 @@ func (w *startup) override(ctx context.Context) error {
 	cfg, guest := w.env.Config, *w.inst
 	w.guest = &guest
 	if len(w.HVParams) > 0 {
-		forced, err := config.HVTable(w.inst.Hypervisor).Force(w.HVParams)
+		forced, err := config.HVInput.Force(w.HVParams)
 		if err != nil {
 			return err
 		}

@@ -221,3 +221,14 @@ func TestRebootThatFails(t *testing.T) {
 	w.expect(w.run(Reboot{Name: "web", Type: RebootFull}), "Could not start instance for full reboot", nowhere, "node1 up disks=false")
 	w.expect(w.run(Startup{Name: "web"}), "", []string{"node1"}, "node1 up disks=true")
 }
+
+// As Ganeti does, which looks at the types of all hypervisors' parameters, and then at what the instance's own knows.
+func TestAParameterOfAnotherHypervisorIsNotSupported(t *testing.T) {
+	for value, want := range map[string]string{"true": "Parameter 'acpi' is not supported", "1": "'acpi' (value 1) is not a valid boolean"} {
+		w := newWorld(t)
+		w.web().Hypervisor = config.HVFake
+		if e := w.run(Startup{Name: "web", HVParams: config.Params{"acpi": value}}); e.Err == nil || e.Err.Error() != want {
+			t.Errorf("acpi=%s: %v, want %s", value, e.Err, want)
+		}
+	}
+}

@@ -113,6 +113,13 @@ func TestConnectAndDisconnect(t *testing.T) {
 	if fault.KindOf(still.Err) != fault.WrongState {
 		t.Errorf("removing a connected network: %v", still.Err)
 	}
+	more := end.Config.Clone()
+	more.NodeGroups = append(more.NodeGroups, &config.NodeGroup{UUID: "g2", Name: "a10", Networks: more.NodeGroups[0].Networks},
+		&config.NodeGroup{UUID: "g3", Name: "a9", Networks: more.NodeGroups[0].Networks})
+	still = run(t, more, Remove{Name: "net1"})
+	if want := " - WARNING: Network 'net1' is connected to the following node groups: a9, a10, default"; len(still.Messages) != 1 || still.Messages[0] != want {
+		t.Errorf("removing a network of three groups: %q", still.Messages)
+	}
 	gone := run(t, end.Config, Disconnect{Name: "net1", Group: "default"})
 	if gone.Err != nil || len(gone.Config.NodeGroups[0].Networks) != 0 {
 		t.Errorf("disconnected: %v, %v", gone.Config.NodeGroups[0].Networks, gone.Err)

@@ -9,6 +9,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/unit"
 )
 
 // Remove takes a network away that no node group is connected to.
@@ -48,6 +49,7 @@ func (w *remove) Check(context.Context) (err error) {
 		}
 	}
 	if len(connected) > 0 {
+		unit.SortNames(connected)
 		w.env.Warn("Network '%s' is connected to the following node groups: %s", w.Name, strings.Join(connected, ", "))
 		return fault.Refuse(fault.WrongState, "Network still connected")
 	}
