@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gantry/lib/fault"
@@ -194,7 +196,22 @@ type Sizing struct {
 	CPUs     int64
 	NICs     int64
 	Spindles int64
-	Disks    []DiskSizing // none: diskless
+	Disks    []DiskSizing    // none: diskless
+	long     map[string]Long // of these figures, by the name of the specification
+}
+
+// SizingOf is what back-end parameters ask for.
+func SizingOf(be Params) Sizing {
+	s := Sizing{Memory: be.Int("maxmem"), CPUs: be.Int("vcpus"), Spindles: be.Int("spindle_use")}
+	for spec, name := range map[string]string{SpecMemory: "maxmem", SpecCPUs: "vcpus", SpecSpindles: "spindle_use"} {
+		if v, is := be[name].(Long); is {
+			if s.long == nil {
+				s.long = map[string]Long{}
+			}
+			s.long[spec] = v
+		}
+	}
+	return s
 }
 
 // DiskSizing is one disk of a Sizing.
@@ -208,10 +225,12 @@ type DiskSizing struct {
 func (p IPolicy) Violations(s Sizing) []string {
 	return append(p.templateViolations(s.Disks), p.fewest(func(m MinMax) []string {
 		var out []string
-		out = m.appendOutside(out, SpecMemory, "", s.Memory)
-		out = m.appendOutside(out, SpecCPUs, "", s.CPUs)
-		out = m.appendOutside(out, SpecNICs, "", s.NICs)
-		out = m.appendOutside(out, SpecSpindles, "", s.Spindles)
+		for _, f := range []struct {
+			spec  string
+			value int64
+		}{{SpecMemory, s.Memory}, {SpecCPUs, s.CPUs}, {SpecNICs, s.NICs}, {SpecSpindles, s.Spindles}} {
+			out = m.appendOutside(out, f.spec, "", f.value, s.long[f.spec])
+		}
 		return m.appendDisks(out, s.Disks)
 	})...)
 }
@@ -254,26 +273,27 @@ func (p IPolicy) fewest(check func(MinMax) []string) []string {
 
 func (m MinMax) appendDisks(out []string, disks []DiskSizing) []string {
 	for i, d := range disks {
-		out = m.appendOutside(out, SpecDiskSize, fmt.Sprintf("/%d", i), d.MiB)
+		out = m.appendOutside(out, SpecDiskSize, fmt.Sprintf("/%d", i), d.MiB, "")
 	}
 	if len(disks) == 0 { // a diskless instance is not held to a number of disks
 		return out
 	}
-	return m.appendOutside(out, SpecDiskCount, "", int64(len(disks)))
+	return m.appendOutside(out, SpecDiskCount, "", int64(len(disks)), "")
 }
 
-func (m MinMax) appendOutside(out []string, name, suffix string, value int64) []string {
+func (m MinMax) appendOutside(out []string, name, suffix string, value int64, long Long) []string {
 	low, high := m.Min[name], m.Max[name]
 	if value >= low && value <= high {
 		return out
 	}
-	return append(out, fmt.Sprintf("%s%s value %d is not in range [%d, %d]", name, suffix, value, low, high))
+	return append(out, fmt.Sprintf("%s%s value %s is not in range [%d, %d]", name, suffix, cmp.Or(string(long), strconv.FormatInt(value, 10)), low, high))
 }
 
 // Sizing returns what an instance of the configuration needs.
 func (c *Config) Sizing(inst *Instance) Sizing {
 	be := c.FilledBE(inst)
-	s := Sizing{Memory: be.Int("maxmem"), CPUs: be.Int("vcpus"), NICs: int64(len(inst.NICs)), Spindles: be.Int("spindle_use")}
+	s := SizingOf(be)
+	s.NICs = int64(len(inst.NICs))
 	spindles := int64(0)
 	for _, d := range c.InstanceDisks(inst) {
 		s.Disks = append(s.Disks, DiskSizing{d.Size, d.DevType})

@@ -18,14 +18,18 @@ func TestPolicyViolationsAreGanetis(t *testing.T) {
 		size   Sizing
 		want   []string
 	}{
-		"fits":                        {builtIn, Sizing{128, 1, 1, 1, plain}, nil},
-		"memory":                      {recorded, Sizing{16, 1, 1, 1, nil}, []string{"memory-size value 16 is not in range [32, 32768]"}},
-		"processors":                  {recorded, Sizing{128, 99, 1, 1, nil}, []string{"cpu-count value 99 is not in range [1, 16]"}},
-		"disk size":                   {recorded, Sizing{128, 1, 1, 1, []DiskSizing{{32, DTFile}, {0, DTFile}}}, []string{"disk-size/1 value 0 is not in range [4, 1048576]"}},
-		"template":                    {recorded, Sizing{128, 1, 1, 1, plain}, []string{"Disk template plain is not allowed (allowed templates: ext, file, sharedfile, blockdev, diskless)"}},
-		"diskless too":                {builtIn, Sizing{64, 0, 0, 0, nil}, []string{"memory-size value 64 is not in range [128, 32768]", "cpu-count value 0 is not in range [1, 8]", "nic-count value 0 is not in range [1, 8]", "spindle-use value 0 is not in range [1, 12]"}},
-		"the nearest of two bounds":   {big, Sizing{500, 99, 1, 1, plain}, []string{"cpu-count value 99 is not in range [1, 8]"}},
-		"the first of two equal ones": {big, Sizing{50000, 1, 1, 1, plain}, []string{"memory-size value 50000 is not in range [128, 32768]"}},
+		"fits":   {builtIn, Sizing{128, 1, 1, 1, plain, nil}, nil},
+		"memory": {recorded, Sizing{16, 1, 1, 1, nil, nil}, []string{"memory-size value 16 is not in range [32, 32768]"}},
+		"memory beyond all numbers": {recorded, SizingOf(Params{"maxmem": Long("99999999999999991611392"), "vcpus": int64(1), "spindle_use": int64(1)}),
+			[]string{"memory-size value 99999999999999991611392 is not in range [32, 32768]"}},
+		"processors below all numbers": {recorded, SizingOf(Params{"maxmem": int64(128), "vcpus": Long("-99999999999999999999999"), "spindle_use": int64(1)}),
+			[]string{"cpu-count value -99999999999999999999999 is not in range [1, 16]"}},
+		"processors":                  {recorded, Sizing{128, 99, 1, 1, nil, nil}, []string{"cpu-count value 99 is not in range [1, 16]"}},
+		"disk size":                   {recorded, Sizing{128, 1, 1, 1, []DiskSizing{{32, DTFile}, {0, DTFile}}, nil}, []string{"disk-size/1 value 0 is not in range [4, 1048576]"}},
+		"template":                    {recorded, Sizing{128, 1, 1, 1, plain, nil}, []string{"Disk template plain is not allowed (allowed templates: ext, file, sharedfile, blockdev, diskless)"}},
+		"diskless too":                {builtIn, Sizing{64, 0, 0, 0, nil, nil}, []string{"memory-size value 64 is not in range [128, 32768]", "cpu-count value 0 is not in range [1, 8]", "nic-count value 0 is not in range [1, 8]", "spindle-use value 0 is not in range [1, 12]"}},
+		"the nearest of two bounds":   {big, Sizing{500, 99, 1, 1, plain, nil}, []string{"cpu-count value 99 is not in range [1, 8]"}},
+		"the first of two equal ones": {big, Sizing{50000, 1, 1, 1, plain, nil}, []string{"memory-size value 50000 is not in range [128, 32768]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tt.policy.Violations(tt.size); !slices.Equal(got, tt.want) {
@@ -38,7 +42,7 @@ func TestPolicyViolationsAreGanetis(t *testing.T) {
 	narrow := IPolicy{MinMax: []MinMax{few}, DiskTemplates: []string{DTFile}, VCPURatio: &ratio}
 	two := []DiskSizing{{16, DTFile}, {96, DTFile}}
 	of := []string{"disk-size/1 value 96 is not in range [16, 64]", "disk-count value 2 is not in range [0, 1]"}
-	if got := narrow.Violations(Sizing{0, 2, 0, 0, two}); !slices.Equal(got, append([]string{"cpu-count value 2 is not in range [0, 1]"}, of...)) {
+	if got := narrow.Violations(Sizing{0, 2, 0, 0, two, nil}); !slices.Equal(got, append([]string{"cpu-count value 2 is not in range [0, 1]"}, of...)) {
 		t.Errorf("in Ganeti's order: %q", got)
 	}
 	if got := narrow.DiskViolations(two); !slices.Equal(got, of) {
@@ -49,7 +53,7 @@ func TestPolicyViolationsAreGanetis(t *testing.T) {
 	}
 	only := builtIn.Clone()
 	only.DiskTemplates = []string{DTPlain}
-	if got := only.Violations(Sizing{128, 1, 1, 1, nil}); !slices.Equal(got, []string{"Disk template diskless is not allowed (allowed templates plain)"}) {
+	if got := only.Violations(Sizing{128, 1, 1, 1, nil, nil}); !slices.Equal(got, []string{"Disk template diskless is not allowed (allowed templates plain)"}) {
 		t.Errorf("diskless: %q", got)
 	}
 	if got := recorded.DiskViolations([]DiskSizing{{1023999104, DTFile}}); !slices.Equal(got, []string{"disk-size/0 value 1023999104 is not in range [4, 1048576]"}) {

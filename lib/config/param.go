@@ -77,6 +77,15 @@ func (t Table) Defaults() Params {
 // Force returns the parameters with every value turned into its type, as Ganeti does with what was typed. Besides text it takes
 // what key=value lists give: true (bare key), false (no_key), nil (-key). Allowed texts (such as "default") stay as they are.
 func (t Table) Force(params map[string]any, allowed ...string) (Params, error) {
+	forced, err := t.ForceLong(params, allowed...)
+	if err != nil {
+		return nil, err
+	}
+	return forced, t.Held(forced)
+}
+
+// ForceLong is Force that lets a Long pass where a whole number or a size is expected. Nobody may keep one: see Held.
+func (t Table) ForceLong(params map[string]any, allowed ...string) (Params, error) {
 	out := make(Params, len(params))
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		p := t.Get(name)
@@ -95,6 +104,23 @@ func (t Table) Force(params map[string]any, allowed ...string) (Params, error) {
 		out[name] = forced
 	}
 	return out, nil
+}
+
+// Long is a whole number that no int64 holds, in digits. Ganeti takes them, only to find that they are out of bounds.
+type Long string
+
+// Held refuses parameters of which one is a Long.
+func (t Table) Held(params Params) error {
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if v, long := params[name].(Long); long {
+			why := "integer"
+			if t.Get(name).Type == Size {
+				why = "size. error: Invalid format"
+			}
+			return fault.New(fault.Type, "'%s' (value %s) is not a valid %s", name, string(v), why)
+		}
+	}
+	return nil
 }
 
 // whole makes a whole number one again where JSON has made it a float.
@@ -175,6 +201,9 @@ func forceInt(v any) (any, string) {
 		if i, err := unit.ParseInt(n); err == nil {
 			return int64(i), ""
 		}
+		if digits, ok := unit.LongInt(n); ok {
+			return Long(digits), ""
+		}
 	}
 	return nil, "integer"
 }
@@ -205,6 +234,9 @@ func forceFloat(v any) (any, string) {
 
 func forceSize(v any, parse func(string) (int, error)) (any, string) {
 	mib, err := parse(unit.Str(v))
+	if digits, ok := unit.LongSize(unit.Str(v)); err != nil && ok {
+		return Long(digits), ""
+	}
 	if err != nil {
 		return nil, "size. error: " + err.Error()
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"strings"
 	"time"
 )
@@ -20,6 +21,11 @@ func (p Params) Int(name string) int64 {
 		return v
 	case float64:
 		return int64(v)
+	case Long: // what is nearest
+		if v[0] == '-' {
+			return math.MinInt64
+		}
+		return math.MaxInt64
 	}
 	return 0
 }

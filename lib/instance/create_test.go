@@ -240,6 +240,12 @@ func TestCreateRefuses(t *testing.T) {
 		"a disk without a size":       {func(op *Create) { inFiles()(op); op.Disks = []map[string]any{{}} }, nil, "Missing disk size"},
 		"a disk of less than nothing": {inFiles(-5), nil, "is not a valid size"},
 		"a disk with a number's name": {func(op *Create) { inFiles(8)(op); op.Disks[0]["name"] = "7" }, nil, "Purely numeric disk names are not allowed"},
+		"a disk that nothing holds":   {inFiles(1 << 60), nil, "Disk 0 cannot be as large as 1152921504606846976 MiB"},
+		"processors beyond numbers":   {func(op *Create) { op.BEParams = map[string]any{"vcpus": "99999999999999999999"} }, nil, "'vcpus' (value 99999999999999999999) is not a valid integer"},
+		"memory beyond the policy": {func(op *Create) {
+			op.IgnoreIPolicy = false
+			op.BEParams = map[string]any{"memory": "99999999999999999999g"}
+		}, nil, "memory-size value 102400000000000000000000 is not in range"},
 		"a directory elsewhere":       {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "/abs" }, nil, "Error: path joining resulted in different prefix (/abs/db != "},
 		"a directory above":           {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "../.." }, nil, "path joining resulted in different prefix"},
 		"a directory not allowed":     {inFiles(8), func(w *world) { w.write("node1/etc/file-storage-paths", "/srv\n", 0o644) }, "is not acceptable for file storage"},

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -76,7 +77,7 @@ func newBE(cfg *config.Config, typed map[string]any) (config.Params, error) {
 			be[name] = cfg.BEDefaults()[name]
 		}
 	}
-	forced, err := config.BEInput.Force(be)
+	forced, err := config.BEInput.ForceLong(be)
 	if err != nil {
 		return nil, err
 	}
@@ -206,14 +207,15 @@ func (w *create) chooseMeta() {
 func (w *create) policy(context.Context) error {
 	cfg := w.env.Config
 	be := cfg.FilledBE(w.inst)
-	sizing := config.Sizing{Memory: be.Int("maxmem"), CPUs: be.Int("vcpus"), NICs: int64(len(w.nics)), Spindles: be.Int("spindle_use")}
+	sizing := config.SizingOf(be)
+	sizing.NICs = int64(len(w.nics))
 	for _, d := range w.asked {
 		sizing.Disks = append(sizing.Disks, config.DiskSizing{MiB: d.size, Template: w.DiskTemplate})
 	}
 	group := cfg.Group(w.pnode.Group)
 	violations := cfg.InstancePolicy(group).Violations(sizing)
 	if w.IgnoreIPolicy || violations == nil {
-		if err := tooLarge(sizing.Disks); err != nil {
+		if err := errors.Join(config.BEParams.Held(be), tooLarge(sizing.Disks)); err != nil {
 			return err
 		}
 		return disk.Supported(w.DiskTemplate)

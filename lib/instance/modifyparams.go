@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,9 +33,15 @@ func (w *modify) checkHV(ctx context.Context) error {
 }
 
 // HVInput and BEInput turn parameters as they were typed into their types; default stays a word.
-func HVInput(params map[string]any) (config.Params, error) { return input(config.HVInput, params) }
+func HVInput(params map[string]any) (config.Params, error) {
+	typed, err := input(config.HVInput, params)
+	if err != nil {
+		return nil, err
+	}
+	return typed, config.HVInput.Held(typed)
+}
 
-// BEInput is HVInput for back-end parameters.
+// BEInput is HVInput for back-end parameters. What no int64 holds is left to the policy.
 func BEInput(params map[string]any) (config.Params, error) { return input(config.BEInput, params) }
 
 func input(table config.Table, params map[string]any) (config.Params, error) {
@@ -44,14 +51,14 @@ func input(table config.Table, params map[string]any) (config.Params, error) {
 			typed[name] = config.Default
 		}
 	}
-	return table.Force(typed, config.Default)
+	return table.ForceLong(typed, config.Default)
 }
 
 func (w *modify) checkBE(context.Context) error {
 	if len(w.BEParams) == 0 {
 		return nil
 	}
-	given, err := config.BEInput.Force(w.BEParams, config.Default)
+	given, err := config.BEInput.ForceLong(w.BEParams, config.Default)
 	if err != nil {
 		return err
 	}
@@ -179,7 +186,7 @@ func (w *modify) checkPolicy() error {
 		sizing.Disks = append(sizing.Disks, config.DiskSizing{MiB: d.Size, Template: d.DevType})
 	}
 	if w.IgnoreIPolicy {
-		return tooLarge(sizing.Disks)
+		return errors.Join(config.BEParams.Held(w.next.BEParams), tooLarge(sizing.Disks))
 	}
 	var found []string
 	for _, memory := range []int64{w.be.Int("maxmem"), w.be.Int("minmem")} {
@@ -193,7 +200,7 @@ func (w *modify) checkPolicy() error {
 		}
 	}
 	if found == nil {
-		return nil
+		return config.BEParams.Held(w.next.BEParams)
 	}
 	return fault.Refuse(fault.WrongInput, "Instance allocation to group %s (%s) violates policy: %s", groupDict(group), group.Name, strings.Join(found, ", "))
 }

@@ -37,6 +37,15 @@ func ParseInt64(s string) (int, error) {
 	return low64(all), nil
 }
 
+// LongInt returns the digits of a whole number that ParseInt refuses because no int holds it.
+func LongInt(s string) (string, bool) {
+	n, ok := new(big.Int).SetString(strings.ReplaceAll(strings.TrimSpace(s), "_", ""), 10)
+	if !ok || n.IsInt64() || !digits().MatchString(strings.TrimSpace(s)) {
+		return "", false
+	}
+	return n.String(), true
+}
+
 // low64 keeps the low 64 bits, read as a signed number.
 func low64(n *big.Int) int {
 	return int(new(big.Int).And(n, new(big.Int).SetUint64(math.MaxUint64)).Uint64())

@@ -38,6 +38,15 @@ func ParseSize64(s string) (mib int, err error) {
 	return low64(whole), nil
 }
 
+// LongSize returns the digits of a size that ParseSize refuses because it is larger than MaxSize.
+func LongSize(s string) (string, bool) {
+	value, err := mebibytes(s)
+	if err != nil || value <= MaxSize {
+		return "", false
+	}
+	return strconv.FormatFloat(value, 'f', 0, 64), true
+}
+
 // mebibytes reads a size, not rounded. It is finite.
 func mebibytes(s string) (float64, error) {
 	m := sizeForm().FindStringSubmatch(s)

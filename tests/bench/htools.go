@@ -39,10 +39,9 @@ type balancing struct {
 const oneStep = "one step: the reference takes as long for each"
 
 var balancings = []balancing{
-	{tool: "hinfo", file: "drbd01.data"},
 	{tool: "hcheck", file: "exclmix04.data"},
 	{tool: "hsqueeze", file: "ext01.data"},
-	{tool: "hbal", file: "drbd14.data", words: []string{"-C"}},
+	{tool: "hbal", file: "drbd14.data", words: []string{"-l", "1", "-C"}, note: oneStep},
 	{tool: "hspace", nodes: 10, instances: 100, factor: 10},
 	{tool: "hspace", nodes: 10, instances: 100, words: []string{"-l", "20"}},
 	{tool: "hspace", nodes: 40, instances: 800, words: []string{"-l", "100"}, factor: 10},

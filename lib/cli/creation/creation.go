@@ -77,7 +77,7 @@ func (w *Creation) Complete() (err error) {
 	if w.tags != nil {
 		op.Tags = strings.Split(*w.tags, ",")
 	}
-	if op.BEParams, err = config.BEInput.Force(w.backend); err != nil {
+	if op.BEParams, err = config.BEInput.ForceLong(w.backend); err != nil {
 		return err
 	}
 	if w.hypervisor != nil {
