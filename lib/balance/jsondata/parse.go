@@ -65,6 +65,15 @@ func (p *parser) next(c byte) bool {
 	return true
 }
 
+// closed takes the end of a list, and the blanks after it, which do not count where the next mistake is shown.
+func (p *parser) closed(end byte) bool {
+	closed := p.next(end)
+	if closed {
+		p.rest = skip(p.rest)
+	}
+	return closed
+}
+
 func (p *parser) value(depth int) (Value, error) {
 	p.rest = skip(p.rest)
 	if depth > maxDepth {
@@ -110,7 +119,7 @@ func (p *parser) word() (Value, error) {
 func (p *parser) array(depth int) (Value, error) {
 	v := Value{Kind: Array}
 	p.next('[')
-	if p.next(']') {
+	if p.closed(']') {
 		return v, nil
 	}
 	for first := len(p.items); ; {
@@ -119,7 +128,7 @@ func (p *parser) array(depth int) (Value, error) {
 			return v, err
 		}
 		p.items = append(p.items, item)
-		if p.next(']') {
+		if p.closed(']') {
 			v.Items, p.items = slices.Clone(p.items[first:]), p.items[:first]
 			return v, nil
 		}
@@ -132,7 +141,7 @@ func (p *parser) array(depth int) (Value, error) {
 func (p *parser) object(depth int) (Value, error) {
 	v := Value{Kind: Object}
 	p.next('{')
-	if p.next('}') {
+	if p.closed('}') {
 		return v, nil
 	}
 	for first := len(p.members); ; {
@@ -141,7 +150,7 @@ func (p *parser) object(depth int) (Value, error) {
 			return v, err
 		}
 		p.members = append(p.members, m)
-		if p.next('}') {
+		if p.closed('}') {
 			v.Members, p.members = slices.Clone(p.members[first:]), p.members[:first]
 			return v, nil
 		}
