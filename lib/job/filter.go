@@ -89,7 +89,7 @@ func parsePredicates(text json.RawMessage) (list []predicate, err error) {
 		var pair []json.RawMessage
 		var p predicate
 		if json.Unmarshal(one, &pair) != nil || len(pair) == 0 || json.Unmarshal(pair[0], &p.about) != nil {
-			return nil, fmt.Errorf("malformed FilterPredicate JSON: %s", one)
+			return nil, errors.New("malformed FilterPredicate: must be a list with the first entry being a string describing the predicate type")
 		}
 		if len(pair) != 2 || !slices.Contains([]string{"jobid", "opcode", "reason"}, p.about) {
 			rest, _ := json.Marshal(pair[1:]) // which was JSON
@@ -132,7 +132,7 @@ func parseCondition(text json.RawMessage) (c condition, err error) {
 		return c, nil
 	case "==", "!=", "<", "<=", ">", ">=", "=~", "=[]":
 	default:
-		return c, bad
+		return c, fmt.Errorf("Unknown filter operand '%s'", c.op)
 	}
 	if len(parts) != 3 || json.Unmarshal(parts[1], &c.field) != nil || json.Unmarshal(parts[2], &c.value) != nil {
 		return c, bad

@@ -63,8 +63,8 @@ func TestRulesThatCannotBeReadAreRefused(t *testing.T) {
 	for _, tt := range [][3]string{
 		{`[]`, `"NOSUCH"`, `malformed FilterAction JSON: "NOSUCH"`}, {`[]`, `["RATE_LIMIT",0]`, "RATE_LIMIT argument must be a positive integer"}, {`[]`, `["RATE_LIMIT","x"]`, "malformed FilterAction"}, {`[]`, `["PAUSE",1]`, "malformed FilterAction"},
 		{`{}`, `"PAUSE"`, "Unable to read list"}, {`[["nosuch",["?","id"]]]`, `"PAUSE"`, `malformed FilterPredicate: bad parameter list for 'nosuch' predicate: [["?","id"]]`},
-		{`[["opcode"]]`, `"PAUSE"`, "malformed FilterPredicate: bad parameter list for 'opcode' predicate: []"}, {`[1]`, `"PAUSE"`, "malformed FilterPredicate JSON: 1"},
-		{`[["jobid",["~","id",1]]]`, `"PAUSE"`, "malformed filter"}, {`[["jobid",["=","id"]]]`, `"PAUSE"`, "malformed filter"}, {`[["jobid",["=~","id","("]]]`, `"PAUSE"`, "missing closing"},
+		{`[["opcode"]]`, `"PAUSE"`, "malformed FilterPredicate: bad parameter list for 'opcode' predicate: []"}, {`[1]`, `"PAUSE"`, "malformed FilterPredicate: must be a list with the first entry being a string describing the predicate type"},
+		{`[["jobid",["~","id",1]]]`, `"PAUSE"`, "Unknown filter operand '~'"}, {`[["jobid",["=","id"]]]`, `"PAUSE"`, "malformed filter"}, {`[["jobid",["=~","id","("]]]`, `"PAUSE"`, "missing closing"},
 	} {
 		if _, err := CheckFilter(json.RawMessage(tt[0]), json.RawMessage(tt[1])); err == nil || !strings.Contains(err.Error(), tt[2]) {
 			t.Errorf("%s %s: %v", tt[0], tt[1], err)
