@@ -143,6 +143,9 @@ func (q *Resolved) inRange(c *balance.Cluster) bool {
 			return false
 		}
 	}
+	if len(q.instances) == 0 {
+		return true // there is nothing to move to the groups
+	}
 	for _, k := range q.targets {
 		if k >= len(c.Groups) {
 			return false
