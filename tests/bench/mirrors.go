@@ -175,7 +175,7 @@ b=${EPOCHREALTIME/./}; echo $((b - a)); cat %[1]s`, commandLog, m.command))
 			return all, fmt.Errorf("%s: %q", m.what, first)
 		}
 		all[m.what] = took{time.Duration(us) * time.Microsecond, toolTime(log)}
-		say(fmt.Sprintf("%s: %s", m.what, seconds(all[m.what].all)))
+		say(fmt.Sprintf("%s: %s, tools %s", m.what, seconds(all[m.what].all), seconds(all[m.what].tools)))
 	}
 	return all, nil
 }
