@@ -21,7 +21,7 @@ type Creation struct {
 	size                *int
 	hypervisor          *unit.Ident
 	os, private, secret unit.Params
-	node                string
+	node                *string
 	tags                *string
 	noNICs              bool
 }
@@ -39,7 +39,7 @@ func New(c *cli.Command, imports bool) *Creation {
 	c.Flag("hypervisor-parameters", "Hypervisor and its parameters, as kvm:acpi=false").Short('H').Meta("HYPERVISOR").IdentPtr(&w.hypervisor)
 	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
 	c.Flag("net", "A network interface: its number, and its MAC, IP, network and so on").Meta("NICS").IdentsVar(&w.nics)
-	c.Flag("node", "Primary node, and the secondary one where there are mirrors").Short('n').Meta("<pnode>[:<snode>]").Complete("node").StringVar(&w.node)
+	c.Flag("node", "Primary node, and the secondary one where there are mirrors").Short('n').Meta("<pnode>[:<snode>]").Complete("node").StringPtr(&w.node)
 	c.Flag("node-group", "Node group to choose nodes from, by name or UUID").Short('g').Meta("<nodegroup>").Complete("nodegroup").StringVar(&op.GroupName)
 	c.Flag("no-ip-check", "Do not check that nobody has the instance's address").FalseVar(&op.IPCheck)
 	c.Flag("ip-check", "Check that nobody has it, as is done anyhow").Own().BoolVar(&op.IPCheck)
@@ -64,7 +64,6 @@ func New(c *cli.Command, imports bool) *Creation {
 // Complete makes the operation out of what was typed, in the order in which Ganeti finds mistakes.
 func (w *Creation) Complete() (err error) {
 	op := &w.Op
-	op.PNode, op.SNode, _ = strings.Cut(w.node, ":")
 	if w.hypervisor != nil {
 		op.Hypervisor = w.hypervisor.Name
 	}
@@ -87,7 +86,27 @@ func (w *Creation) Complete() (err error) {
 	}
 	maps.Copy(op.OSParams, w.os)
 	op.OSParamsPrivate, op.OSParamsSecret = instance.Private(w.private), instance.Private(w.secret)
+	if err := w.place(); err != nil {
+		return err
+	}
 	return op.WellFormed()
+}
+
+// place reads the nodes. An empty name is no leave to choose one.
+func (w *Creation) place() error {
+	if w.node == nil {
+		return nil
+	}
+	var mirrored bool
+	w.Op.PNode, w.Op.SNode, mirrored = strings.Cut(*w.node, ":")
+	const format = "Failed to parse request: SubmitJob: Can't parse value for '%s': Received empty value for non-empty list"
+	switch {
+	case w.Op.PNode == "":
+		return fault.New(fault.Protocol, format, "pnode")
+	case mirrored && w.Op.SNode == "":
+		return fault.New(fault.Protocol, format, "snode")
+	}
+	return nil
 }
 
 // interfaces gives what was asked of each network interface; without a word there is one, or what the export says.

@@ -87,7 +87,7 @@ func TestMistakesOfAdd(t *testing.T) {
 
 func TestNodesAndTags(t *testing.T) {
 	size, tags := 32, "web,db:main"
-	w := typed(t, func(w *Creation) { w.size, w.tags, w.node = &size, &tags, "node1:node2" })
+	w := typed(t, func(w *Creation) { w.size, w.tags, w.node = &size, &tags, new("node1:node2") })
 	if err := w.Complete(); err != nil || w.Op.PNode != "node1" || w.Op.SNode != "node2" || strings.Join(w.Op.Tags, " ") != "web db:main" {
 		t.Errorf("%+v, %v", w.Op, err)
 	}
@@ -100,5 +100,16 @@ func TestWellFormed(t *testing.T) {
 	want := `Failed to parse request: SubmitJob: Can't parse value for 'hypervisor': Invalid string value for type Hypervisor: "nosuchhv"`
 	if err := op.WellFormed(); err == nil || err.Error() != want {
 		t.Error(err)
+	}
+}
+
+// A script whose variable is empty must not have an allocator choose.
+func TestAnEmptyNodeIsRefused(t *testing.T) {
+	size := 16
+	for node, want := range map[string]string{"": "'pnode'", ":node2": "'pnode'", "node1:": "'snode'", "node1": "", "node1:node2:node3": ""} {
+		err := typed(t, func(w *Creation) { w.node, w.size = &node, &size }).Complete()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("-n %q: %v", node, err)
+		}
 	}
 }
