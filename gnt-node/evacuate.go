@@ -18,7 +18,7 @@ func evacuate(c *cli.Command) {
 	force := c.Flag("force", "Do not ask for confirmation").Short('f').Bool()
 	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
 	c.Flag("ignore-soft-errors", "Let the program do what only its rules of thumb forbid").BoolVar(&op.IgnoreSoftErrors)
-	c.Flag("new-secondary", "Node that takes the copies of the disks; instances that run on the node stay").Short('n').Meta("NODE").Complete("node").StringVar(&op.RemoteNode)
+	c.Flag("new-secondary", "Node that takes the copies of the disks; instances that run on the node stay").Short('n').Meta("NODE").Complete("node").NameVar(&op.RemoteNode, "remote_node")
 	c.Flag("early-release", "Remove the old copies of the disks before the new ones are complete").BoolVar(&op.EarlyRelease)
 	cli.Priority(c)
 	c.Flag("primary-only", "Only the instances that have it as primary").Short('p').BoolVar(&primaryOnly)

@@ -97,6 +97,16 @@ func (f *Flag) String() *string { p := new(string); f.StringVar(p); return p }
 
 func (f *Flag) StringVar(p *string) { keep(f, p, noCheck) }
 
+// NameVar takes a name, which may not be empty: Ganeti's daemon refuses that for the operation's attribute, instead of choosing one itself.
+func (f *Flag) NameVar(p *string, attribute string) {
+	keep(f, p, func(_, value string) (string, error) {
+		if value == "" {
+			return "", fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': Received empty value for non-empty list", attribute)
+		}
+		return value, nil
+	})
+}
+
 func (f *Flag) StringPtr(p **string) { keepPtr(f, p, noCheck) }
 
 // StringsVar gathers the values of all uses.
