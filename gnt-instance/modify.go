@@ -92,7 +92,7 @@ func (m *modification) deviceOptions(c *cli.Command) {
 }
 
 func (m *modification) placeOptions(c *cli.Command) {
-	c.Flag("node", "Secondary node for mirrored disks").Short('n').Meta("<node>").Complete("node").StringVar(&m.op.RemoteNode)
+	c.Flag("node", "Secondary node for mirrored disks").Short('n').Meta("<node>").Complete("node").NameVar(&m.op.RemoteNode, "remote_node")
 	c.Flag("iallocator", "Program that chooses that node").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&m.op.IAllocator)
 	c.Flag("new-primary", "Node that is its primary from now on; its disks must be there already").Meta("<node>").Complete("node").StringVar(&m.op.PNode)
 }
