@@ -26,6 +26,7 @@ func TestNodesAreEmptiedBalancedAndRepaired(t *testing.T) {
 		run  func(*stand)
 	}{
 		{"secondaries are evacuated", secondariesEvacuated},
+		{"an allocator chooses a new secondary", secondaryChosen},
 		{"primaries are evacuated", primariesEvacuated},
 		{"hbal spreads them", spread},
 		{"harep repairs them when a node is gone", repaired},
@@ -80,6 +81,22 @@ func secondariesEvacuated(s *stand) {
 		s.t.Errorf("they are at %s", got)
 	}
 	s.unharmed()
+}
+
+func secondaryChosen(s *stand) {
+	for _, move := range []struct {
+		how  string
+		want []string
+	}{
+		{"-I hail", []string{"node1:node2 1", "node1:node3 4"}},
+		{"-n node3", []string{"node1:node3 5"}},
+	} {
+		s.must("node1", "gnt-instance replace-disks "+move.how+" e1")
+		if got := s.where(); !slices.Equal(got, move.want) {
+			s.t.Errorf("replace-disks %s: they are at %s", move.how, got)
+		}
+		s.unharmed()
+	}
 }
 
 func primariesEvacuated(s *stand) {
