@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"gantry/lib/config"
-	"gantry/lib/disk"
 	"gantry/lib/drbd"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
@@ -45,11 +44,12 @@ func (w *disks) Locks(cfg *config.Config) ([]job.Lock, error) {
 	return nil, err
 }
 
-// Run submits nothing where all disks are somewhere else: no node could have lost them.
+// Run submits nothing where all disks are on external storage: no node could have lost them.
 func (w *disks) Run(ctx context.Context) (any, error) {
 	cfg := w.env.Config
 	var requests []job.Request
-	if slices.ContainsFunc(cfg.Instances, func(inst *config.Instance) bool { return !disk.Shared(cfg.DiskTemplate(inst)) }) {
+	here := func(d *config.Disk) bool { return d.DevType != config.DTExt }
+	if slices.ContainsFunc(cfg.Instances, func(inst *config.Instance) bool { return slices.ContainsFunc(cfg.InstanceDisks(inst), here) }) {
 		for _, g := range cfg.NodeGroups {
 			if w.Group == nil || *w.Group == "" || *w.Group == g.Name || *w.Group == g.UUID {
 				requests = append(requests, job.Request{Ops: []job.Operation{GroupDisks{Group: g.UUID, Strict: w.Strict}}})

@@ -112,8 +112,14 @@ func TestDisksSubmitsAJobForEachGroupThatMayHaveLostSome(t *testing.T) {
 		jobs   int
 		fails  bool
 	}{
-		"mirrored":         {mirrorWeb, "", 1, false},
-		"shared disks":     {func(*config.Config) {}, "", 0, false},
+		"mirrored":     {mirrorWeb, "", 1, false},
+		"shared disks": {func(*config.Config) {}, "", 1, false},
+		"external disks": {func(c *config.Config) {
+			for _, d := range c.Disks {
+				d.DevType = config.DTExt
+			}
+		}, "", 0, false},
+		"no disks":         {func(c *config.Config) { c.Instances[0].Disks, c.Disks = nil, nil }, "", 0, false},
 		"the named group":  {mirrorWeb, "default", 1, false},
 		"an unknown group": {mirrorWeb, "nosuch", 0, true},
 	} {
