@@ -41,6 +41,12 @@ type Configuration struct {
 	Nodes remote.Runner
 }
 
+// Load is what the configuration says once nothing is undecided that somebody left: a job must not work with what the fence is about to
+// replace.
+func (c Configuration) Load() (*config.Config, error) {
+	return c.Store.LoadSettled(context.Background(), c.Nodes)
+}
+
 func (c Configuration) Update(ctx context.Context, strength store.Strength, change func(cfg *config.Config) error) (store.Commit, error) {
 	return c.Store.UpdateWith(ctx, c.Nodes, strength, change)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"gantry/lib/remote"
@@ -26,7 +27,7 @@ import (
 //	commit DIR STAGED EPOCH SERIAL DIGEST keep|repair
 //		puts a staged version in the place of this node's, unless the node's is newer or another one; "repair" replaces a damaged
 //		one too. Exit status: 0 it is in place (or was already), 65 this node's file is damaged, 66 it is newer, 67 it is another of
-//		the same epoch and serial. With these three it shows what the node has.
+//		the same epoch and serial. With these three it shows what the node has. 70: it is in place, but may not be on disk.
 //
 //go:embed replica.pl
 var replicaScript string
@@ -37,6 +38,7 @@ const (
 	statusNewer    = 66
 	statusDiverged = 67
 	statusOther    = 69
+	statusUnsynced = 70
 )
 
 // How long a candidate may take. One that was slow a moment ago gets less (see hurried), so that it does not cost its limit at every
@@ -91,10 +93,10 @@ func (s *Store) hurried(nodes []string) map[string]bool {
 	return slow
 }
 
-// run runs a script on a node. The limit holds on this side too: a frozen node cannot keep its own.
-func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.Cmd, hurry bool) (remote.Result, error) {
+// run runs a script on a node that has size bytes to write. The limit holds on this side too: a frozen node cannot keep its own.
+func (s *Store) run(ctx context.Context, r remote.Runner, node string, c remote.Cmd, hurry bool, size int) (remote.Result, error) {
 	if hurry {
-		c.Limit = min(c.Limit, slowLimit+time.Duration(len(c.Stdin)>>20)*100*time.Millisecond)
+		c.Limit = min(c.Limit, slowLimit+time.Duration(size>>20)*100*time.Millisecond)
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.Limit+grace)
 	defer cancel()
@@ -124,7 +126,7 @@ func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v, b
 		c := remote.Kept(replicaScript, append([]string{"stage", s.dir, stagedName(v.header), strconv.Itoa(len(v.text)), v.header.Digest}, change...)...)
 		c.Stdin, c.Secret, c.OK = text, true, []int{statusOther}
 		c.Limit = 2*askLimit + time.Duration(len(v.text)>>20)*time.Second
-		res, err := s.run(ctx, r, node, c, hurried[node])
+		res, err := s.run(ctx, r, node, c, hurried[node], len(v.text))
 		if err != nil {
 			return answer{node: node, err: err}, true
 		}
@@ -133,7 +135,8 @@ func (s *Store) stage(ctx context.Context, r remote.Runner, nodes []string, v, b
 	news, runs, small := v.since(base)
 	return s.gather(ctx, nodes, func(ctx context.Context, node string) answer {
 		if small {
-			if a, ok := send(ctx, node, news, base.header.Digest, runs); ok {
+			a, ok := send(ctx, node, news, base.header.Digest, runs)
+			if ok || judge(base.header, []answer{a}).err != nil { // the whole would change nothing
 				return a
 			}
 		}
@@ -147,7 +150,7 @@ func stagedName(h Header) string {
 }
 
 func (s *Store) answerOf(ctx context.Context, r remote.Runner, node string, c remote.Cmd, hurry bool) answer {
-	res, err := s.run(ctx, r, node, c, hurry)
+	res, err := s.run(ctx, r, node, c, hurry, 0)
 	if err != nil {
 		return answer{node: node, err: err}
 	}
@@ -187,8 +190,8 @@ func (s *Store) commitOn(ctx context.Context, r remote.Runner, nodes []string, v
 	h, hurried := v.header, s.hurried(nodes)
 	replies := remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (commitReply, error) {
 		c := remote.Kept(replicaScript, "commit", s.dir, stagedName(h), strconv.FormatInt(h.Epoch, 10), strconv.FormatInt(h.Serial, 10), h.Digest, mode)
-		c.Limit, c.OK = commitLimit, []int{statusDamaged, statusNewer, statusDiverged}
-		res, err := s.run(ctx, r, node, c, hurried[node])
+		c.Limit, c.OK = commitLimit, []int{statusDamaged, statusNewer, statusDiverged, statusUnsynced}
+		res, err := s.run(ctx, r, node, c, hurried[node], 0)
 		return readCommit(node, res, err), nil
 	})
 	out := make([]commitReply, len(replies))
@@ -205,8 +208,11 @@ func readCommit(node string, res remote.Result, err error) commitReply {
 	if err != nil {
 		return commitReply{node: node, outcome: remote.OutcomeOf(err), err: err}
 	}
-	if res.Status == 0 {
+	switch res.Status {
+	case 0:
 		return commitReply{node: node, outcome: remote.Done}
+	case statusUnsynced:
+		return commitReply{node: node, outcome: remote.Unknown, err: fmt.Errorf("node %s: %s", node, strings.TrimSpace(string(res.Stderr)))}
 	}
 	a := readAnswer(node, bytes.TrimLeft(res.Stdout, "\n"))
 	err = a.err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -103,7 +104,7 @@ func (l *lab) store(node string) *Store {
 	s.Inject = func(area, what string) func() {
 		done := l.crash.local(what)
 		return func() {
-			if l.disk != nil && what == "fsync "+node {
+			if l.disk != nil && what == "fsync "+node && node == cmp.Or(l.disk.of, n1) {
 				l.disk.note(l)
 			}
 			done()

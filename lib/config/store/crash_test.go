@@ -156,6 +156,39 @@ func TestARecoveryKilledAtAnyStepCanBeRepeated(t *testing.T) {
 	}
 }
 
+// A job that starts must not work with a version that its first look at the fence is about to replace.
+func TestWhatIsLeftUndecidedIsFinishedBeforeAJobReadsTheConfiguration(t *testing.T) {
+	l, s := newLab(t, 3)
+	s.Inject = func(_, what string) func() {
+		if what == "commit on candidates" {
+			panic(errCrash)
+		}
+		return func() {}
+	}
+	if !crashing(func() { s.Update(t.Context(), l.as(n1), mark("blue")) }) {
+		t.Fatal("no crash")
+	}
+	marked := func() bool {
+		t.Helper()
+		c, err := l.store(n1).LoadSettled(t.Context(), l.as(n1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Instances[0].OSParams.String("blue") != ""
+	}
+	unlock, err := s.lock(t.Context(), transactionLock) // as of a transaction that runs
+	if err != nil {
+		t.Fatal(err)
+	}
+	if marked() {
+		t.Error("it was finished by somebody else while its transaction ran")
+	}
+	unlock()
+	if !marked() {
+		t.Error("it was not finished")
+	}
+}
+
 // A candidate's copy that this master began to write and knows nothing of any more (its disk lost the pending file).
 func TestAnUnfinishedVersionOnACandidateIsAdopted(t *testing.T) {
 	for name, recover := range map[string]func(*lab, *Store) error{

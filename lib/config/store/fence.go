@@ -24,11 +24,11 @@ func (s *Store) Fence(ctx context.Context, nodes remote.Runner, strength Strengt
 
 // Survey is Fence that also tells who is behind and who was silent.
 func (s *Store) Survey(ctx context.Context, nodes remote.Runner, strength Strength) (Survey, error) {
-	left, err := s.leftOver()
+	left, err := s.unsettled()
 	if err != nil {
 		return Survey{}, err
 	}
-	if left != "" {
+	if left {
 		if _, err := s.Settle(ctx, nodes); err != nil {
 			return Survey{}, err
 		}

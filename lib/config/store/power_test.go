@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,6 +60,7 @@ func TestWritesReachTheDiskInOrder(t *testing.T) {
 		"rename STAGED config.toml", // on node2, whose script works in its directory
 		"fsync "+n2,
 		"rename "+n1+"/config.toml.pending "+n1+"/config.toml",
+		"fsync "+n1, // before anybody is told
 	)
 }
 
@@ -81,6 +83,47 @@ func TestAMasterWithoutPowerLosesNothingThatHeldAndGivesNoNumberTwice(t *testing
 				}
 			}
 		})
+	}
+}
+
+// A new master whose power fails right after its takeover is still the master.
+func TestATakeoverThatHeldOutlivesAPowerCut(t *testing.T) {
+	l, _ := newLab(t, 3)
+	l.disk = &disk{of: n2}
+	l.disk.note(l)
+	if c, err := l.store(n2).TakeOver(t.Context(), l.as(n2), n2, false, nil); err != nil || c.State != Committed {
+		t.Fatalf("TakeOver = %v, %v", c.State, err)
+	}
+	l.disk.lose(l)
+	l.disk = nil
+	s := l.store(n2)
+	s.Node = n2
+	if _, err := s.Update(t.Context(), l.as(n2), mark("blue")); err != nil {
+		t.Error(err)
+	}
+	if h := l.same(n1, n2, n3); h.Epoch != 2 || h.Master != n2 {
+		t.Errorf("all have %s", h)
+	}
+}
+
+// What somebody else asks the master right after a version was committed, and its power failed, is that version.
+func TestWhatWasCommittedIsShownAfterAPowerCut(t *testing.T) {
+	l, s := newLab(t, 2)
+	l.disk = &disk{}
+	l.set(l.cut, true, n2) // of two, one is enough
+	c, err := s.Update(t.Context(), l.as(n1), mark("blue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.disk.lose(l)
+	l.disk = nil
+	l.set(l.cut, false, n2)
+	if h := l.header(n1); h.Serial != c.Config.Serial {
+		t.Errorf("it shows %s", h)
+	}
+	var stale *Stale
+	if _, err := l.store(n2).TakeOver(t.Context(), l.as(n2), n2, false, nil); !errors.As(err, &stale) {
+		t.Errorf("the candidate that has not got it becomes the master: %v", err)
 	}
 }
 
@@ -107,8 +150,13 @@ func TestTheOnlyCandidateLosesNothingWithoutPower(t *testing.T) {
 	}
 }
 
-// disk is which of the configuration's names in the master's directory survive a power cut, with what.
-type disk struct{ files map[string][]byte }
+// disk is which of the configuration's names in a master's directory survive a power cut, with what.
+type disk struct {
+	of    string // the node, "" is the first
+	files map[string][]byte
+}
+
+func (d *disk) dir(l *lab) string { return l.dir(cmp.Or(d.of, n1)) }
 
 var namesOnDisk = []string{fileName, pendingName, newName}
 
@@ -116,7 +164,7 @@ var namesOnDisk = []string{fileName, pendingName, newName}
 func (d *disk) note(l *lab) {
 	d.files = map[string][]byte{}
 	for _, name := range namesOnDisk {
-		if text, err := os.ReadFile(filepath.Join(l.dir(n1), name)); err == nil {
+		if text, err := os.ReadFile(filepath.Join(d.dir(l), name)); err == nil {
 			d.files[name] = text
 		}
 	}
@@ -124,7 +172,7 @@ func (d *disk) note(l *lab) {
 
 func (d *disk) lose(l *lab) {
 	for _, name := range namesOnDisk {
-		path := filepath.Join(l.dir(n1), name)
+		path := filepath.Join(d.dir(l), name)
 		text, kept := d.files[name]
 		err := os.Remove(path)
 		if kept {

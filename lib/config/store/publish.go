@@ -108,7 +108,7 @@ func (p *publication) give(ctx context.Context, n *config.Node) (status int, err
 func (p *publication) send(ctx context.Context, n *config.Node, base string, files map[string]string) (int, error) {
 	c := remote.Script(publishScript, p.dir, role(p.config, n), strconv.FormatInt(p.header.Epoch, 10), strconv.FormatInt(p.header.Serial, 10), base)
 	c.Stdin, c.Limit, c.OK = bundle(files), commitLimit, []int{statusNewer, statusOther}
-	res, err := p.run(ctx, p.nodes, n.Name, c, p.isSlow(n.Name))
+	res, err := p.run(ctx, p.nodes, n.Name, c, p.isSlow(n.Name), len(c.Stdin))
 	return res.Status, err
 }
 

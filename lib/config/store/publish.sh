@@ -42,4 +42,4 @@ umask 022
 # Before the files: were this cut off in between, nobody must take what is here for what the version before had.
 echo "$epoch $serial" >.ssconf.version || exit 1
 mv -f .ssconf.new/ssconf_* . || exit 1
-[ "$2" = candidate ] || rm -f config.toml config.toml.pending .config.toml.staged.*
+[ "$2" = candidate ] || rm -f config.toml config.toml.pending .config.toml.new .config.toml.staged.*

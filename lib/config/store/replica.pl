@@ -41,7 +41,7 @@ sub stage {
 		unlink $_ if /\A\.config\.toml\.staged\.(\d*)/ && !($1 ne '' && $1 > $epoch);
 	}
 	closedir $dir;
-	my ($head, $last, $old) = have();
+	my (undef, $last, $old) = have();
 	my @runs = defined $runs ? split /,/, $runs : $size;
 	my $unread = 0;
 	/\A\d+\z/ and $unread += $_ for @runs;
@@ -55,11 +55,13 @@ sub stage {
 		my $why = $@;
 		unlink $staged;
 		die $why unless defined $base;
-		read(STDIN, my $rest, $unread);
-		show($head, $last);
+		while ($unread > 0) {
+			$unread -= read(STDIN, my $rest, $unread < 131072 ? $unread : 131072) || last;
+		}
+		show(have());
 		return 69;
 	};
-	return show($head, $last);
+	return show(have());
 }
 
 # Writes the new version, run by run; it must end with the digest of all lines before, and be that one.
@@ -155,6 +157,7 @@ sub commit {
 	sysopen my $dir, '.', 0 or die "the data directory: $!\n";
 	prepare();
 	rename $staged, 'config.toml' or die "$staged: $!\n";
-	durable($dir, 'the data directory');
-	return 0;
+	return 0 if eval { durable($dir, 'the data directory'); 1 };
+	print STDERR $@;
+	return 70;
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"gantry/lib/config"
 	"gantry/lib/remote"
 )
 
@@ -58,6 +59,37 @@ func (s *Store) leftOver() (string, error) {
 	return "", nil
 }
 
+// unsettled says whether such a file is left of a transaction that has ended. One that runs has its files, too.
+func (s *Store) unsettled() (bool, error) {
+	name, err := s.leftOver()
+	if name == "" || err != nil {
+		return false, err
+	}
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	unlock, err := s.lock(now, transactionLock)
+	if errors.Is(err, context.Canceled) {
+		return false, nil // somebody has it
+	}
+	if err != nil {
+		return false, err
+	}
+	unlock()
+	return true, nil
+}
+
+// LoadSettled is Load once what an earlier transaction left undecided is finished. Where that cannot be done now the fence will say so.
+func (s *Store) LoadSettled(ctx context.Context, nodes remote.Runner) (*config.Config, error) {
+	left, err := s.unsettled()
+	if err != nil {
+		return nil, err
+	}
+	if left {
+		_, _ = s.Settle(ctx, nodes)
+	}
+	return s.Load()
+}
+
 // settlePending commits the version that an earlier transaction left undecided, if it is the one after ours: some candidates may have
 // it, so that no other version may ever get its number.
 func (t *transaction) settlePending(ctx context.Context) error {
@@ -104,7 +136,7 @@ func follows(next, base Header) bool {
 func (t *transaction) adopt(ctx context.Context, u *unfinished) error {
 	c := remote.Command("cat", t.File())
 	c.Limit, c.Secret = 4*askLimit, true
-	res, err := t.run(ctx, t.nodes, u.node, c, false)
+	res, err := t.run(ctx, t.nodes, u.node, c, false, 0)
 	if err != nil {
 		return fmt.Errorf("fetching the version of %s: %w", u.node, err)
 	}

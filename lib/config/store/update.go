@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -61,13 +63,28 @@ func (s *Store) change(ctx context.Context, nodes remote.Runner, need func(int) 
 	}
 	unlock()
 	if t.moved {
-		t.warn(s.publish(context.WithoutCancel(ctx), nodes, t.base.config, t.base.header)...)
+		if unsynced := t.finish(ctx); unsynced != nil {
+			err = errors.Join(err, unsynced)
+		}
 	}
 	c := Commit{State: t.state, Warnings: t.warnings}
 	if t.state != Unknown && t.base != nil {
 		c.Config = t.base.config
 	}
 	return c, err
+}
+
+// finish brings the name of a version that holds onto the disk, and the ssconf files to the nodes. Nobody is told of it before: a master
+// whose power failed would show what was before.
+func (t *transaction) finish(ctx context.Context) error {
+	err := t.beside(func() {
+		t.warn(t.publish(context.WithoutCancel(ctx), t.nodes, t.base.config, t.base.header)...)
+	}, t.syncDir)
+	if err != nil {
+		t.state = Unknown
+		return fmt.Errorf("the new configuration is in place, but not on disk: %w", err)
+	}
+	return nil
 }
 
 // transaction is the working state of one transaction.
