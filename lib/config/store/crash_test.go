@@ -14,12 +14,7 @@ import (
 func TestAMasterKilledAtAnyStepLeavesWhatTheNextOneFinishes(t *testing.T) {
 	fresh, _ := newLab(t, 3)
 	steps := countSteps(t)
-	for name, after := range map[string]recovery{
-		"all there":                      {},
-		"all there, next change":         {update: true},
-		"one candidate cut":              {cut: []string{n2}},
-		"the other cut, and next change": {cut: []string{n3}, update: true},
-	} {
+	for name, after := range recoveries {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() && after.cut == nil {
 				t.Skip("the cases with a candidate cut off say more")
@@ -52,6 +47,13 @@ type recovery struct {
 	cut    []string // candidates, while it recovers
 	update bool     // by the next change, not by Settle
 	disk   *disk    // what a power cut leaves; nil if only the program died
+}
+
+var recoveries = map[string]recovery{
+	"all there":                      {},
+	"all there, next change":         {update: true},
+	"one candidate cut":              {cut: []string{n2}},
+	"the other cut, and next change": {cut: []string{n3}, update: true},
 }
 
 func crashAndRecover(l *lab, at int, after recovery) (crashed bool) {

@@ -67,12 +67,7 @@ func TestWritesReachTheDiskInOrder(t *testing.T) {
 // The power of the master fails at every step of a transaction, and right after it, and nothing is left of what was done to the names
 // since its directory was synced last.
 func TestAMasterWithoutPowerLosesNothingThatHeldAndGivesNoNumberTwice(t *testing.T) {
-	for name, after := range map[string]recovery{
-		"all there":                      {},
-		"all there, next change":         {update: true},
-		"one candidate cut":              {cut: []string{n2}},
-		"the other cut, and next change": {cut: []string{n3}, update: true},
-	} {
+	for name, after := range recoveries {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fresh, _ := newLab(t, 3)
