@@ -97,11 +97,11 @@ func (f *Flag) String() *string { p := new(string); f.StringVar(p); return p }
 
 func (f *Flag) StringVar(p *string) { keep(f, p, noCheck) }
 
-// NameVar takes a name, which may not be empty: Ganeti's daemon refuses that for the operation's attribute, instead of choosing one itself.
+// NameVar takes a name for an attribute of the operation. An empty one is refused, instead of choosing one.
 func (f *Flag) NameVar(p *string, attribute string) {
 	keep(f, p, func(_, value string) (string, error) {
 		if value == "" {
-			return "", fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': Received empty value for non-empty list", attribute)
+			return "", fault.EmptyValue(attribute)
 		}
 		return value, nil
 	})

@@ -88,6 +88,11 @@ func Exec(format string, args ...any) error {
 	return New(Execution, format, args...)
 }
 
+// EmptyValue is the refusal of an attribute of an operation that is given and empty: Ganeti's daemon does not even take it into the queue.
+func EmptyValue(attribute string) error {
+	return New(Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': Received empty value for non-empty list", attribute)
+}
+
 // Abort makes the refusal of an operation by its pre hooks.
 func Abort(hooks []Hook) error {
 	return &Error{Class: HooksAbort, Hooks: hooks, msg: errors.New(abortText(hooks))}

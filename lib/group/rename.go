@@ -31,7 +31,7 @@ type rename struct {
 
 func (w *rename) Locks(cfg *config.Config) ([]job.Lock, error) {
 	if w.NewName == "" {
-		return nil, fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'new_name': Received empty value for non-empty list")
+		return nil, fault.EmptyValue("new_name")
 	}
 	g, err := find(cfg, w.Name)
 	if err != nil {

@@ -73,7 +73,7 @@ func (op Create) WellFormed() error {
 		return unparsed("'hypervisor'", "Hypervisor", op.Hypervisor)
 	}
 	if slices.Contains(op.Tags, "") {
-		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'tags': Received empty value for non-empty list")
+		return fault.EmptyValue("tags")
 	}
 	for _, d := range op.Disks {
 		if err := parseMode(d); err != nil {

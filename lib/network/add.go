@@ -37,10 +37,10 @@ type add struct {
 
 func (w *add) Locks(*config.Config) ([]job.Lock, error) {
 	if w.Name == "" {
-		return nil, unreadable("network_name", emptyValue)
+		return nil, fault.EmptyValue("network_name")
 	}
 	if slices.Contains(w.Tags, "") {
-		return nil, unreadable("tags", emptyValue)
+		return nil, fault.EmptyValue("tags")
 	}
 	if err := checkForms(w.OpID(), w.Network, w.Gateway, w.Network6, w.Gateway6, w.AddReservedIPs); err != nil {
 		return nil, err

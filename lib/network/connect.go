@@ -43,7 +43,7 @@ func (w *connect) Locks(cfg *config.Config) ([]job.Lock, error) {
 		return nil, unreadable("network_mode", fmt.Sprintf("Invalid string value for type NICMode: %q", w.Mode))
 	}
 	if w.Link == "" {
-		return nil, unreadable("network_link", emptyValue)
+		return nil, fault.EmptyValue("network_link")
 	}
 	return w.pair.Locks(cfg)
 }

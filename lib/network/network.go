@@ -60,12 +60,10 @@ func unreadable(attribute, why string) error {
 	return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': %s", attribute, why)
 }
 
-const emptyValue = "Received empty value for non-empty list"
-
 // Empty is Ganeti's refusal of an attribute that is given and says nothing.
 func Empty(opcode, attribute string) error {
 	if attribute == "mac_prefix" {
-		return unreadable(attribute, emptyValue)
+		return fault.EmptyValue(attribute)
 	}
 	return invalid(opcode, attribute)
 }

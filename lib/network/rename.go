@@ -29,7 +29,7 @@ type rename struct {
 
 func (w *rename) Locks(cfg *config.Config) ([]job.Lock, error) {
 	if w.NewName == "" {
-		return nil, unreadable("new_name", emptyValue)
+		return nil, fault.EmptyValue("new_name")
 	}
 	n, err := find(cfg, w.Name)
 	if err != nil {

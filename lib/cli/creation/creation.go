@@ -99,12 +99,11 @@ func (w *Creation) place() error {
 	}
 	var mirrored bool
 	w.Op.PNode, w.Op.SNode, mirrored = strings.Cut(*w.node, ":")
-	const format = "Failed to parse request: SubmitJob: Can't parse value for '%s': Received empty value for non-empty list"
 	switch {
 	case w.Op.PNode == "":
-		return fault.New(fault.Protocol, format, "pnode")
+		return fault.EmptyValue("pnode")
 	case mirrored && w.Op.SNode == "":
-		return fault.New(fault.Protocol, format, "snode")
+		return fault.EmptyValue("snode")
 	}
 	return nil
 }
