@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"gantry/lib/config"
-	"gantry/lib/remote"
 	"gantry/tests/inside"
 )
 
@@ -35,8 +34,8 @@ func fill() error {
 	return c.Fill(want, func(*config.Instance) {})
 }
 
-// transact prints, some times, how long a transaction took and how long one SFTP put with fsync of the same text to one candidate,
-// in microseconds. Both over connections that are open already; the transaction changes nothing that ssconf files show.
+// transact prints, some times, how long a transaction took and how long one SFTP put of the same text to one candidate, with fsync and
+// atomic rename, in microseconds. Both over connections that are open already; the transaction changes nothing that ssconf files show.
 func transact() error {
 	if len(os.Args) != 3 {
 		return fmt.Errorf("usage: %s TIMES NODE", transactName)
@@ -64,14 +63,10 @@ func transact() error {
 		}
 		took := time.Since(began)
 		began = time.Now()
-		file, err := c.Pool.Stage(context.Background(), os.Args[2], "/root/bench", text, 0o600)
-		if err != nil {
+		if err := c.Pool.Put(context.Background(), os.Args[2], "/root/bench", text, 0o600); err != nil {
 			return err
 		}
 		put := time.Since(began)
-		if _, err := c.Pool.Run(context.Background(), os.Args[2], remote.Command("rm", file)); err != nil {
-			return err
-		}
 		if i > 0 { // the first one connected
 			fmt.Println(took.Microseconds(), put.Microseconds())
 		}

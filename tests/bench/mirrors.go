@@ -53,9 +53,15 @@ gnt-cluster init --no-ssh-init --no-etc-hosts ` + mirrorInit + "\nip addr add 19
 		"max:disk-size=1048576,cpu-count=16,disk-count=8,memory-size=131072,nic-count=8,spindle-use=8"
 
 	// forget leaves of a cluster of real Ganeti nothing on a node.
-	forget = `for p in $(pgrep -x 'ganeti-.*|qemu-system-.*'); do kill -9 $p; done; sleep 1
+	forget = `for p in $(pgrep -x 'ganeti-.*|kvm|qemu-system-.*'); do kill -9 $p; done; sleep 1
 for r in $(drbdsetup show | awk '$1 == "resource" { print $2 }' | tr -d '"'); do drbdsetup down $r; done
 lvremove -qq -f vg_ganeti
+if [ -n "$(drbdsetup show; lvs --noheadings vg_ganeti)" ]; then
+	echo 'disks are left:'
+	cat /proc/drbd
+	lvs
+	exit 1
+fi >&2
 ip addr del 192.0.2.10/32 dev br0 2>/dev/null
 for t in $(ls /sys/class/net | grep tap); do ip link del $t; done
 mv /usr/share/ganeti/os /root/os

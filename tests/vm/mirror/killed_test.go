@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -14,8 +15,9 @@ import (
 )
 
 // faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m); GANTRY_FAULTS_SEED repeats a
-// choice, and GANTRY_FAULTS_FROM goes on at the turn of that number where a long run was ended.
-func faults(t *testing.T) (limit time.Duration, random *rand.Rand, from int) {
+// choice, and GANTRY_FAULTS_FROM and GANTRY_FAULTS_TO take the turns from the one number to before the other, to go on where a long run was
+// ended or to share it among labs.
+func faults(t *testing.T) (limit time.Duration, random *rand.Rand, from, to int) {
 	t.Helper()
 	switch asked := os.Getenv("GANTRY_FAULTS"); asked {
 	case "":
@@ -32,8 +34,15 @@ func faults(t *testing.T) (limit time.Duration, random *rand.Rand, from int) {
 		seed = uint64(time.Now().Unix())
 	}
 	t.Logf("GANTRY_FAULTS_SEED=%d", seed)
-	from, _ = strconv.Atoi(os.Getenv("GANTRY_FAULTS_FROM"))
-	return limit, rand.New(rand.NewPCG(seed, 0)), from
+	from, to = 0, math.MaxInt
+	for name, turn := range map[string]*int{"GANTRY_FAULTS_FROM": &from, "GANTRY_FAULTS_TO": &to} {
+		if asked := os.Getenv(name); asked != "" {
+			if *turn, err = strconv.Atoi(asked); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	return limit, rand.New(rand.NewPCG(seed, 0)), from, to
 }
 
 // victim is the instance whose operations are cut off.
@@ -135,14 +144,14 @@ const inARow = 3
 
 // TestMirrorsSurviveTheDeathOfAJobAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
 func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
-	limit, random, from := faults(t)
+	limit, random, from, to := faults(t)
 	s := start(t)
 	s.must("node1", addVictim+victim+" && gnt-instance startup "+victim)
 	s.scribble(s.inventory(), "node1") // whatever is tried first, there is something that can be lost
 	all := operations()
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	began, tried, failed := time.Now(), map[string]int{}, 0
-	for round := 0; len(all) > 0; round++ {
+	for round := 0; round < to && len(all) > 0; round++ {
 		op := all[round%len(all)]
 		if limit > 0 && time.Since(began) > limit {
 			break
