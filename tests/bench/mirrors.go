@@ -31,7 +31,7 @@ var mirrorings = []mirroring{
 	{"migrate", "", "gnt-instance migrate -f inst1.example.com"},
 	{"failover", "", "gnt-instance failover -f --shutdown-timeout 1 inst1.example.com"},
 	{"replace-disks -s", inSync, "gnt-instance replace-disks -s inst1.example.com"},
-	{"evacuate 5", "for n in 2 3 4 5; do " + addMirrored + "inst$n.example.com && gnt-instance activate-disks inst$n.example.com || exit; done; " + inSync, "gnt-node evacuate -f -s -n node3.example.com node2.example.com"},
+	{"evacuate 5", "for n in 2 3 4 5; do " + addMirrored + "inst$n.example.com & done; wait; for n in 2 3 4 5; do gnt-instance activate-disks inst$n.example.com || exit; done; " + inSync, "gnt-node evacuate -f -s -n node3.example.com node2.example.com"},
 }
 
 // took is what an operation took, and the time in which the tools it needs did something.
