@@ -107,15 +107,19 @@ func (s *stand) spare() string {
 const addVictim = "gnt-instance add -t drbd -o noop --no-name-check --no-ip-check --no-install -n node1:node2 --disk 0:size=16M "
 
 func operations() []*operation {
-	newNode, added := "", 0
+	newNode, added := "", []string{}
 	return []*operation{
 		{name: "add", template: config.DTDRBD, command: func(*stand) string {
-			added++ // the one before may be there already
-			return addVictim + fmt.Sprintf("added%d.example.com", added)
+			added = append(added, fmt.Sprintf("added%d.example.com", len(added)+1)) // the one before may be there already
+			return addVictim + added[len(added)-1]
 		}, done: func(s *stand) {
+			for _, name := range added { // what a killed job has left is put in order by the next one for that name
+				if s.Run("node1", "gnt-instance list "+name).Status != 0 {
+					s.must("node1", addVictim+name)
+				}
+			}
 			s.removeAdded()
-			s.must("node1", addVictim+"added.example.com")
-			s.removeAdded()
+			added = nil
 		}},
 		{name: "replace -s", template: config.DTDRBD, command: instance("replace-disks -s %s"), done: again("replace-disks -s %s")},
 		{name: "replace -p", template: config.DTDRBD, command: instance("replace-disks -p %s"), done: again("replace-disks -p %s")},
@@ -186,7 +190,10 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 func (s *stand) anew() {
 	s.Run("node1", "for i in $(gnt-instance list --no-headers -o name); do gnt-instance remove -f --shutdown-timeout 1 $i; done")
 	for _, node := range nodes {
-		s.Run(node, `pkill -KILL -f '^/usr/bin/(kvm|qemu-system-[^ ]*) '; sleep 1; for m in $(sed -n 's/^ *\([0-9]*\): cs:[^U].*/\1/p' /proc/drbd); do drbdsetup down $m; done; lvremove -qq -f vg_ganeti vg_ganeti_hdd`)
+		r := s.Run(node, `pkill -KILL -f '^/usr/bin/(kvm|qemu-system-[^ ]*) '; sleep 1; for r in $(drbdsetup show | awk '$1 == "resource" { print $2 }' | tr -d '"'); do drbdsetup down $r; done; lvremove -qq -f $(vgs --noheadings -o vg_name)`)
+		if r.Status != 0 {
+			s.t.Errorf("%s cannot be cleaned: %s%s", node, r.Stdout, r.Stderr)
+		}
 	}
 	s.must("node1", addVictim+victim+" && gnt-instance startup "+victim)
 	s.scribble(s.inventory(), "node1")
