@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -14,10 +13,10 @@ import (
 	"gantry/lib/config"
 )
 
-// faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m); GANTRY_FAULTS_SEED repeats a
-// choice, and GANTRY_FAULTS_FROM and GANTRY_FAULTS_TO take the turns from the one number to before the other, to go on where a long run was
-// ended or to share it among labs.
-func faults(t *testing.T) (limit time.Duration, random *rand.Rand, from, to int) {
+// faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m). GANTRY_FAULTS_SEED repeats a choice
+// of order, and with that GANTRY_FAULTS_PART=2/4 takes the second quarter of the points, so that a long run can be shared among labs and
+// days.
+func faults(t *testing.T) (limit time.Duration, random *rand.Rand, part, parts int) {
 	t.Helper()
 	switch asked := os.Getenv("GANTRY_FAULTS"); asked {
 	case "":
@@ -34,15 +33,13 @@ func faults(t *testing.T) (limit time.Duration, random *rand.Rand, from, to int)
 		seed = uint64(time.Now().Unix())
 	}
 	t.Logf("GANTRY_FAULTS_SEED=%d", seed)
-	from, to = 0, math.MaxInt
-	for name, turn := range map[string]*int{"GANTRY_FAULTS_FROM": &from, "GANTRY_FAULTS_TO": &to} {
-		if asked := os.Getenv(name); asked != "" {
-			if *turn, err = strconv.Atoi(asked); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
+	part, parts = 1, 1
+	if asked := os.Getenv("GANTRY_FAULTS_PART"); asked != "" {
+		if _, err := fmt.Sscanf(asked, "%d/%d", &part, &parts); err != nil || part < 1 || part > parts {
+			t.Fatalf("GANTRY_FAULTS_PART=%s: it is to be like 2/4", asked)
 		}
 	}
-	return limit, rand.New(rand.NewPCG(seed, 0)), from, to
+	return limit, rand.New(rand.NewPCG(seed, 0)), part, parts
 }
 
 // victim is the instance whose operations are cut off.
@@ -148,14 +145,14 @@ const inARow = 3
 
 // TestMirrorsSurviveTheDeathOfAJobAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
 func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
-	limit, random, from, to := faults(t)
+	limit, random, part, parts := faults(t)
 	s := start(t)
 	s.must("node1", addVictim+victim+" && gnt-instance startup "+victim)
 	s.scribble(s.inventory(), "node1") // whatever is tried first, there is something that can be lost
 	all := operations()
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	began, tried, failed := time.Now(), map[string]int{}, 0
-	for round := 0; round < to && len(all) > 0; round++ {
+	for round := 0; len(all) > 0; round++ {
 		op := all[round%len(all)]
 		if limit > 0 && time.Since(began) > limit {
 			break
@@ -166,7 +163,9 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 				t.Fatalf("%s does not work even undisturbed", op.name)
 			}
 			random.Shuffle(len(op.points), func(i, j int) { op.points[i], op.points[j] = op.points[j], op.points[i] })
-			t.Logf("%s can be killed at %d points", op.name, len(op.points))
+			n := len(op.points)
+			op.points = op.points[(part-1)*n/parts : part*n/parts]
+			t.Logf("%s can be killed at %d points, of which %d are tried", op.name, n, len(op.points))
 		}
 		several := min(inARow, len(op.points))
 		points := op.points[:several]
@@ -174,11 +173,18 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 		for _, p := range points {
 			name += "/" + p.at
 		}
-		if round >= from && !t.Run(name, func(t *testing.T) { s.in(t, func() { tried[op.name] += s.kill(op, points) }) }) {
+		reached := several
+		if !t.Run(name, func(t *testing.T) {
+			s.in(t, func() {
+				var killed int
+				reached, killed = s.kill(op, points)
+				tried[op.name] += killed
+			})
+		}) {
 			failed++
 			s.anew()
 		}
-		if op.points = op.points[several:]; len(op.points) == 0 {
+		if op.points = op.points[reached:]; len(op.points) == 0 {
 			all = slices.Delete(all, round%len(all), round%len(all)+1)
 		}
 	}
@@ -266,14 +272,16 @@ func (s *stand) list(op *operation) {
 }
 
 // kill kills a job at a point, then the same command, given again, at the next one, and so on: what the first has left is still there.
-// It returns how many were reached: the later ones may have less to do.
-func (s *stand) kill(op *operation, points []point) (killed int) {
+// It returns how many were tried, as nothing is left to do once an instance is converted, and at how many a job died: the later ones may have
+// less to do.
+func (s *stand) kill(op *operation, points []point) (reached, killed int) {
 	s.ready(op)
 	said := ""
 	for i, p := range points {
 		if i > 0 && s.field("disk_template") != op.template {
-			break // converted already
+			break
 		}
+		reached++
 		command := op.command(s)
 		r := s.Run("node1", "GANTRY_FAULT=gnt-job/"+p.at+" "+command)
 		said += fmt.Sprintf("the point was %s: %s\n%s: status %d\n%s%s\n", p.at, p.what, command, r.Status, r.Stdout, r.Stderr)
@@ -289,7 +297,7 @@ func (s *stand) kill(op *operation, points []point) (killed int) {
 	if s.t.Failed() {
 		s.t.Logf("%safterwards:\n%s", said, s.Run("node1", "gnt-job list | tail -n 4; tail -n 30 /var/log/ganeti/jobs.log; gnt-instance info "+victim).Stdout)
 	}
-	return killed
+	return reached, killed
 }
 
 // judge looks at what a killed job has left: nothing runs twice, what was written is there where it runs, and verify tells the rest.
