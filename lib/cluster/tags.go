@@ -164,6 +164,9 @@ type FoundTag struct{ Path, Tag string }
 
 // SearchTags finds the tags that a regular expression matches anywhere, sorted by path.
 func SearchTags(cfg *config.Config, pattern string) ([]FoundTag, error) {
+	if pattern == "" {
+		return nil, fault.EmptyValue("pattern")
+	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil, fault.Refuse(fault.WrongInput, "Invalid search pattern '%s': %v", pattern, err)

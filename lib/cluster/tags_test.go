@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gantry/lib/config"
+	"gantry/lib/fault"
 	"gantry/lib/job"
 	"gantry/lib/job/jobtest"
 	"gantry/lib/remote/remotetest"
@@ -63,5 +64,8 @@ func TestSearchTagsFindsThemWhereverTheyAre(t *testing.T) {
 	}
 	if _, err := SearchTags(tagged1(), "("); err == nil {
 		t.Error("( was taken for a regular expression")
+	}
+	if _, err := SearchTags(tagged1(), ""); fault.Of(err).Class != fault.Protocol {
+		t.Errorf("an empty pattern: %v", err)
 	}
 }

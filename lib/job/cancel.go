@@ -18,7 +18,6 @@ import (
 // whenever the bell rings and before it goes a step further.
 type request struct {
 	Cancel   bool `json:"cancel,omitempty"`
-	Kill     bool `json:"kill,omitempty"` // for whoever buries it: the job was canceled, it did not die by itself
 	Priority *int `json:"priority,omitempty"`
 }
 
@@ -67,7 +66,10 @@ func (q *Queue) Cancel(ctx context.Context, id int, kill bool) (bool, string, er
 		w, err := take(q.jobPath(id), q.Now)
 		if errors.Is(err, errBusy) {
 			wait = true
-			return q.ask(id, func(r *request) { r.Cancel, r.Kill = true, kill })
+			if kill {
+				return nil
+			}
+			return q.ask(id, func(r *request) { r.Cancel = true })
 		}
 		if err != nil {
 			return err
@@ -178,10 +180,10 @@ func (q *Queue) kill(ctx context.Context, id int) (bool, string, error) {
 	if j, err = q.Load(id); err != nil {
 		return false, "", err
 	}
-	if j.Status() != Canceled {
-		return false, "Job exited before it could have been canceled, status " + luxiName(j.Status()), nil
+	if status := j.Status(); status == Success || status == Canceled {
+		return false, "Job exited before it could have been canceled, status " + luxiName(status), nil
 	}
-	return true, "Job successfully cancelled", nil
+	return true, "SIGKILL send to the process", nil // Ganeti's word, and to it the job has failed
 }
 
 // ChangePriority gives the opcodes of a job that have not begun another priority.
@@ -203,7 +205,7 @@ func (q *Queue) ChangePriority(id, priority int) (bool, string, error) {
 		done = true
 		w, err := take(q.jobPath(id), q.Now)
 		if errors.Is(err, errBusy) {
-			said = fmt.Sprintf("Job %d signaled", id)
+			said = fmt.Sprintf("Job %d with pid %d signaled", id, j.Owner.PID)
 			return q.ask(id, func(r *request) { r.Priority = &priority })
 		}
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,7 +161,7 @@ func TestLocksAreGrantedByPriority(t *testing.T) {
 		until(t, q, id, Waiting)
 		ids = append(ids, id)
 	}
-	if done, said, err := q.ChangePriority(ids[0], PriorityHighest); !done || said != "Job 2 signaled" || err != nil {
+	if done, said, err := q.ChangePriority(ids[0], PriorityHighest); !done || !regexp.MustCompile(`^Job 2 with pid \d+ signaled$`).MatchString(said) || err != nil {
 		t.Error(done, said, err)
 	}
 	for urgent := false; !urgent; { // until its runner has heard, and told the lock table

@@ -183,10 +183,10 @@ func TestKillEndsARunningJob(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	next := submit(t, q, &delay{Want: exclusive("web")}, Options{})
-	if done, said, err := q.Cancel(t.Context(), id, true); !done || said != "Job successfully cancelled" || err != nil {
+	if done, said, err := q.Cancel(t.Context(), id, true); !done || said != "SIGKILL send to the process" || err != nil {
 		t.Error(done, said, err)
 	}
-	ended(t, q, id, Canceled)
+	ended(t, q, id, Error)
 	ended(t, q, next, Success)
 	if j, err := q.Load(id); err != nil || len(j.Intents) != 1 || j.Intents[0].Outcome != Resolved || j.Intents[0].By != next {
 		t.Errorf("what it was doing was not on record for the next job: %+v, %v", j, err)

@@ -159,9 +159,6 @@ func (q *Queue) bury(j *Job) error {
 		return err
 	}
 	defer w.close()
-	if q.asked(j.ID).Kill {
-		return q.end(w, nil)
-	}
 	return q.end(w, lastWords(w.job))
 }
 

@@ -24,7 +24,7 @@ type JobOp struct {
 
 // Jobs is the resource of gnt-job list.
 func Jobs() *Resource[*JobRow] {
-	return &Resource[*JobRow]{Noun: "Job", NameField: "id", Fields: jobFields}
+	return &Resource[*JobRow]{Noun: "Job", NameField: "id", Loose: true, Fields: jobFields}
 }
 
 var jobFields = []Field[*JobRow]{

@@ -97,6 +97,17 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestANumberOfAJobIsNoText(t *testing.T) {
+	filter, err := Select([]string{`id == "1"`}, true, "id", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Jobs().Run(t.Context(), Request{Fields: []string{"id"}, Filter: filter}, []*JobRow{{ID: 1}}, nil)
+	if want := `Invalid types in comparison, trying to compare 1 with 'QuotedString "1"'`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestNodesAreOnlyAskedForLiveFields(t *testing.T) {
 	asked := false
 	_, err := Instances().Run(t.Context(), Request{Fields: []string{"name", "pnode"}}, InstanceRows(threeInstances()),
