@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,9 +66,22 @@ func readDefinitions(file string) ([]map[string]json.RawMessage, error) {
 	case errors.As(err, &wrong) || err == nil && (list == nil || slices.ContainsFunc(list, func(d map[string]json.RawMessage) bool { return d == nil })):
 		return nil, fault.Say("The instance definition file is not List of Dictionary")
 	case err != nil:
-		return nil, fault.Say("Can't parse the instance definition file: " + err.Error())
+		return nil, fault.Say("Can't parse the instance definition file: " + unreadable(data, err))
 	}
 	return list, nil
+}
+
+// begins is how a value of JSON does, for Python's reader.
+var begins = regexp.MustCompile(`^(?:[{["]|-?[0-9]|true|false|null|NaN|-?Infinity)`)
+
+// unreadable words why a file is not JSON: as Python does where there is no value at all.
+func unreadable(data []byte, err error) string {
+	rest := bytes.TrimLeft(data, " \t\r\n")
+	if begins.Match(rest) {
+		return err.Error()
+	}
+	before := data[:len(data)-len(rest)]
+	return fmt.Sprintf("Expecting value: line %d column %d (char %d)", bytes.Count(before, []byte("\n"))+1, len(before)-bytes.LastIndexByte(before, '\n'), len(before))
 }
 
 // definition makes an operation out of one object; what it does not say has the operation's default.
@@ -75,10 +90,8 @@ func definition(index int, d map[string]json.RawMessage) (instance.Create, error
 	if unknown := unknownFields(op, d); len(unknown) > 0 {
 		return op, fault.Refuse(fault.WrongInput, "Unknown fields in definition %d: %s", index, strings.Join(unknown, ", "))
 	}
-	for _, name := range []string{"disks", "mode", "nics"} { // which have no default
-		if _, given := d[name]; !given {
-			return op, unfit(name)
-		}
+	if err := checkAttributes(d); err != nil {
+		return op, err
 	}
 	data, err := json.Marshal(d)
 	if err != nil {
@@ -88,14 +101,7 @@ func definition(index int, d map[string]json.RawMessage) (instance.Create, error
 	if err := decoder.Decode(&op); err != nil {
 		return op, fault.Refuse(fault.WrongInput, "Definition %d: %s", index, err)
 	}
-	if !slices.Contains([]string{"create", "import", "remote-import"}, op.Mode) {
-		return op, unfit("mode")
-	}
 	return op, op.WellFormed()
-}
-
-func unfit(attribute string) error {
-	return fault.Refuse(fault.WrongInput, "Parameter 'OP_INSTANCE_CREATE.%s' fails validation", attribute)
 }
 
 // unknownFields are attributes that the operation does not have.

@@ -22,12 +22,24 @@ func TestDefinitions(t *testing.T) {
 	if _, err := definition(3, one(`{"name":"web","zone":1}`)); err == nil || err.Error() != "Unknown fields in definition 3: name, zone" {
 		t.Error(err)
 	}
-	for text, want := range map[string]string{
-		`{"nics":[],"mode":"create"}`:            "Parameter 'OP_INSTANCE_CREATE.disks' fails validation",
-		`{"disks":[],"nics":[]}`:                 "Parameter 'OP_INSTANCE_CREATE.mode' fails validation",
-		`{"disks":[],"nics":[],"mode":"nosuch"}`: "Parameter 'OP_INSTANCE_CREATE.mode' fails validation",
-		`{"disks":[],"mode":"create"}`:           "Parameter 'OP_INSTANCE_CREATE.nics' fails validation",
+	for text, attribute := range map[string]string{
+		`{}`:                     "instance_name",
+		`{"instance_name":null}`: "instance_name",
+		`{"instance_name":"web","nics":[],"mode":"create"}`:                               "disks",
+		`{"instance_name":"web","disks":[],"nics":[]}`:                                    "mode",
+		`{"instance_name":"web","disks":[],"nics":[],"mode":"nosuch"}`:                    "mode",
+		`{"instance_name":"web","disks":[],"mode":"create"}`:                              "nics",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[{"nosuch":"1"}]}`:      "nics",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[{"vlan":1}]}`:          "nics",
+		`{"instance_name":"web","disks":[{"size":1.5}],"mode":"create","nics":[]}`:        "disks",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[],"ip_check":"x"}`:     "ip_check",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[],"start":null}`:       "start",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[],"pnode":""}`:         "pnode",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[],"tags":["a",""]}`:    "tags",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[],"disk_template":1}`:  "disk_template",
+		`{"instance_name":"web","disks":[],"mode":"create","nics":[],"hypervisor":"esx"}`: "hypervisor",
 	} {
+		want := "Parameter 'OP_INSTANCE_CREATE." + attribute + "' fails validation"
 		if _, err := definition(0, one(text)); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
@@ -42,6 +54,23 @@ func TestDefinitionsAreAList(t *testing.T) {
 		}
 		if _, err := readDefinitions(file); fits != (err == nil) || err != nil && err.Error() != "The instance definition file is not List of Dictionary" {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestAFileWithoutAValueIsToldOfInPythonsWords(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "instances.json")
+	for text, want := range map[string]string{
+		"":            "Expecting value: line 1 column 1 (char 0)",
+		"not json":    "Expecting value: line 1 column 1 (char 0)",
+		" \n\n  x":    "Expecting value: line 3 column 3 (char 5)",
+		"[{\"a\": 1}": "unexpected end of JSON input",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readDefinitions(file); err == nil || err.Error() != "Can't parse the instance definition file: "+want {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -247,7 +247,8 @@ func TestCreateRefuses(t *testing.T) {
 			op.BEParams = map[string]any{"memory": "99999999999999999999g"}
 		}, nil, "memory-size value 102400000000000000000000 is not in range"},
 		"a directory elsewhere":       {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "/abs" }, nil, "Error: path joining resulted in different prefix (/abs/db != "},
-		"a directory above":           {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "../.." }, nil, "path joining resulted in different prefix"},
+		"a directory above":           {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "../.." }, nil, "Invalid parameters to PathJoin: '('/"},
+		"a directory by a way round":  {func(op *Create) { inFiles(8)(op); op.FileStorageDir = "a/../b" }, nil, ", 'a/../b', 'db')'"},
 		"a directory not allowed":     {inFiles(8), func(w *world) { w.write("node1/etc/file-storage-paths", "/srv\n", 0o644) }, "is not acceptable for file storage"},
 		"no OS":                       {func(op *Create) { op.OSType = "" }, nil, "No guest OS or OS image specified"},
 		"an OS that is not there":     {func(op *Create) { op.OSType = "nosuch" }, nil, "OS Parameters validation failed on node node1: Directory for OS nosuch not found in search path"},

@@ -173,6 +173,9 @@ func fileDir(cfg *config.Config, template, instance, sub string) (string, error)
 	if path.IsAbs(sub) {
 		dir = path.Join(sub, instance)
 	}
+	if sub != "" && path.Clean(sub) != strings.TrimSuffix(sub, "/") || strings.HasPrefix(sub, "..") {
+		return "", fault.Exec("Invalid parameters to PathJoin: '(%s, %s, %s)'", unit.Repr(root), unit.Repr(sub), unit.Repr(instance))
+	}
 	if !strings.HasPrefix(dir, strings.TrimSuffix(root, "/")+"/") {
 		return "", fault.Exec("Error: path joining resulted in different prefix (%s != %s)", dir, root)
 	}
