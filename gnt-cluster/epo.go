@@ -175,6 +175,9 @@ func (e *emergency) startComplete(ctx context.Context, env *cli.Env, up []string
 			delete(e.instances, name)
 		}
 	}
+	if len(ready) == 0 {
+		return nil
+	}
 	return e.each(ctx, env, ready, [3]string{"startup", "started", "starting"}, func(name string) job.Operation {
 		return instance.Startup{Name: name, ShutdownTimeout: instance.ShutdownTimeout}
 	})
@@ -182,9 +185,6 @@ func (e *emergency) startComplete(ctx context.Context, env *cli.Env, up []string
 
 // each submits a job for each instance and follows them all.
 func (e *emergency) each(ctx context.Context, env *cli.Env, names []string, words [3]string, op func(name string) job.Operation) error {
-	if len(names) == 0 {
-		return nil
-	}
 	jobs := env.Jobs()
 	for _, name := range names {
 		env.Println("Submit %s of instance %s", words[0], name)

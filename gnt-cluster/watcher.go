@@ -37,6 +37,9 @@ func pauseWatcher(c *cli.Command) {
 			if err != nil {
 				return err
 			}
+			if seconds >= unit.LongestSpan {
+				return fault.Refuse(fault.WrongInput, "Invalid time specification '%s'", span)
+			}
 			if err := setPause(ctx, env, env.Now().Add(time.Duration(seconds)*time.Second)); err != nil {
 				return err
 			}

@@ -51,11 +51,11 @@ func tryAllocator(c *cli.Command) {
 		if tags != "" {
 			op.Tags = strings.Split(tags, ",")
 		}
-		var text string
+		var text any // none of a dry run
 		if err := env.SubmitFor(ctx, op, &text); err != nil {
 			return err
 		}
-		env.Println("%s", text)
+		env.Println("%s", unit.Str(text))
 		return nil
 	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"gantry/lib/cli"
@@ -27,12 +26,12 @@ func recreateDisks(c *cli.Command) {
 	c.Run(func(ctx context.Context, env *cli.Env) error {
 		op.Disks, op.Nodes = []instance.RecreateDisk{}, []string{}
 		for _, d := range disks {
-			n, err := strconv.Atoi(d.Name)
+			n, err := unit.ParseInt64(d.Name)
 			if err != nil {
 				return fault.Refuse(fault.WrongInput, "Invalid disk index: invalid literal for int() with base 10: %s", unit.Repr(d.Name))
 			}
 			if size, given := d.Params["size"]; given {
-				if d.Params["size"], err = unit.ParseSize(unit.Str(size)); err != nil {
+				if d.Params["size"], err = unit.ParseSize64(unit.Str(size)); err != nil {
 					return err
 				}
 			}

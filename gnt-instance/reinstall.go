@@ -29,12 +29,12 @@ func reinstall(c *cli.Command) {
 	c.Flag("os-parameters-secret", "Parameters that are kept nowhere, and so given each time").Meta("OSPARAMS_SECRET").Private().ParamsVar(&secret)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		if osType.Given() && op.OSType == "" {
-			return fault.New(fault.Protocol, "Failed to parse request: SubmitManyJobs: Can't parse value for 'os_type': Received empty value for non-empty list")
-		}
 		names, err := reinstallable(env, m)
 		if err != nil {
 			return err
+		}
+		if osType.Given() && op.OSType == "" && !*choose {
+			return fault.EmptyValueOf("SubmitManyJobs", "os_type")
 		}
 		if *choose {
 			if op.OSType, err = chooseOS(ctx, env); err != nil {

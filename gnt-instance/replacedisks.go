@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"gantry/lib/cli"
@@ -58,7 +57,7 @@ func diskNumbers(text *string) ([]int, error) {
 		return numbers, nil
 	}
 	for word := range strings.SplitSeq(*text, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(word))
+		n, err := unit.ParseInt64(word)
 		if err != nil {
 			return nil, fault.Refuse(fault.WrongInput, "Invalid disk index passed: invalid literal for int() with base 10: %s", unit.Repr(word))
 		}

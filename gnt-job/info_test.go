@@ -61,4 +61,7 @@ func TestAJobIsNamedByItsNumber(t *testing.T) {
 	if _, err := jobID("x"); err == nil || err.Error() != "Invalid job ID passed: invalid literal for int() with base 10: 'x'" {
 		t.Errorf("got %v", err)
 	}
+	if id, err := jobIDFor("CancelJob", "99999999999999999999"); id != 7766279631452241919 || err != nil { // what 64 bits leave
+		t.Errorf("got %d, %v", id, err)
+	}
 }

@@ -22,7 +22,7 @@ func jobID(word string) (int, error) {
 
 // jobIDFor is jobID for a request of that name, which Ganeti refuses in other words.
 func jobIDFor(request, word string) (int, error) {
-	id, err := unit.ParseInt(word)
+	id, err := unit.ParseInt64(word)
 	if err != nil {
 		return 0, fault.New(fault.Protocol, "Invalid parameter passed to %s as job id:  expected integer, got value %s", request, word)
 	}
@@ -35,7 +35,11 @@ func rows(q *job.Queue, filter *query.Filter, archived bool) ([]*query.JobRow, e
 	if err := q.Tend(); err != nil { // a job whose process died is told as what it is
 		return nil, err
 	}
-	if ids := filter.Numbers("id"); ids != nil {
+	ids, err := filter.Numbers("id")
+	if err != nil {
+		return nil, err
+	}
+	if ids != nil {
 		return named(q, ids)
 	}
 	jobs, err := q.List(archived)

@@ -36,7 +36,7 @@ func wait(c *cli.Command) {
 }
 
 func follow(ctx context.Context, env *cli.Env, word string) error {
-	id, err := unit.ParseInt(word)
+	id, err := unit.ParseInt64(word)
 	if err != nil {
 		err = fault.New(fault.Protocol, "Failed to parse request: Parsing WaitForJobChange message: parsing job id: cannot parse string '%s'", word)
 	} else {

@@ -196,6 +196,13 @@ func TestFirstMistakeIsReported(t *testing.T) {
 	}
 }
 
+func TestNumbersBeyond64BitsAreRefused(t *testing.T) {
+	_, status, _, errs := run(t, "failover --shutdown-timeout=99999999999999999999")
+	if want := "No 64 bits hold the number of option --shutdown-timeout: 99999999999999999999\n"; status != 1 || errs != want {
+		t.Errorf("status %d, %q, want %q", status, errs, want)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	d := Describe("failover", sample(new(string))["failover"])
 	if d.Name != "failover" || d.Arguments != "instance" || d.MinArgs != 1 || d.MaxArgs != 1 || len(d.Options) != 9 {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -242,6 +243,9 @@ func noCheck(_, value string) (string, error) { return value, nil }
 
 func parseInt(spelled, value string) (int, error) {
 	n, err := unit.ParseOptionInt(value)
+	if digits, long := unit.LongInt(value); err != nil && long {
+		return 0, fault.Say("No 64 bits hold the number of option " + spelled + ": " + digits)
+	}
 	if err != nil {
 		return 0, misuse("option %s: invalid integer value: %s", spelled, unit.Repr(value))
 	}
@@ -258,7 +262,7 @@ func parseFloat(spelled, value string) (float64, error) {
 
 func pythonFloat(s string) (float64, error) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	if err != nil || strings.ContainsAny(s, "xXpP") {
+	if err != nil && !math.IsInf(n, 0) || strings.ContainsAny(s, "xXpP") {
 		return 0, fault.New(fault.Parameter, "could not convert string to float: %s", unit.Repr(s))
 	}
 	return n, nil

@@ -202,16 +202,27 @@ type Sizing struct {
 
 // SizingOf is what back-end parameters ask for.
 func SizingOf(be Params) Sizing {
-	s := Sizing{Memory: be.Int("maxmem"), CPUs: be.Int("vcpus"), Spindles: be.Int("spindle_use")}
-	for spec, name := range map[string]string{SpecMemory: "maxmem", SpecCPUs: "vcpus", SpecSpindles: "spindle_use"} {
-		if v, is := be[name].(Long); is {
-			if s.long == nil {
-				s.long = map[string]Long{}
-			}
-			s.long[spec] = v
-		}
-	}
+	s := Sizing{CPUs: be.Int("vcpus"), Spindles: be.Int("spindle_use")}
+	s.keepLong(SpecCPUs, be["vcpus"])
+	s.keepLong(SpecSpindles, be["spindle_use"])
+	s.SetMemory(be, "maxmem")
 	return s
+}
+
+// SetMemory makes one of the back-end parameters for memory the one that counts.
+func (s *Sizing) SetMemory(be Params, name string) {
+	s.Memory = be.Int(name)
+	s.keepLong(SpecMemory, be[name])
+}
+
+func (s *Sizing) keepLong(spec string, v any) {
+	delete(s.long, spec)
+	if long, is := v.(Long); is {
+		if s.long == nil {
+			s.long = map[string]Long{}
+		}
+		s.long[spec] = long
+	}
 }
 
 // DiskSizing is one disk of a Sizing.

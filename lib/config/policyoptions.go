@@ -69,9 +69,14 @@ func (o PolicyOptions) Policy() (p IPolicy, err error) {
 		return p, err
 	}
 	if o.Std != nil {
-		if p.Std, err = spec("std", o.Std); err != nil {
+		std, err := spec("std", o.Std)
+		if err != nil {
 			return p, err
 		}
+		if specTypes.Held(std) != nil { // beyond any bounds
+			return p, fault.Refuse(fault.WrongInput, "Invalid instance policy: Invalid std specifications")
+		}
+		p.Std = ispec(std)
 	}
 	if len(o.Split) > 0 {
 		if err := o.split(&p); err != nil {
@@ -134,6 +139,7 @@ func (o PolicyOptions) defaultBounds() bool {
 func bounds(typed []map[string]unit.Params) (list []MinMax, err error) {
 	for _, pair := range typed {
 		m := MinMax{}
+		read := map[string]Params{}
 		for _, name := range slices.Sorted(maps.Keys(pair)) {
 			if name != "min" && name != "max" {
 				return nil, fault.Refuse(fault.WrongInput, "Invalid key in bounds instance specifications: %s", name)
@@ -144,36 +150,55 @@ func bounds(typed []map[string]unit.Params) (list []MinMax, err error) {
 			if !given {
 				continue
 			}
-			if *into, err = spec(name, values); err != nil {
+			if read[name], err = spec(name, values); err != nil {
 				return nil, err
 			}
+			*into = ispec(read[name])
 			if missing := into.missing(); missing != "" {
 				return nil, fault.Refuse(fault.WrongInput, "Missing parameters in ipolicy spec %s: %s", name, missing)
 			}
+		}
+		if err := heldBounds(read["min"], read["max"]); err != nil {
+			return nil, err
 		}
 		list = append(list, m)
 	}
 	return list, nil
 }
 
+// heldBounds refuses bounds that no int64 holds, and before that those of them that cannot be bounds.
+func heldBounds(low, high Params) error {
+	for _, name := range Specs {
+		_, isLong := low[name].(Long)
+		if from, to := low.Big(name), high.Big(name); isLong && from.Cmp(to) > 0 {
+			return fault.Refuse(fault.WrongInput, "Invalid instance policy: Invalid specification of min/max values for %s: %s/%s", name, from, to)
+		}
+	}
+	if err := specTypes.Held(low); err != nil {
+		return err
+	}
+	return specTypes.Held(high)
+}
+
 // spec reads one specification. Sizes come first: they are refused in other words.
-func spec(name string, typed unit.Params) (ISpec, error) {
+func spec(name string, typed unit.Params) (Params, error) {
 	for _, size := range []string{SpecMemory, SpecDiskSize} {
 		if v, given := typed[size]; given {
-			if _, err := unit.ParseSize(unit.Str(v)); err != nil {
+			_, err := unit.ParseSize(unit.Str(v))
+			if _, long := unit.LongSize(unit.Str(v)); err != nil && !long {
 				return nil, fault.Refuse(fault.WrongInput, "Invalid parameter %s (%s) in %s instance specs: %v", size, unit.Str(v), name, err)
 			}
 		}
 	}
-	forced, err := specTypes.Force(typed)
-	if err != nil {
-		return nil, err
-	}
+	return specTypes.ForceLong(typed)
+}
+
+func ispec(read Params) ISpec {
 	s := ISpec{}
-	for name, v := range forced {
-		s[name], _ = v.(int64)
+	for name := range read {
+		s[name] = read.Int(name)
 	}
-	return s, nil
+	return s
 }
 
 // split reads the old options: for one specification, its min, max and std. What they do not say comes from the defaults.

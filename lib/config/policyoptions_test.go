@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"gantry/lib/unit"
@@ -17,6 +18,9 @@ func typed(t *testing.T, s string) []map[string]unit.Params {
 	return list
 }
 
+// smallBounds are those of a small cluster.
+const smallBounds = "min:cpu-count=1,disk-count=0,disk-size=4,memory-size=64,nic-count=0,spindle-use=1/max:cpu-count=2,disk-count=4,disk-size=1024,memory-size=256,nic-count=2,spindle-use=2"
+
 func TestPolicyOptionsThatAreRefused(t *testing.T) {
 	for name, tt := range map[string]struct{ bounds, want string }{
 		"incomplete":       {"min:memory-size=64", "Missing parameters in ipolicy spec min: cpu-count, disk-count, disk-size, nic-count, spindle-use"},
@@ -24,6 +28,10 @@ func TestPolicyOptionsThatAreRefused(t *testing.T) {
 		"default":          {"default", "Invalid key in bounds instance specifications: default"},
 		"no size":          {"min:memory-size=x,nosuch=1", "Invalid parameter memory-size (x) in min instance specs: Invalid format"},
 		"no number":        {"min:cpu-count=x,nosuch=1", "'cpu-count' (value x) is not a valid integer"},
+		"no bound so low":  {strings.Replace(smallBounds, "cpu-count=1", "cpu-count=99999999999999999999", 1), "Invalid instance policy: Invalid specification of min/max values for cpu-count: 99999999999999999999/2"},
+		"no size so low":   {strings.Replace(smallBounds, "memory-size=64", "memory-size=99999999999999999999", 1), "Invalid instance policy: Invalid specification of min/max values for memory-size: 100000000000000000000/256"},
+		"none so high":     {strings.Replace(smallBounds, "nic-count=2", "nic-count=99999999999999999999", 1), "'nic-count' (value 99999999999999999999) is not a valid integer"},
+		"no size so high":  {strings.Replace(smallBounds, "disk-size=1024", "disk-size=99999999999999999999", 1), "'disk-size' (value 100000000000000000000) is not a valid size. error: Invalid format"},
 		"unknown quantity": {"min:nosuch=1", "Unknown parameter 'nosuch'"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -36,14 +44,20 @@ func TestPolicyOptionsThatAreRefused(t *testing.T) {
 }
 
 func TestPolicyOptionsComeBackAsTyped(t *testing.T) {
-	const two = "min:cpu-count=1,disk-count=0,disk-size=4,memory-size=64,nic-count=0,spindle-use=1/max:cpu-count=2,disk-count=4,disk-size=1024,memory-size=256,nic-count=2,spindle-use=2"
-	p, err := PolicyOptions{Bounds: typed(t, two+"//"+two)}.Policy()
-	if want := " --ipolicy-bounds-specs " + two + "//" + two; err != nil || p.Options(false) != want {
+	p, err := PolicyOptions{Bounds: typed(t, smallBounds+"//"+smallBounds)}.Policy()
+	if want := " --ipolicy-bounds-specs " + smallBounds + "//" + smallBounds; err != nil || p.Options(false) != want {
 		t.Errorf("%v\ngot  %s\nwant %s", err, p.Options(false), want)
 	}
 	p.Std = p.MinMax[0].Min
 	if want := " --ipolicy-std-specs cpu-count=1,disk-count=0,disk-size=4,memory-size=64,nic-count=0,spindle-use=1"; p.Options(true) != want+p.Options(false) {
 		t.Errorf("of a cluster: %s", p.Options(true))
+	}
+}
+
+func TestAStandardBeyondAllBoundsIsRefused(t *testing.T) {
+	_, err := PolicyOptions{Std: unit.Params{SpecMemory: "99999999999999999999"}}.Policy()
+	if err == nil || err.Error() != "Invalid instance policy: Invalid std specifications" {
+		t.Errorf("%v", err)
 	}
 }
 

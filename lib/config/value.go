@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
 	"strings"
 	"time"
 )
@@ -28,6 +29,15 @@ func (p Params) Int(name string) int64 {
 		return math.MaxInt64
 	}
 	return 0
+}
+
+// Big returns a whole number whatever its size, 0 when the parameter is absent.
+func (p Params) Big(name string) *big.Int {
+	if long, is := p[name].(Long); is {
+		n, _ := new(big.Int).SetString(string(long), 10)
+		return n
+	}
+	return big.NewInt(p.Int(name))
 }
 
 // Float returns a number, 0 when the parameter is absent.

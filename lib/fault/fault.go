@@ -89,8 +89,11 @@ func Exec(format string, args ...any) error {
 }
 
 // EmptyValue is the refusal of an attribute of an operation that is given and empty: Ganeti's daemon does not even take it into the queue.
-func EmptyValue(attribute string) error {
-	return New(Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': Received empty value for non-empty list", attribute)
+func EmptyValue(attribute string) error { return EmptyValueOf("SubmitJob", attribute) }
+
+// EmptyValueOf is EmptyValue for a request of another name, which commands make that submit several jobs at once.
+func EmptyValueOf(request, attribute string) error {
+	return New(Protocol, "Failed to parse request: %s: Can't parse value for '%s': Received empty value for non-empty list", request, attribute)
 }
 
 // Abort makes the refusal of an operation by its pre hooks.

@@ -56,7 +56,7 @@ func newDisk(cfg *config.Config, template string, asked map[string]any) (diskReq
 	if asked["size"] == nil {
 		return d, fault.Refuse(fault.WrongInput, "Missing disk size")
 	}
-	forced, err := DiskInput.Force(known(asked))
+	forced, err := DiskInput.ForceLong(known(asked))
 	if err != nil {
 		return d, err
 	}

@@ -26,13 +26,21 @@ func (GrowDisk) OpID() string { return "OP_INSTANCE_GROW_DISK" }
 
 // WellFormed refuses a number that Ganeti's daemons do not even take into the queue.
 func (op GrowDisk) WellFormed() error {
-	if op.Disk < 0 || op.Disk >= maxDisks {
-		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'disk': Invalid value for disk index '%d', required between 0 and %d", op.Disk, maxDisks)
+	if err := checkIndex("disk", op.Disk); err != nil {
+		return err
 	}
 	if op.Amount < 0 {
 		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'amount': Invalid value for non-negative type '%d'", op.Amount)
 	}
 	return nil
+}
+
+// checkIndex refuses what no disk can have for its number.
+func checkIndex(attribute string, n int) error {
+	if n >= 0 && n < maxDisks {
+		return nil
+	}
+	return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for '%s': Invalid value for disk index '%d', required between 0 and %d", attribute, n, maxDisks)
 }
 
 // Work starts it.

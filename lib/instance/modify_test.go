@@ -68,6 +68,10 @@ func TestModifyRefused(t *testing.T) {
 		"too much memory":   {Modify{BEParams: map[string]any{"maxmem": "1000000000", "minmem": "64"}, IgnoreIPolicy: true}, "missing on its primary node"},
 		"hotplug of fakes":  {Modify{Hotplug: true, BEParams: map[string]any{"vcpus": "2"}}, "Hotplug is not possible"},
 		"no such NIC":       {Modify{NICs: []DeviceChange{{"remove", "eth0", nil}}}, "Cannot find NIC with identifier eth0"},
+		"no NIC so high":    {Modify{NICs: []DeviceChange{{"add", "99999999999999999999", nil}}}, "Got NIC index 99999999999999999999, but there are only 0"},
+		"none so low":       {Modify{NICs: []DeviceChange{{"add", "-99999999999999999999", nil}}}, "Not accepting negative indices other than -1"},
+		"immeasurable":      {Modify{BEParams: map[string]any{"maxmem": "99999999999999999999"}, IgnoreIPolicy: true}, " MB of memory missing on its primary node"},
+		"the least memory":  {Modify{BEParams: map[string]any{"minmem": "99999999999999999999"}}, "memory-size value 100000000000000000000 is not in range"},
 		"no NIC 9":          {Modify{NICs: []DeviceChange{{"remove", "9", nil}}}, "Got NIC index 9, but there are only 0"},
 		"no NIC at all":     {Modify{NICs: []DeviceChange{{"remove", "-1", nil}}}, "list index out of range"},
 		"before the first":  {Modify{NICs: []DeviceChange{{"add", "-2", nil}}}, "Not accepting negative indices other than -1"},
@@ -322,6 +326,10 @@ func TestModifyDiskRefused(t *testing.T) {
 		"no such UUID":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"uuid": "nosuch"}}}}, "No disk was found with this UUID: nosuch"},
 		"no such parameter":  {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "nosuch": "x"}}}, WaitForSync: true}, "Unknown parameter 'nosuch'"},
 		"no name":            {Modify{Disks: []DeviceChange{{"modify", "", map[string]any{"mode": "ro"}}}}, "Lookup of disk '' failed"},
+		"attached first":     {Modify{Disks: []DeviceChange{{"attach", "99999999999999999999", map[string]any{"name": "nosuch"}}}}, "No disk was found with this name: nosuch"},
+		"too many spindles":  {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "spindles": "99999999999999999999"}}}, WaitForSync: true}, "Spindles in instance disks cannot be specified when"},
+		"no disk so high":    {Modify{Disks: []DeviceChange{{"modify", "99999999999999999999", map[string]any{"mode": "ro"}}}}, "Got disk index 99999999999999999999, but there are only 1"},
+		"no disk ten":        {Modify{Disks: []DeviceChange{{"modify", " 1_0", map[string]any{"mode": "ro"}}}}, "Got disk index 10, but there are only 1"},
 		"no disk 7":          {Modify{Disks: []DeviceChange{{"modify", "7", map[string]any{"mode": "ro"}}}}, "Got disk index 7, but there are only 1"},
 	} {
 		w := newWorld(t).withFile()
@@ -427,6 +435,12 @@ func TestNumbersOfDisks(t *testing.T) {
 		want := fmt.Sprintf("Failed to parse request: SubmitJob: Can't parse value for 'disk': Invalid value for disk index '%d', required between 0 and 16", n)
 		if fits != (err == nil) || err != nil && err.Error() != want {
 			t.Errorf("%d: %v", n, err)
+		}
+		if err := (ReplaceDisks{Disks: []int{1, n}}).WellFormed(); fits != (err == nil) {
+			t.Errorf("%d to be replaced: %v", n, err)
+		}
+		if err := (RecreateDisks{Disks: []RecreateDisk{{Index: 1}, {Index: n}}}).WellFormed(); fits != (err == nil) {
+			t.Errorf("%d to be made anew: %v", n, err)
 		}
 	}
 }

@@ -3,10 +3,10 @@ package instance
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"gantry/lib/fault"
+	"gantry/lib/unit"
 )
 
 // What can be done to a device.
@@ -33,7 +33,7 @@ func (c DeviceChange) MarshalJSON() ([]byte, error) {
 		params = map[string]any{}
 	}
 	var which any = c.Which
-	if n, err := strconv.Atoi(c.Which); err == nil {
+	if n, err := unit.ParseInt(c.Which); err == nil {
 		which = n
 	}
 	return json.Marshal([]any{c.Action, which, params})
@@ -52,11 +52,25 @@ func (c *DeviceChange) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(parts[2], &c.Params)
 }
 
+var errNegative = fault.Exec("Not accepting negative indices other than -1")
+
+// isNumber says whether a word is the number of a device, of whatever size.
+func isNumber(word string) bool {
+	_, err := unit.ParseInt(word)
+	_, long := unit.LongInt(word)
+	return err == nil || long
+}
+
 // position finds a device in a list of so many; named says what number a name has.
 func (c DeviceChange) position(kind string, count int, named func(name string) int) (int, error) {
-	n, err := strconv.Atoi(c.Which)
+	n, err := unit.ParseInt(c.Which)
+	long, beyond := unit.LongInt(c.Which)
 	adding := c.Action == addDevice || c.Action == attachDevice
 	switch {
+	case beyond && long[0] == '-':
+		return 0, errNegative
+	case beyond:
+		return 0, fault.Exec("Got %s index %s, but there are only %d", kind, long, count)
 	case err != nil && adding:
 		return 0, fault.Refuse(fault.WrongInput, "Only positive integer or -1 is accepted")
 	case err != nil:
@@ -65,7 +79,7 @@ func (c DeviceChange) position(kind string, count int, named func(name string) i
 		}
 		return 0, fault.Refuse(fault.NotFound, "Cannot find %s with identifier %s", kind, c.Which)
 	case n < -1:
-		return 0, fault.Exec("Not accepting negative indices other than -1")
+		return 0, errNegative
 	case n > count:
 		return 0, fault.Exec("Got %s index %d, but there are only %d", kind, n, count)
 	case n == -1 && adding:

@@ -36,7 +36,7 @@ func (w *modify) checkDisks(ctx context.Context) error {
 	w.disks = nil
 	w.list = slices.Clone(w.env.Config.InstanceDisks(w.inst))
 	for _, c := range w.Disks {
-		if _, err := strconv.Atoi(c.Which); err != nil && (c.Which == "" || diskNamed(w.list)(c.Which) < 0) {
+		if !isNumber(c.Which) && (c.Which == "" || diskNamed(w.list)(c.Which) < 0) {
 			return fault.RefuseBare("Lookup of disk %s failed", unit.Repr(c.Which))
 		}
 	}
@@ -141,11 +141,18 @@ func (w *modify) allowed(ctx context.Context, c DeviceChange) error {
 }
 
 func (w *modify) checkDisk(c DeviceChange) error {
+	var attached *config.Disk
+	var err error
+	if c.Action == attachDevice { // what there is to attach is asked before its place
+		if attached, err = w.attachedDisk(c.Params); err != nil {
+			return err
+		}
+	}
 	i, err := c.position("disk", len(w.list), diskNamed(w.list))
 	if err != nil {
 		return err
 	}
-	step := diskStep{action: c.Action, index: i}
+	step := diskStep{action: c.Action, index: i, disk: attached}
 	switch c.Action {
 	case addDevice:
 		if step.disk, err = w.newDisk(i, c.Params); err != nil {
@@ -158,9 +165,6 @@ func (w *modify) checkDisk(c DeviceChange) error {
 		w.list = slices.Delete(w.list, i, i+1)
 		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), "remove"}}
 	case attachDevice:
-		if step.disk, err = w.attachedDisk(c.Params); err != nil {
-			return err
-		}
 		w.list = slices.Insert(w.list, i, step.disk)
 		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), fmt.Sprintf("attach:size=%d,mode=%s", step.disk.Size, step.disk.Mode)}}
 	case detachDevice:
@@ -184,7 +188,7 @@ func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error)
 	cfg := w.env.Config
 	template := cfg.DiskTemplate(w.inst)
 	if template != config.DTExt {
-		if _, err := DiskInput.Force(params); err != nil {
+		if _, err := DiskInput.ForceLong(params); err != nil {
 			return nil, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -170,7 +171,8 @@ func (w *modify) checkMaxmem(ctx context.Context) error {
 		w.warnings = append(w.warnings, fmt.Sprintf("Can't get info from primary node %s: %v", node.Name, err))
 		return nil
 	}
-	if missing := w.be.Int("maxmem") - s.Memory - free; missing > 0 {
+	missing := new(big.Int).Sub(w.be.Big("maxmem"), big.NewInt(s.Memory+free))
+	if missing.Sign() > 0 {
 		return fault.Refuse(fault.NoResources, "This change will prevent the instance from starting, due to %d MB of memory missing on its primary node", missing)
 	}
 	return nil
@@ -189,8 +191,8 @@ func (w *modify) checkPolicy() error {
 		return errors.Join(config.BEParams.Held(w.next.BEParams), tooLarge(sizing.Disks))
 	}
 	var found []string
-	for _, memory := range []int64{w.be.Int("maxmem"), w.be.Int("minmem")} {
-		sizing.Memory = memory
+	for _, memory := range []string{"maxmem", "minmem"} {
+		sizing.SetMemory(w.be, memory)
 		for _, violation := range cfg.InstancePolicy(group).Violations(sizing) {
 			what, _, _ := strings.Cut(violation, " ")
 			resource := slices.Contains([]string{config.SpecMemory, config.SpecCPUs, config.SpecSpindles}, what)

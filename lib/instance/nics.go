@@ -3,7 +3,6 @@ package instance
 import (
 	"crypto/rand"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"gantry/lib/config"
@@ -37,7 +36,7 @@ func checkDeviceNames(kind string, devices []map[string]any) error {
 	seen := map[string]bool{}
 	for _, d := range devices {
 		name, _ := d["name"].(string)
-		if _, err := strconv.Atoi(name); err == nil {
+		if _, err := unit.ParseInt(name); err == nil {
 			return fault.Refuse(fault.WrongInput, "Invalid name '%s'. Purely numeric %s names are not allowed", name, kind)
 		}
 		if name == "" || strings.EqualFold(name, none) {

@@ -56,6 +56,22 @@ func (d *RecreateDisk) UnmarshalJSON(data []byte) error {
 // OpID is the operation's name in job files.
 func (RecreateDisks) OpID() string { return "OP_INSTANCE_RECREATE_DISKS" }
 
+// WellFormed refuses a number that Ganeti's daemons do not even take into the queue.
+func (op RecreateDisks) WellFormed() error {
+	for _, d := range op.Disks {
+		if checkIndex("disks", d.Index) == nil {
+			continue
+		}
+		received, err := json.Marshal(op.Disks)
+		if err != nil {
+			return err
+		}
+		return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'disks': Can't parse disk information as either list of disk indices "+
+			"or list of disk parameters; value received:%s", strings.ReplaceAll(string(received), ",", ", "))
+	}
+	return nil
+}
+
 // Work starts it.
 func (op RecreateDisks) Work(env *job.Env) job.Work {
 	return &recreateDisks{RecreateDisks: op, onOne: onOne{env: env, name: op.Name}}

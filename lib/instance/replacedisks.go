@@ -36,6 +36,16 @@ type ReplaceDisks struct {
 // OpID is the operation's name in job files.
 func (ReplaceDisks) OpID() string { return "OP_INSTANCE_REPLACE_DISKS" }
 
+// WellFormed refuses a number that Ganeti's daemons do not even take into the queue.
+func (op ReplaceDisks) WellFormed() error {
+	for _, n := range op.Disks {
+		if err := checkIndex("disks", n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Work starts it.
 func (op ReplaceDisks) Work(env *job.Env) job.Work {
 	return &replaceDisks{ReplaceDisks: op, onOne: onOne{env: env, name: op.Name}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,16 @@ func TestJobsStartByPriorityThenID(t *testing.T) {
 	letGo()
 	if got, want := startOrder(t, q, ids), []int{2, 4, 3, 5}; !slices.Equal(got, want) {
 		t.Errorf("started %v, want %v", got, want)
+	}
+}
+
+func TestWhatIsNoNumberCannotBeSubmitted(t *testing.T) {
+	q := newQueue(t)
+	for n, token := range map[float64]string{math.Inf(1): "Infinity", math.Inf(-1): "-Infinity", math.NaN(): "NaN"} {
+		_, err := q.SubmitMany(t.Context(), []Request{{Ops: []Operation{&delay{Duration: n}}}})
+		if err == nil || !strings.HasSuffix(err.Error(), "Malformed JSON: invalid token in this context "+token) {
+			t.Errorf("%v: %v", n, err)
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 package query
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,7 +34,8 @@ const (
 	OpContains Op = "=[]"
 )
 
-// Filter is a parsed condition: Sub for and, or, not; Field and Value (string or int64) for the others.
+// Filter is a parsed condition: Sub for and, or, not; Field and Value for the others: string, int64, or an
+// infinite float64 for a number that no int64 holds.
 type Filter struct {
 	Op    Op
 	Sub   []*Filter
@@ -376,10 +379,13 @@ func (p *parser) integer(pos int) (any, int, bool) {
 	for end < len(p.text) && p.text[end] >= '0' && p.text[end] <= '9' {
 		end++
 	}
-	n, err := strconv.ParseInt(string(p.text[pos:end]), 10, 64)
-	if end == digits || err != nil {
+	if end == digits {
 		p.miss(pos)
 		return nil, pos, false
+	}
+	n, err := strconv.ParseInt(string(p.text[pos:end]), 10, 64)
+	if err != nil {
+		return math.Inf(cmp.Compare(n, 0)), end, true
 	}
 	return n, end, true
 }
@@ -452,6 +458,14 @@ func byName(name, nameField string, numeric bool) (*Filter, error) {
 	switch {
 	case numeric:
 		id, err := unit.ParseInt(name)
+		if _, long := unit.LongInt(name); long {
+			if id, err = unit.ParseInt64(name); id >= 0 {
+				return &Filter{Op: OpEqual, Field: nameField, Value: math.Inf(1)}, nil
+			}
+		}
+		if err == nil && id < 0 {
+			return nil, fault.New(fault.Generic, "Invalid value for job ID ' %d'", id)
+		}
 		if err != nil {
 			return nil, fault.Refuse(fault.WrongInput, "Invalid job ID passed: %v", err)
 		}
@@ -487,27 +501,38 @@ func (f *Filter) names(nameField string) []string {
 
 // Numbers returns the values of a number field that a filter made of nothing else asks for, in the order asked for; nil when the
 // filter asks something else. Jobs are loaded by it, archived ones included.
-func (f *Filter) Numbers(field string) []int {
+func (f *Filter) Numbers(field string) ([]int, error) {
 	if f == nil {
-		return nil
+		return nil, nil
 	}
 	subs := f.Sub
 	if f.Op == OpEqual {
 		subs = []*Filter{f}
 	} else if f.Op != OpOr {
-		return nil
+		return nil, nil
 	}
-	var numbers []int
+	numbers := []int{}
 	for _, s := range subs {
-		n, ok := s.Value.(int64)
-		if s.Op != OpEqual || s.Field != field || !ok {
-			return nil
+		if s.Op != OpEqual || s.Field != field {
+			return nil, nil
 		}
-		if !slices.Contains(numbers, int(n)) {
-			numbers = append(numbers, int(n))
+		var n int
+		switch v := s.Value.(type) {
+		case int64:
+			n = int(v)
+		case string:
+			var err error
+			if n, err = strconv.Atoi(v); err != nil {
+				return nil, fault.New(fault.Generic, "parsing job id: cannot parse string '%s'", v)
+			}
+		default: // nothing has such a number
+			continue
+		}
+		if !slices.Contains(numbers, n) {
+			numbers = append(numbers, n)
 		}
 	}
-	return numbers
+	return numbers, nil
 }
 
 // Among is a filter that one of these texts passes.

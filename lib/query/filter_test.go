@@ -2,6 +2,8 @@ package query
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +61,39 @@ func TestFiltersAreReadAsGanetiReadsThem(t *testing.T) {
 		if string(got) != want {
 			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
 		}
+	}
+}
+
+func TestJobsThatAFilterNames(t *testing.T) {
+	for text, want := range map[string]string{
+		`id == 3 or id == "4" or id == 3`: "[3 4] <nil>",
+		`id == 99999999999999999999`:      "[] <nil>",
+		`id == 3 or status == "error"`:    "[] <nil>",
+		`id == "x"`:                       "[] parsing job id: cannot parse string 'x'",
+	} {
+		f, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers, err := f.Numbers("id")
+		if got := fmt.Sprint(numbers, " ", err); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+		if all := numbers == nil; all != strings.Contains(text, "status") && err == nil {
+			t.Errorf("%s: all jobs are looked at: %v", text, all)
+		}
+	}
+	for word, want := range map[string]string{"-5": "Invalid value for job ID ' -5'", "9223372036854775808": "Invalid value for job ID ' -9223372036854775808'"} {
+		if _, err := Select([]string{word}, false, "id", true); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", word, err)
+		}
+	}
+	f, err := Select([]string{"7", "99999999999999999999"}, false, "id", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if numbers, err := f.Numbers("id"); err != nil || !slices.Equal(numbers, []int{7}) {
+		t.Errorf("%v, %v", numbers, err)
 	}
 }
 

@@ -87,7 +87,7 @@ func compare(f *Filter, have any, how Compare) (bool, error) {
 func contains(have, want any) (bool, error) {
 	list, ok := have.([]any)
 	if !ok {
-		return false, fault.New(fault.Parameter, "Invalid field value used in contains filter, expecting list but got '%s'", shown(have))
+		return false, fault.New(fault.Generic, "Cannot convert value '%s', error: Unable to read list", shown(have))
 	}
 	if slices.Contains(list, want) {
 		return true, nil
@@ -132,6 +132,10 @@ func order(have, want any, how Compare) (int, error) {
 		have = stamp[0]
 	}
 	switch w := want.(type) {
+	case float64:
+		if h, ok := number(have); ok {
+			return cmp.Compare(h, w), nil
+		}
 	case string:
 		if h, ok := have.(string); ok {
 			return strings.Compare(h, w), nil

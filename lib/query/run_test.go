@@ -79,9 +79,10 @@ func TestRefusals(t *testing.T) {
 		force bool
 		want  string
 	}{
-		"missing name":  {[]string{"inst7", "nosuch"}, false, "Instance name nosuch not found"},
-		"unknown field": {[]string{"nosuch"}, true, "Can't find field named 'nosuch'"},
-		"two filters":   {[]string{"a", "b"}, true, "Exactly one argument must be given as a filter"},
+		"missing name":       {[]string{"inst7", "nosuch"}, false, "Instance name nosuch not found"},
+		"unknown field":      {[]string{"nosuch"}, true, "Can't find field named 'nosuch'"},
+		"two filters":        {[]string{"a", "b"}, true, "Exactly one argument must be given as a filter"},
+		"in what is no list": {[]string{"1 in disk.count"}, true, "Cannot convert value '0', error: Unable to read list"},
 		"regexp on a list": {[]string{"tags =~ m/x/"}, true,
 			`Invalid field value used in regexp matching, expecting string but got '["web"]'`},
 	} {

@@ -112,11 +112,11 @@ func ParseRanges(s string) ([]Range, error) {
 		if len(ends) > 2 {
 			return nil, wrongInput("Invalid user-id range definition. Only one hyphen allowed: %s", Repr(ends))
 		}
-		low, err := ParseInt(ends[0])
+		low, err := ParseInt64(ends[0])
 		if err != nil {
 			return nil, wrongInput("Invalid user-id value for lower boundary of user-id range: %w", err)
 		}
-		high, err := ParseInt(ends[len(ends)-1])
+		high, err := ParseInt64(ends[len(ends)-1])
 		if err != nil {
 			return nil, wrongInput("Invalid user-id value for higher boundary of user-id range: %w", err)
 		}

@@ -9,6 +9,9 @@ import (
 	"gantry/lib/fault"
 )
 
+// LongestSpan is the span that what is longer stands for: some 292 years, in seconds. A time.Duration holds no more.
+const LongestSpan = int(math.MaxInt64 / time.Second)
+
 var spans = map[byte]int{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 
 // ParseTimespec reads a span of time such as "90", "20s" or "3d" and returns seconds.
@@ -25,11 +28,20 @@ func ParseTimespec(s string) (seconds int, err error) {
 		}
 	}
 	n, err := ParseInt(number)
+	if digits, long := LongInt(number); long {
+		n, err = LongestSpan, nil
+		if digits[0] == '-' {
+			n = -LongestSpan
+		}
+	}
 	if err != nil {
 		return 0, wrongInput("Invalid time specification '%s'", number) // without the suffix, as Ganeti says it
 	}
-	if n > math.MaxInt64/factor || n < math.MinInt64/factor {
-		return 0, wrongInput("Invalid time specification '%s'", s)
+	switch {
+	case n > LongestSpan/factor:
+		return LongestSpan, nil
+	case n < -LongestSpan/factor:
+		return -LongestSpan, nil
 	}
 	return n * factor, nil
 }
