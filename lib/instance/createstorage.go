@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -149,6 +150,8 @@ func checkSpindles(exclusive bool, spindles *int64) error {
 		return fault.Refuse(fault.WrongInput, "Spindles in instance disks cannot be specified when exclusive storage is not active")
 	case exclusive && spindles == nil:
 		return fault.Refuse(fault.WrongInput, "You must specify spindles in instance disks when exclusive storage is active")
+	case exclusive && *spindles == math.MaxInt64: // which stands for more
+		return fault.Refuse(fault.WrongInput, "No disk has so many spindles")
 	}
 	return nil
 }
