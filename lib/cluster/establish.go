@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"gantry/lib/ancillary"
@@ -46,7 +47,14 @@ func prepare(dataDir string, c *config.Cluster) remote.Cmd {
 	if c.ModifySSHSetup {
 		ssh = "yes"
 	}
-	cmd := remote.Script(prepareScript, dataDir, c.ClusterName, c.SSHKeyType, strconv.Itoa(c.SSHKeyBits), ssh)
+	words := []string{dataDir, c.ClusterName, c.SSHKeyType, strconv.Itoa(c.SSHKeyBits), ssh}
+	for template, dir := range map[string]string{config.DTFile: c.FileStorageDir, config.DTSharedFile: c.SharedFileStorageDir, config.DTGluster: c.GlusterStorageDir} {
+		if slices.Contains(c.EnabledDiskTemplates, template) {
+			words = append(words, dir)
+		}
+	}
+	slices.Sort(words[5:])
+	cmd := remote.Script(prepareScript, words...)
 	cmd.Changes = "make the master's directories and key"
 	return cmd
 }

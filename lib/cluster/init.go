@@ -25,12 +25,12 @@ type Init struct {
 	MasterNetmask        string
 	PrimaryIPVersion     string // 4 or 6
 	SecondaryIP          string
-	MACPrefix            string
-	VGName               string
-	DRBDHelper           string
-	FileStorageDir       string
-	SharedFileStorageDir string
-	GlusterStorageDir    string
+	MACPrefix            *string
+	VGName               *string
+	DRBDHelper           *string
+	FileStorageDir       *string
+	SharedFileStorageDir *string
+	GlusterStorageDir    *string
 	EnabledHypervisors   []string
 	EnabledDiskTemplates []string
 	HVParams             []unit.Ident
@@ -51,7 +51,7 @@ type Init struct {
 	PreallocWipeDisks    bool
 	UseExternalMIPScript bool
 	EnabledUserShutdown  bool
-	DefaultIAllocator    string
+	DefaultIAllocator    *string
 	IAllocatorParams     unit.Params
 	InstallImage         string
 	ZeroingImage         string
@@ -78,6 +78,8 @@ type initialising struct {
 	host    resolve.Host // this machine
 	cluster resolve.Host // the cluster's own name
 	netmask int
+	vg      string // "" for none
+	helper  string // of DRBD
 	cfg     *config.Config
 }
 
@@ -85,7 +87,7 @@ type initialising struct {
 func (op Init) Config(ctx context.Context, here Here) (*config.Config, error) {
 	w := &initialising{Init: op, here: here}
 	for _, check := range []func(context.Context) error{
-		w.parameters, w.lists, w.names, w.addresses, w.storage, w.netdev, w.checkParameters,
+		w.programs, w.parameters, w.lists, w.names, w.addresses, w.storage, w.helperInUse, w.dirs, w.prefix, w.netdev, w.checkParameters, w.others,
 	} {
 		if err := check(ctx); err != nil {
 			return nil, err
@@ -137,6 +139,8 @@ func (w *initialising) parameters(context.Context) (err error) {
 	return nil
 }
 
+var defaultTemplates = []string{config.DTDRBD, config.DTPlain}
+
 // lists checks hypervisors and disk templates.
 func (w *initialising) lists(context.Context) error {
 	if len(w.EnabledHypervisors) == 0 {
@@ -146,7 +150,7 @@ func (w *initialising) lists(context.Context) error {
 		return fault.Refuse(fault.WrongInput, "Enabled hypervisors contains invalid entries: %s", wrong)
 	}
 	if len(w.EnabledDiskTemplates) == 0 {
-		w.EnabledDiskTemplates = []string{config.DTDRBD, config.DTPlain}
+		w.EnabledDiskTemplates = defaultTemplates
 	}
 	if wrong := strangers(w.EnabledDiskTemplates, config.DiskTemplates); wrong != "" {
 		return fault.Refuse(fault.WrongInput, "Enabled disk templates list contains invalid entries: %s", wrong)
@@ -217,25 +221,11 @@ func (w *initialising) addresses(ctx context.Context) error {
 		}
 		w.netmask = bits
 	}
-	prefix := w.MACPrefix
-	if prefix == "" {
-		prefix = defaultMACPrefix
-	}
-	prefix, err := config.NormalizeMACPrefix(prefix)
-	if err != nil && len(strings.Split(w.MACPrefix, ":")) != 3 { // Ganeti takes anything of that shape here
-		return err
-	}
-	if err != nil {
-		prefix = w.MACPrefix
-	}
-	w.MACPrefix = prefix
 	return nil
 }
 
 // nodePort is where Ganeti's nodes listen, and where Ganeti looks whether an address is in use.
 const nodePort = 1811
-
-const defaultMACPrefix = "aa:00:00"
 
 func (w *initialising) secondary(ctx context.Context) error {
 	if w.SecondaryIP == "" {
@@ -252,16 +242,12 @@ func (w *initialising) secondary(ctx context.Context) error {
 	return err
 }
 
-// storage looks at the volume group that LVM templates need.
+// storage looks at the volume group, whether or not a template needs it.
 func (w *initialising) storage(ctx context.Context) error {
-	lvm := slices.Contains(w.EnabledDiskTemplates, config.DTPlain) || slices.Contains(w.EnabledDiskTemplates, config.DTDRBD)
-	if !lvm {
+	if w.vg == "" {
 		return nil
 	}
-	if w.VGName == "" {
-		w.VGName = defaultVG
-	}
-	c := remote.Command("vgs", "--noheadings", "--nosuffix", "--units=m", "-o", "vg_size", w.VGName)
+	c := remote.Command("vgs", "--noheadings", "--nosuffix", "--units=m", "-o", "vg_size", w.vg)
 	c.OK = []int{5, 127} // there is none, or no LVM at all
 	result, err := w.here.run(ctx, c)
 	if err != nil {
@@ -269,10 +255,10 @@ func (w *initialising) storage(ctx context.Context) error {
 	}
 	size, err := strconv.ParseFloat(strings.TrimSpace(string(result.Stdout)), 64)
 	if result.Status != 0 || err != nil {
-		return fault.Refuse(fault.WrongInput, "Error: volume group '%s' missing", w.VGName)
+		return fault.Refuse(fault.WrongInput, "Error: volume group '%s' missing", w.vg)
 	}
 	if size < minVGSize {
-		return fault.Refuse(fault.WrongInput, "Error: volume group '%s' too small (%d MiB required, %d MiB found)", w.VGName, minVGSize, int(size))
+		return fault.Refuse(fault.WrongInput, "Error: volume group '%s' too small (%d MiB required, %d MiB found)", w.vg, minVGSize, int(size))
 	}
 	return nil
 }
@@ -308,7 +294,10 @@ func (w *initialising) checkParameters(context.Context) error {
 			return err
 		}
 	}
-	return c.IPolicy.Check()
+	if err := c.IPolicy.Check(); err != nil {
+		return err
+	}
+	return w.diskParams()
 }
 
 // validate completes the configuration and looks at it as a whole.
@@ -323,24 +312,17 @@ func (w *initialising) validate() error {
 
 	c.ClusterName, c.MasterNode = w.cluster.Name, node.UUID
 	c.MasterIP, c.MasterNetdev, c.MasterNetmask, c.PrimaryIPFamily = w.cluster.IP, w.MasterNetdev, w.netmask, w.family
-	c.MACPrefix, c.HighestUsedPort = w.MACPrefix, firstPort-1
+	c.MACPrefix, c.HighestUsedPort = *w.MACPrefix, firstPort-1
 	c.EnabledHypervisors, c.EnabledDiskTemplates = w.EnabledHypervisors, w.EnabledDiskTemplates
-	c.VolumeGroupName, c.DRBDUsermodeHelper = w.VGName, w.DRBDHelper
-	if slices.Contains(w.EnabledDiskTemplates, config.DTDRBD) {
-		c.DRBDUsermodeHelper = or(w.DRBDHelper, "/bin/true")
-	}
-	c.FileStorageDir = or(w.FileStorageDir, "/srv/ganeti/file-storage")
-	c.SharedFileStorageDir = or(w.SharedFileStorageDir, "/srv/ganeti/shared-file-storage")
-	c.GlusterStorageDir = or(w.GlusterStorageDir, "/var/run/ganeti/gluster")
+	c.VolumeGroupName, c.DRBDUsermodeHelper = w.vg, w.helper
 	c.CandidatePool, c.MaxRunningJobs, c.MaxTrackedJobs = w.CandidatePoolSize, 20, 25
 	c.ModifyEtcHosts, c.ModifySSHSetup = w.ModifyEtcHosts, w.ModifySSHSetup
-	c.SSHKeyType, c.SSHKeyBits = or(w.SSHKeyType, "rsa"), w.SSHKeyBits
-	if c.SSHKeyBits == 0 {
-		c.SSHKeyBits = map[string]int{"rsa": 2048, "dsa": 1024, "ecdsa": 256}[c.SSHKeyType]
-	}
+	c.SSHKeyType, c.SSHKeyBits = w.SSHKeyType, w.SSHKeyBits
 	c.MaintainHealth, c.PreallocWipeDisks, c.UseExternalMIPScript = w.MaintainNodeHealth, w.PreallocWipeDisks, w.UseExternalMIPScript
 	c.EnabledUserShutdown, c.InstallImage, c.ZeroingImage = w.EnabledUserShutdown, w.InstallImage, w.ZeroingImage
-	c.DefaultIAllocator = or(w.DefaultIAllocator, "hail")
+	if c.DefaultIAllocator = builtinAllocator; w.DefaultIAllocator != nil {
+		c.DefaultIAllocator = *w.DefaultIAllocator
+	}
 	c.CompressionTools = w.CompressionTools
 	if c.CompressionTools == nil {
 		c.CompressionTools = []string{"gzip", "gzip-fast", "gzip-slow"}
@@ -357,13 +339,6 @@ func (w *initialising) validate() error {
 
 // firstPort is the first of the ports that instances' consoles and DRBD get.
 const firstPort = 11000
-
-func or(s, instead string) string {
-	if s == "" {
-		return instead
-	}
-	return s
-}
 
 func defaultCollectors() map[string]config.Collector {
 	all := map[string]config.Collector{}

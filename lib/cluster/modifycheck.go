@@ -349,20 +349,36 @@ var pluginName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
 // checkPrograms looks whether the default allocator is there, and whether compression tools have names that can be.
 func (w *modify) checkPrograms(context.Context) error {
-	if name := w.DefaultIAllocator; name != nil && *name != "" && *name != builtinAllocator && !isAllocator(*name) {
-		return fault.Refuse(fault.WrongInput, "Invalid default iallocator script '%s' specified", *name)
+	if name := w.DefaultIAllocator; name != nil && *name != "" {
+		if err := checkAllocator(*name); err != nil {
+			return err
+		}
 	}
-	if w.CompressionTools == nil || len(*w.CompressionTools) == 0 {
+	if w.CompressionTools == nil {
 		return nil
 	}
-	illegal := slices.DeleteFunc(slices.Clone(*w.CompressionTools), pluginName.MatchString)
+	return checkTools(*w.CompressionTools)
+}
+
+func checkAllocator(name string) error {
+	if name != builtinAllocator && !isAllocator(name) {
+		return fault.Refuse(fault.WrongInput, "Invalid default iallocator script '%s' specified", name)
+	}
+	return nil
+}
+
+// checkTools refuses names of compression tools that cannot be; no names are the usual ones.
+func checkTools(tools []string) error {
+	illegal := slices.DeleteFunc(slices.Clone(tools), pluginName.MatchString)
 	switch {
+	case len(tools) == 0:
+		return nil
 	case len(illegal) > 0:
 		return fault.Refuse(fault.WrongInput, "The tools '%s' contain illegal characters: only alphanumeric values, dashes, and underscores are allowed", strings.Join(illegal, ", "))
-	case !slices.Contains(*w.CompressionTools, "gzip"):
+	case !slices.Contains(tools, "gzip"):
 		return fault.Refuse(fault.WrongInput, "For compatibility reasons, the gzip utility must be present among the compression tools")
-	case slices.Contains(*w.CompressionTools, "none"):
-		return fault.Refuse(fault.WrongInput, "'none' is a reserved value and cannot be used as a compression tool")
+	case slices.Contains(tools, "none"):
+		return fault.Refuse(fault.WrongInput, "none is a reserved value used for no compression, and cannot be used as the name of a tool")
 	}
 	return nil
 }

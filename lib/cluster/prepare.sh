@@ -1,7 +1,11 @@
 # Makes the directories of a master, its key and the cluster's known_hosts. Arguments: data directory, cluster name,
-# key type, key bits, "yes" to make and authorise root's key.
+# key type, key bits, "yes" to make and authorise root's key, directories for disks in files.
 set -eu
 data=$1 cluster=$2 type=$3 bits=$4 ssh=$5
+shift 5
+for dir; do
+	[ -d "$dir" ] || mkdir -p -m 0750 -- "$dir"
+done
 install -d -m 0755 "$data" /etc/ganeti /run/ganeti /run/ganeti/instance-disks /run/ganeti/bdev-cache /run/ganeti/instance-reason \
 	/run/ganeti/kvm-hypervisor /run/ganeti/fake-hypervisor
 install -d -m 0750 "$data/queue" "$data/queue/archive" /var/log/ganeti/os /var/log/ganeti/kvm /var/log/ganeti/extstorage

@@ -58,6 +58,10 @@ func (w *renewal) Check(context.Context) error {
 	if w.SSHKeyBits == 0 && w.SSHKeyType == w.old {
 		w.SSHKeyBits = c.SSHKeyBits
 	}
+	var err error
+	if w.SSHKeyBits, err = keyBits(w.SSHKeyType, w.SSHKeyBits); err != nil {
+		return err
+	}
 	for _, n := range w.env.Config.Nodes {
 		if n.Offline {
 			continue
