@@ -13,8 +13,8 @@ func imports(c *cli.Command) {
 	op := &w.Op
 	op.Mode, op.Start = "import", false
 	c.Flag("identify-defaults", "Let it follow the cluster in what is the same now").BoolVar(&op.IdentifyDefaults)
-	c.Flag("src-dir", "Directory of the export, or its name below the directory of exports").Meta("<dir>").StringVar(&op.SrcPath)
-	c.Flag("src-node", "Node of the export").Meta("<node>").Complete("node").StringVar(&op.SrcNode)
+	c.Flag("src-dir", "Directory of the export, or its name below the directory of exports").Meta("<dir>").NameVar(&op.SrcPath, "src_path")
+	c.Flag("src-node", "Node of the export").Meta("<node>").Complete("node").NameVar(&op.SrcNode, "src_node")
 	c.Flag("compress", "Program that compresses on the way").StringVar(&op.Compress)
 	c.Flag("ignore-ipolicy", "Make it even if the policy of its group forbids it").BoolVar(&op.IgnoreIPolicy)
 	c.Flag("helper-startup-timeout", "Seconds for a helper machine to start").IntVar(&op.HelperStartup)

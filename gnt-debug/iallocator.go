@@ -18,7 +18,7 @@ func tryAllocator(c *cli.Command) {
 	memory, vcpus, spindles := 128, 1, 1
 	disks, nics, tags := "4096,4096", "00:11:22:33:44:55", ""
 	c.Flag("dir", "Show what it is given (in) or what it answers (out)").Meta("DIRECTION").ChoiceVar(&op.Direction, "in", "out")
-	c.Flag("iallocator", "The allocator to ask").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("iallocator", "The allocator to ask").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(&op.IAllocator, "iallocator")
 	c.Flag("mode", "What it is asked").Short('m').ChoiceVar(&op.Mode, instance.AskAllocate, instance.AskSecondary, instance.AskChangeGroup,
 		instance.AskMulti, instance.AskEvacuate, instance.AskRelocate)
 	c.Flag("memory", "Memory of a new instance").SizeVar(&memory)

@@ -14,7 +14,7 @@ func add(c *cli.Command) {
 	c.Flag("forthcoming", "Only set aside what it needs").BoolVar(&op.Forthcoming)
 	c.Flag("commit", "Make a forthcoming instance real").BoolVar(&op.Commit)
 	c.Flag("no-start", "Do not start it").FalseVar(&op.Start)
-	c.Flag("os-type", "Operating system to install").Short('o').Meta("<os>").Complete("os").StringVar(&op.OSType)
+	c.Flag("os-type", "Operating system to install").Short('o').Meta("<os>").Complete("os").NameVar(&op.OSType, "os_type")
 	c.Flag("force-variant", "Take the variant even if the OS definition does not list it").BoolVar(&op.ForceVariant)
 	c.Flag("no-install", "Do not run the OS's create script, and do not start").BoolVar(&op.NoInstall)
 	c.Flag("ignore-ipolicy", "Make it even if the policy of its group forbids it").BoolVar(&op.IgnoreIPolicy)

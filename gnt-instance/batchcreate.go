@@ -24,7 +24,7 @@ func batchCreate(c *cli.Command) {
 	var file string
 	cli.DryRun(c)
 	cli.Priority(c)
-	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(&op.IAllocator, "iallocator")
 	cli.Submit(c)
 	c.One("file", &file)
 

@@ -11,8 +11,8 @@ import (
 func changeGroup(c *cli.Command) {
 	c.Usage("[-I <iallocator>] [--to <group>] <instance-name>", "Brings an instance to another node group")
 	var op instance.ChangeGroup
-	c.Flag("to", "Group to go to; may be repeated, and without it any other group will do").Meta("<group>").Complete("nodegroup").StringsVar(&op.Targets)
-	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("to", "Group to go to; may be repeated, and without it any other group will do").Meta("<group>").Complete("nodegroup").NamesVar(&op.Targets, "target_groups")
+	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(&op.IAllocator, "iallocator")
 	c.Flag("early-release", "Give up old disks before the new ones are in sync").BoolVar(&op.EarlyRelease)
 	cli.Priority(c)
 	cli.Submit(c)

@@ -51,7 +51,7 @@ func migrate(c *cli.Command) {
 // target adds the options that say where an instance goes.
 func target(c *cli.Command, node, allocator *string, ignorePolicy *bool) {
 	c.Flag("target-node", "Node to move to").Short('n').Meta("NODE").Complete("node").NameVar(node, "target_node")
-	c.Flag("iallocator", "Program that chooses the node").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(allocator)
+	c.Flag("iallocator", "Program that chooses the node").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(allocator, "iallocator")
 	c.Flag("ignore-ipolicy", "Only warn when the policy of the target's group forbids the instance").BoolVar(ignorePolicy)
 }
 

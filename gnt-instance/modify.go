@@ -21,6 +21,8 @@ type modification struct {
 	nics, disks         []unit.Ident
 	offline, online     bool
 	noHotplug           bool
+	osType, primary     *string
+	dir, allocator      *string
 	order               []string // of the parameters, as they were typed
 }
 
@@ -66,7 +68,7 @@ func (m *modification) parameterOptions(c *cli.Command) {
 	c.Flag("hypervisor-parameters", "Hypervisor parameters").Short('H').Meta("HVPARAMS").OrderedParamsVar(&m.hv, &m.order)
 	c.Flag("os-parameters", "Parameters of the OS").Short('O').Meta("OSPARAMS").OrderedParamsVar(&m.os, &m.order)
 	c.Flag("os-parameters-private", "Parameters of the OS that are not shown").Meta("OSPARAMS_PRIVATE").Private().OrderedParamsVar(&m.private, &m.order)
-	c.Flag("os-type", "OS it has from now on; nothing is installed").Short('o').Meta("<os>").Complete("os").StringVar(&m.op.OS)
+	c.Flag("os-type", "OS it has from now on; nothing is installed").Short('o').Meta("<os>").Complete("os").StringPtr(&m.osType)
 	c.Flag("force-variant", "Take a variant of the OS that it does not list").BoolVar(&m.op.ForceVariant)
 	c.Flag("runtime-memory", "Memory that the running guest is to have").Short('m').Meta("<size>").SizeVar(&m.op.RuntimeMem)
 	c.Flag("offline", "Mark it as taking no part").BoolVar(&m.offline)
@@ -88,13 +90,13 @@ func (m *modification) deviceOptions(c *cli.Command) {
 		ChoiceVar(&m.op.DiskTemplate, "blockdev", "diskless", "drbd", "ext", "file", "gluster", "plain", "rbd", "sharedfile")
 	c.Flag("ext-params", "Parameters of external storage").Short('e').Meta("EXT_PARAMS").ParamsVar(&m.ext)
 	c.Flag("file-driver", "Driver of disks in files").Meta("<DRIVER>").ChoiceVar(&m.op.FileDriver, "blktap", "blktap2", "loop")
-	c.Flag("file-storage-dir", "Directory of disks in files").Meta("<DIR>").StringVar(&m.op.FileStorageDir)
+	c.Flag("file-storage-dir", "Directory of disks in files").Meta("<DIR>").StringPtr(&m.dir)
 }
 
 func (m *modification) placeOptions(c *cli.Command) {
 	c.Flag("node", "Secondary node for mirrored disks").Short('n').Meta("<node>").Complete("node").NameVar(&m.op.RemoteNode, "remote_node")
-	c.Flag("iallocator", "Program that chooses that node").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&m.op.IAllocator)
-	c.Flag("new-primary", "Node that is its primary from now on; its disks must be there already").Meta("<node>").Complete("node").StringVar(&m.op.PNode)
+	c.Flag("iallocator", "Program that chooses that node").Short('I').Meta("<NAME>").Complete("iallocator").StringPtr(&m.allocator)
+	c.Flag("new-primary", "Node that is its primary from now on; its disks must be there already").Meta("<node>").Complete("node").StringPtr(&m.primary)
 }
 
 // complete turns what was typed into the operation.
@@ -103,9 +105,13 @@ func (m *modification) complete() (err error) {
 	if m.noHotplug {
 		op.Hotplug, op.HotplugIfPossible = false, false
 	}
+	empty := m.names()
 	if len(m.nics)+len(m.disks)+len(m.hv)+len(m.be)+len(m.os)+len(m.private)+op.RuntimeMem == 0 && op.DiskTemplate+op.OS+op.PNode == "" &&
 		!m.offline && !m.online && op.Communication == nil {
 		return fault.Say("Please give at least one of the parameters.")
+	}
+	if empty != "" {
+		return fault.EmptyValue(empty)
 	}
 	if op.BEParams, err = instance.BEInput(m.be); err != nil {
 		return err
@@ -129,6 +135,22 @@ func (m *modification) complete() (err error) {
 		op.Offline = &m.offline
 	}
 	return m.checkTemplate()
+}
+
+// names takes over the names that were typed, and gives the attribute whose name is empty.
+func (m *modification) names() (empty string) {
+	for _, n := range []struct {
+		typed, into *string
+		attribute   string
+	}{{m.dir, &m.op.FileStorageDir, "file_storage_dir"}, {m.primary, &m.op.PNode, "pnode"}, {m.allocator, &m.op.IAllocator, "iallocator"}, {m.osType, &m.op.OS, "os_name"}} {
+		if n.typed == nil {
+			continue
+		}
+		if *n.into = *n.typed; *n.typed == "" && empty == "" {
+			empty = n.attribute
+		}
+	}
+	return empty
 }
 
 // inMiB reads the size of a disk; a new one has to have one.

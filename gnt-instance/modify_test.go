@@ -59,7 +59,13 @@ func TestModifyNeedsSomething(t *testing.T) {
 	if err := m.complete(); err == nil || err.Error() != "Please give at least one of the parameters." {
 		t.Error(err)
 	}
+	m = modification{osType: new(""), primary: new("")}
+	if err := m.complete(); err == nil || err.Error() != "Please give at least one of the parameters." {
+		t.Error(err)
+	}
 	for name, m := range map[string]modification{
+		"Failed to parse request: SubmitJob: Can't parse value for 'pnode': Received empty value for non-empty list":   {primary: new(""), online: true},
+		"Failed to parse request: SubmitJob: Can't parse value for 'os_name': Received empty value for non-empty list": {osType: new(""), online: true},
 		"Missing required parameter 'size'": {disks: []unit.Ident{{Name: "add", Params: unit.Params{}}}},
 		"Invalid format":                    {disks: []unit.Ident{{Name: "add", Params: unit.Params{"size": true}}}},
 		"Unknown parameter 'nosuch'":        {be: unit.Params{"nosuch": "1"}},

@@ -17,7 +17,7 @@ func recreateDisks(c *cli.Command) {
 	var nodes string
 	c.Flag("disk", "Only this one, by its number, with what is to be another way: size, mode, spindles").Meta("DISKS").IdentsVar(&disks)
 	c.Flag("node", "Where all of them are to be").Short('n').Meta("<pnode>[:<snode>]").Complete("node").StringVar(&nodes)
-	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(&op.IAllocator, "iallocator")
 	cli.DryRun(c)
 	cli.Priority(c)
 	cli.Submit(c)

@@ -18,7 +18,7 @@ func replaceDisks(c *cli.Command) {
 	secondary := c.Flag("on-secondary", "New volumes on the secondary node").Short('s').Bool()
 	auto := c.Flag("auto", "New volumes for disks that are broken, on whichever node they are").Short('a').Bool()
 	c.Flag("new-secondary", "The node that is the secondary from now on").Short('n').Meta("NODE").Complete("node").NameVar(&op.RemoteNode, "remote_node")
-	c.Flag("iallocator", "Program that chooses that node").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("iallocator", "Program that chooses that node").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(&op.IAllocator, "iallocator")
 	c.Flag("disks", "Only these, by their numbers with commas between").Meta("DISKS").StringPtr(&disks)
 	c.Flag("early-release", "Remove the old volumes before the new ones have all data").BoolVar(&op.EarlyRelease)
 	c.Flag("ignore-ipolicy", "Do not hold it against the policy of the new node's group").BoolVar(&op.IgnoreIPolicy)

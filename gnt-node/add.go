@@ -20,13 +20,13 @@ func add(c *cli.Command) {
 	keyCheck, setup, force := true, true, false
 	var nd unit.Params
 	var hvState, diskState []unit.Ident
-	c.Flag("secondary-ip", "Address of the machine on the replication network").Short('s').Meta("ADDRESS").StringVar(&op.SecondaryIP)
+	c.Flag("secondary-ip", "Address of the machine on the replication network").Short('s').Meta("ADDRESS").NameVar(&op.SecondaryIP, "secondary_ip")
 	c.Flag("readd", "Bring back a node that was offline").BoolVar(&op.Readd)
 	c.Flag("no-ssh-key-check", "Accept the host key of the machine, whatever it is").FalseVar(&keyCheck)
 	c.Flag("force-join", "Join the machine even if it belongs to another cluster").BoolVar(&force)
 	c.Flag("no-node-setup", "Leave the machine's SSH keys alone").FalseVar(&setup)
 	c.Flag("verbose", "Say more").Short('v').Bool()
-	c.Flag("node-group", "Node group it is to belong to").Short('g').Meta("<nodegroup>").StringVar(&op.Group)
+	c.Flag("node-group", "Node group it is to belong to").Short('g').Meta("<nodegroup>").NameVar(&op.Group, "group")
 	cli.Priority(c)
 	c.Flag("master-capable", "Whether it may become a master candidate").Meta("yes|no").YesNoPtr(&op.MasterCapable)
 	c.Flag("vm-capable", "Whether it may hold instances").Meta("yes|no").YesNoPtr(&op.VMCapable)

@@ -16,7 +16,7 @@ func evacuate(c *cli.Command) {
 	var op node.Evacuate
 	var primaryOnly, secondaryOnly bool
 	force := c.Flag("force", "Do not ask for confirmation").Short('f').Bool()
-	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(&op.IAllocator, "iallocator")
 	c.Flag("ignore-soft-errors", "Let the program do what only its rules of thumb forbid").BoolVar(&op.IgnoreSoftErrors)
 	c.Flag("new-secondary", "Node that takes the copies of the disks; instances that run on the node stay").Short('n').Meta("NODE").Complete("node").NameVar(&op.RemoteNode, "remote_node")
 	c.Flag("early-release", "Remove the old copies of the disks before the new ones are complete").BoolVar(&op.EarlyRelease)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gantry/lib/cli"
+	"gantry/lib/fault"
 	"gantry/lib/instance"
 )
 
@@ -12,9 +13,10 @@ func failover(c *cli.Command) {
 	c.Usage("[-f] <node>", "Stops all instances of a node and starts them on others")
 	op := instance.Failover{ShutdownTimeout: instance.ShutdownTimeout}
 	var name string
+	var allocator *string
 	force := c.Flag("force", "Do not ask for confirmation").Short('f').Bool()
 	c.Flag("ignore-consistency", "Do it even if the other copies of the disks are not up to date").BoolVar(&op.IgnoreConsistency)
-	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringPtr(&allocator)
 	cli.Priority(c)
 	c.One("node", &name)
 
@@ -29,6 +31,12 @@ func failover(c *cli.Command) {
 		}
 		if !*force && !env.Confirm("Fail over instance(s) '%s'?", strings.Join(primary, "','")) {
 			return cli.DeclinedWith(2)
+		}
+		if allocator != nil {
+			op.IAllocator = *allocator
+		}
+		if allocator != nil && *allocator == "" {
+			return fault.New(fault.Protocol, "Failed to parse request: SubmitManyJobs: Can't parse value for 'iallocator': Received empty value for non-empty list")
 		}
 		jobs := env.Jobs()
 		for _, inst := range primary {

@@ -19,7 +19,7 @@ func migrate(c *cli.Command) {
 	c.Flag("non-live", "Pause the guests while their memory is copied").BoolVar(&nonLive)
 	c.Flag("migration-mode", "Whether the guests run on while their memory is copied").Meta("MIGRATION_MODE").ChoiceVar(&op.Mode, instance.Live, instance.NonLive)
 	c.Flag("target-node", "Node to move to").Short('n').Meta("NODE").Complete("node").NameVar(&op.TargetNode, "target_node")
-	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").StringVar(&op.IAllocator)
+	c.Flag("iallocator", "Program that chooses the nodes").Short('I').Meta("<NAME>").Complete("iallocator").NameVar(&op.IAllocator, "iallocator")
 	cli.Priority(c)
 	c.Flag("ignore-ipolicy", "Only warn when the policy of the target's group forbids an instance").BoolVar(&op.IgnoreIPolicy)
 	c.Flag("no-runtime-changes", "Do not take memory from the guests so that they fit on the target").FalseVar(&op.AllowRuntimeChanges)

@@ -22,7 +22,7 @@ func modify(c *cli.Command) {
 	c.Flag("offline", "Whether it is off; saying so is your word that nothing runs there").Short('O').Meta("yes|no").YesNoPtr(&op.Offline)
 	c.Flag("master-capable", "Whether it may become a master candidate").Meta("yes|no").YesNoPtr(&op.MasterCapable)
 	c.Flag("vm-capable", "Whether it may hold instances").Meta("yes|no").YesNoPtr(&op.VMCapable)
-	c.Flag("secondary-ip", "Address of the machine on the replication network").Short('s').Meta("ADDRESS").StringVar(&op.SecondaryIP)
+	c.Flag("secondary-ip", "Address of the machine on the replication network").Short('s').Meta("ADDRESS").NameVar(&op.SecondaryIP, "secondary_ip")
 	c.Flag("auto-promote", "Make other nodes master candidates if too few are left").BoolVar(&op.AutoPromote)
 	cli.DryRun(c)
 	cli.Priority(c)

@@ -100,12 +100,19 @@ func (f *Flag) StringVar(p *string) { keep(f, p, noCheck) }
 
 // NameVar takes a name for an attribute of the operation. An empty one is refused, instead of choosing one.
 func (f *Flag) NameVar(p *string, attribute string) {
-	keep(f, p, func(_, value string) (string, error) {
+	keep(f, p, filled(attribute))
+}
+
+// NamesVar gathers the names of all uses, of which none may be empty.
+func (f *Flag) NamesVar(p *[]string, attribute string) { add(f, p, filled(attribute)) }
+
+func filled(attribute string) func(spelled, value string) (string, error) {
+	return func(_, value string) (string, error) {
 		if value == "" {
 			return "", fault.EmptyValue(attribute)
 		}
 		return value, nil
-	})
+	}
 }
 
 func (f *Flag) StringPtr(p **string) { keepPtr(f, p, noCheck) }

@@ -17,3 +17,16 @@ func TestANameMayNotBeEmpty(t *testing.T) {
 		}
 	}
 }
+
+func TestNoneOfSeveralNamesMayBeEmpty(t *testing.T) {
+	var groups []string
+	f := &Flag{}
+	f.NamesVar(&groups, "target_groups")
+	if err := f.set("--to", "west"); err != nil || len(groups) != 1 {
+		t.Errorf("%q, %v", groups, err)
+	}
+	want := "Failed to parse request: SubmitJob: Can't parse value for 'target_groups': Received empty value for non-empty list"
+	if err := f.set("--to", ""); err == nil || err.Error() != want || len(groups) != 1 {
+		t.Errorf("%q, %v", groups, err)
+	}
+}
