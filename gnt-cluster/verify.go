@@ -21,7 +21,7 @@ func verifyCluster(c *cli.Command) {
 	c.Flag("no-hv-param-assessment", "Give no advice on hypervisor parameters; none is given anyhow").Own().Bool()
 	cli.DryRun(c)
 	cli.Priority(c)
-	c.Flag("node-group", "Check this group only, and not the configuration").Short('g').Meta("<nodegroup>").Complete("nodegroup").StringPtr(&op.Group)
+	c.Flag("node-group", "Check this group only, and not the configuration").Short('g').Meta("<nodegroup>").Complete("nodegroup").NamePtr(&op.Group, "group_name")
 	c.Flag("ignore-errors", "Make errors with this code warnings; may be repeated").Short('I').ChoicesVar(&op.IgnoreErrors, verify.Codes()...)
 	c.Flag("verify-ssh-clutter", "Look for keys that lie about in root's authorized_keys").BoolVar(&op.Clutter)
 

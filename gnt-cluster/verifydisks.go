@@ -17,7 +17,7 @@ func verifyDisks(c *cli.Command) {
 	c.Usage("", "Looks whether the disks of running instances are attached, and attaches them")
 	var op verify.Disks
 	cli.Priority(c)
-	c.Flag("node-group", "Only instances of this group").Short('g').Meta("<nodegroup>").Complete("nodegroup").StringPtr(&op.Group)
+	c.Flag("node-group", "Only instances of this group").Short('g').Meta("<nodegroup>").Complete("nodegroup").NamePtr(&op.Group, "group_name")
 	lax := c.Flag("no-strict", "Do not wait for other jobs: leave out what they work on").Own().Bool()
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {

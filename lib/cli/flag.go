@@ -103,6 +103,9 @@ func (f *Flag) NameVar(p *string, attribute string) {
 	keep(f, p, filled(attribute))
 }
 
+// NamePtr is NameVar for a name that need not be given.
+func (f *Flag) NamePtr(p **string, attribute string) { keepPtr(f, p, filled(attribute)) }
+
 // NamesVar gathers the names of all uses, of which none may be empty.
 func (f *Flag) NamesVar(p *[]string, attribute string) { add(f, p, filled(attribute)) }
 

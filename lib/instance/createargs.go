@@ -99,10 +99,7 @@ func (w *create) diskArguments(cfg *config.Config) (err error) {
 	if err := checkDeviceNames("disk", w.Disks); err != nil {
 		return err
 	}
-	if w.DiskTemplate == "" {
-		if w.Mode == importMode && w.from.text == nil {
-			return nil // the export knows
-		}
+	if w.DiskTemplate == "" { // whatever an export says
 		w.DiskTemplate = cfg.Cluster.EnabledDiskTemplates[0]
 	}
 	if err := checkTemplate(cfg, w.DiskTemplate); err != nil {

@@ -221,7 +221,7 @@ func TestTimeoutsBelowZeroAreRefused(t *testing.T) {
 // imported is an operation that makes an instance out of the export of db.
 func imported(name string, change func(op *Create)) Create {
 	op := newInstance(name, change)
-	op.Mode, op.OSType, op.Start, op.SrcPath, op.DiskTemplate, op.Hypervisor = "import", "", false, "db", "", ""
+	op.Mode, op.OSType, op.Start, op.SrcPath, op.DiskTemplate, op.Hypervisor = "import", "", false, "db", config.DTFile, ""
 	return op
 }
 
@@ -247,6 +247,15 @@ func TestImportMakesTheInstanceAnew(t *testing.T) {
 	}
 	if old, _ := os.ReadFile(w.disks("copy")[1] + ".name"); string(old) != "db\n" {
 		t.Errorf("the rename script was told of %q", old)
+	}
+}
+
+func TestAnImportIsNotMadeOfWhatTheExportWas(t *testing.T) {
+	w := &create{Create: imported("copy", func(op *Create) { op.Disks = nil })}
+	w.DiskTemplate = ""
+	cfg := &config.Config{Cluster: config.Cluster{EnabledDiskTemplates: []string{"plain", "file"}}}
+	if err := w.diskArguments(cfg); err != nil || w.DiskTemplate != "plain" {
+		t.Errorf("%s, %v", w.DiskTemplate, err)
 	}
 }
 

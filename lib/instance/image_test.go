@@ -133,7 +133,7 @@ func TestExportAndImportWithoutAnOS(t *testing.T) {
 		t.Fatal(e.Err)
 	}
 	op := newInstance("db", nil)
-	op.Mode, op.OSType, op.DiskTemplate, op.Disks, op.Start, op.SrcNode, op.Compress = "import", "", "", nil, false, "node2", "gzip"
+	op.Mode, op.OSType, op.DiskTemplate, op.Disks, op.Start, op.SrcNode, op.Compress = "import", "", "file", nil, false, "node2", "gzip"
 	if e := w.run(op); e.Err != nil || !slices.Contains(e.Messages, "disk/0 finished receiving data") || slices.Contains(e.Messages, "Running rename script for db") {
 		t.Fatalf("%v, said %q", e.Err, e.Messages)
 	}

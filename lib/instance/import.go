@@ -103,9 +103,6 @@ func (w *create) takeOver(cfg *config.Config) error {
 	if w.Hypervisor == "" {
 		w.Hypervisor = in["hypervisor"]
 	}
-	if w.DiskTemplate == "" && slices.Contains(cfg.Cluster.EnabledDiskTemplates, in["disk_template"]) {
-		w.DiskTemplate = in["disk_template"]
-	}
 	if err := w.takeDisks(in); err != nil {
 		return err
 	}

@@ -89,6 +89,9 @@ func (w *Creation) Complete() (err error) {
 	if err := w.place(); err != nil {
 		return err
 	}
+	if w.hypervisor != nil && op.Hypervisor == "" {
+		return fault.New(fault.Protocol, `Failed to parse request: SubmitJob: Can't parse value for 'hypervisor': Invalid string value for type Hypervisor: ""`)
+	}
 	return op.WellFormed()
 }
 

@@ -113,3 +113,11 @@ func TestAnEmptyNodeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEmptyHypervisorIsNotTheDefaultOne(t *testing.T) {
+	size := 16
+	err := typed(t, func(w *Creation) { w.hypervisor, w.size = &unit.Ident{}, &size }).Complete()
+	if want := `Failed to parse request: SubmitJob: Can't parse value for 'hypervisor': Invalid string value for type Hypervisor: ""`; err == nil || err.Error() != want {
+		t.Error(err)
+	}
+}
