@@ -13,9 +13,9 @@ import (
 func command(c *cli.Command) {
 	c.Usage("[-n <node-name>...] <command>", "Runs a command on nodes, one after the other")
 	var names, words []string
-	var group string
+	var group *string
 	c.Flag("node", "Node to run it on; may be repeated").Short('n').Meta("<node>").StringsVar(&names)
-	c.Flag("node-group", "Run it on the nodes of this group").Short('g').Meta("<nodegroup>").StringVar(&group)
+	c.Flag("node-group", "Run it on the nodes of this group").Short('g').Meta("<nodegroup>").StringPtr(&group)
 	showNames := c.Flag("show-machine-names", "Put the node's name before each line of output").Short('M').Bool()
 	failures := c.Flag("failure-only", "Show only nodes where the command failed").Bool()
 	c.Some("command", &words)

@@ -13,10 +13,11 @@ import (
 func copyfile(c *cli.Command) {
 	c.Usage("[-n <node-name>...] <filename>", "Copies a file of the master to nodes")
 	var names []string
-	var group, path string
+	var group *string
+	var path string
 	c.Flag("node", "Node to copy it to; may be repeated").Short('n').Meta("<node>").StringsVar(&names)
 	c.Flag("use-replication-network", "Copy over the replication network").Bool()
-	c.Flag("node-group", "Copy it to the nodes of this group").Short('g').Meta("<nodegroup>").StringVar(&group)
+	c.Flag("node-group", "Copy it to the nodes of this group").Short('g').Meta("<nodegroup>").StringPtr(&group)
 	c.One("file", &path)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {

@@ -7,8 +7,8 @@ import (
 	"gantry/lib/config"
 )
 
-// chosen are the nodes that -n and -g name, the master last, as Ganeti goes through them.
-func chosen(env *cli.Env, names []string, group string) (*config.Config, []*config.Node, error) {
+// chosen are the nodes that both -n and -g name, the master last, as Ganeti goes through them.
+func chosen(env *cli.Env, names []string, group *string) (*config.Config, []*config.Node, error) {
 	cfg, nodes, err := env.OnlineNodes(names, group)
 	if err != nil {
 		return nil, nil, err

@@ -16,13 +16,13 @@ func restrictedCommand(c *cli.Command) {
 	cli.Priority(c)
 	cli.Submit(c)
 	named := c.Flag("show-machine-names", "Put the node's name before each line").Short('M').Bool()
-	var group string
-	c.Flag("node-group", "On the nodes of this group only").Short('g').Meta("<nodegroup>").StringVar(&group)
+	var group *string
+	c.Flag("node-group", "On the nodes of this group only").Short('g').Meta("<nodegroup>").StringPtr(&group)
 	var words []string
 	c.Some("restricted", &words)
 
 	c.Run(func(ctx context.Context, env *cli.Env) error {
-		if len(words) == 1 && group == "" {
+		if len(words) == 1 && (group == nil || *group == "") {
 			return fault.Refuse(fault.WrongInput, "Node group or node names must be given")
 		}
 		_, nodes, err := env.OnlineNodes(words[1:], group)
