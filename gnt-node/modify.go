@@ -66,5 +66,5 @@ func modify(c *cli.Command) {
 // given says whether there is anything to do. As in Ganeti --node-powered alone is not: it goes with another change.
 func given(op node.Modify) bool {
 	return op.MasterCandidate != nil || op.Drained != nil || op.Offline != nil || op.MasterCapable != nil || op.VMCapable != nil ||
-		op.SecondaryIP != "" || len(op.NDParams) > 0
+		op.SecondaryIP != "" || op.NDParams != nil
 }

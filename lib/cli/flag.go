@@ -162,12 +162,18 @@ func (f *Flag) ParamsVar(p *unit.Params) { keep(f, p, unit.ParseParams) }
 // OrderedParamsVar is ParamsVar for a command that prints the keys again in the order in which they came.
 func (f *Flag) OrderedParamsVar(p *unit.Params, keys *[]string) {
 	keep(f, p, func(option, s string) (unit.Params, error) {
-		for _, part := range unit.SplitList(s) {
-			key, _, _ := strings.Cut(part, "=")
-			*keys = append(*keys, strings.TrimPrefix(strings.TrimPrefix(key, "no_"), "-"))
-		}
+		*keys = append(*keys, keysOf(s)...)
 		return unit.ParseParams(option, s)
 	})
+}
+
+// keysOf are the keys of a key=value list.
+func keysOf(s string) (keys []string) {
+	for _, part := range unit.SplitList(s) {
+		key, _, _ := strings.Cut(part, "=")
+		keys = append(keys, strings.TrimPrefix(strings.TrimPrefix(key, "no_"), "-"))
+	}
+	return keys
 }
 
 // IdentPtr takes ident:key=value,… .
@@ -175,6 +181,15 @@ func (f *Flag) IdentPtr(p **unit.Ident) { keepPtr(f, p, unit.ParseIdent) }
 
 // IdentsVar gathers ident:key=value,… of all uses.
 func (f *Flag) IdentsVar(p *[]unit.Ident) { add(f, p, unit.ParseIdent) }
+
+// OrderedIdentsVar is IdentsVar that also gathers the keys of all uses in the order in which they came.
+func (f *Flag) OrderedIdentsVar(p *[]unit.Ident, keys *[]string) {
+	add(f, p, func(option, s string) (unit.Ident, error) {
+		_, list, _ := strings.Cut(s, ":")
+		*keys = append(*keys, keysOf(list)...)
+		return unit.ParseIdent(option, s)
+	})
+}
 
 // SpecsVar takes the nested form of --ipolicy-bounds-specs.
 func (f *Flag) SpecsVar(p *[]map[string]unit.Params) { keep(f, p, unit.ParseSpecs) }

@@ -313,7 +313,13 @@ func (w *modify) checkNICs(context.Context) error {
 
 // checkHypervisors looks at the parameters of the hypervisors that the change touches, by themselves and on the nodes.
 func (w *modify) checkHypervisors(ctx context.Context) error {
+	order := slices.Clone(w.next.Cluster.EnabledHypervisors)
 	for _, hv := range config.Hypervisors() {
+		if !slices.Contains(order, hv) {
+			order = append(order, hv)
+		}
+	}
+	for _, hv := range order {
 		if _, changed := w.HVParams[hv]; !changed && !slices.Contains(w.EnabledHypervisors, hv) {
 			continue
 		}

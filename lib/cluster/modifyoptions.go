@@ -33,6 +33,7 @@ type ModifyOptions struct {
 	Tools              *string
 	Collectors         unit.Params
 	CollectorIntervals unit.Params
+	Order              []string // of all parameters, as they were typed
 }
 
 // Given says whether anything is to be changed.
@@ -114,12 +115,12 @@ var hvInput = func() config.Table {
 
 func (o *ModifyOptions) parameters(op *Modify) (err error) {
 	for _, option := range o.HVOptions {
-		forced, err := hvInput.Force(option.Params)
+		forced, err := hvInput.ForceTyped(o.Order, option.Params)
 		if err != nil {
 			return err
 		}
 		if config.HVTable(option.Name) == nil {
-			return fault.Say(fmt.Sprintf("There is no hypervisor '%s'", option.Name))
+			return fault.New(fault.Hypervisor, "Unknown hypervisor type '%s'", option.Name)
 		}
 		op.HVParams[option.Name] = forced
 	}
@@ -136,7 +137,7 @@ func put[T any](m *map[string]T, key string, v T) {
 
 func (o *ModifyOptions) templates(op *Modify) (err error) {
 	for _, option := range o.DiskOptions {
-		forced, err := config.DiskInput.Force(option.Params)
+		forced, err := config.DiskInput.ForceTyped(o.Order, option.Params)
 		if err != nil {
 			return err
 		}
@@ -145,12 +146,12 @@ func (o *ModifyOptions) templates(op *Modify) (err error) {
 		}
 		op.DiskParams[option.Name] = forced
 	}
-	be, err := config.BEInput.Force(o.BEOptions)
+	be, err := config.BEInput.ForceTyped(o.Order, o.BEOptions)
 	if err != nil {
 		return err
 	}
 	op.BEParams = config.SplitMemory(be)
-	if op.NICParams, err = config.NICParams.Force(o.NICOptions); err != nil {
+	if op.NICParams, err = config.NICParams.ForceTyped(o.Order, o.NICOptions); err != nil {
 		return err
 	}
 	if link, given := op.NICParams["link"]; given && link == "" {
@@ -159,7 +160,7 @@ func (o *ModifyOptions) templates(op *Modify) (err error) {
 	if o.IAllocatorOptions != nil {
 		op.DefaultIAllocatorParams = config.Params(o.IAllocatorOptions)
 	}
-	op.NDParams, err = config.NDParams.Force(o.NDOptions)
+	op.NDParams, err = config.NDParams.ForceTyped(o.Order, o.NDOptions)
 	return err
 }
 

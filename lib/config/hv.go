@@ -76,9 +76,13 @@ func (param Param) checkSyntax(p Params) error {
 		return nil
 	}
 	if param.Check.ok != nil && !param.Check.ok(value) {
-		return hvError("Parameter '%s' fails syntax check: %s (current value: '%s')", param.Name, param.Check.why, unit.Str(value))
+		return checkFailed(param.Name, param.Check, unit.Str(value))
 	}
 	return nil
+}
+
+func checkFailed(name string, c check, value string) error {
+	return hvError("Parameter '%s' fails syntax check: %s (current value: '%s')", name, c.why, value)
 }
 
 // hvError is a HypervisorError, which Ganeti prints as an unhandled one.

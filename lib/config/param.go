@@ -84,6 +84,18 @@ func (t Table) Force(params map[string]any, allowed ...string) (Params, error) {
 	return forced, t.Held(forced)
 }
 
+// ForceTyped is Force that refuses first what was typed first.
+func (t Table) ForceTyped(order []string, params map[string]any, allowed ...string) (Params, error) {
+	for _, name := range order {
+		if v, given := params[name]; given {
+			if _, err := t.Force(map[string]any{name: v}, allowed...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t.Force(params, allowed...)
+}
+
 // ForceLong is Force that lets a Long pass where a whole number or a size is expected. Nobody may keep one: see Held.
 func (t Table) ForceLong(params map[string]any, allowed ...string) (Params, error) {
 	out := make(Params, len(params))
@@ -101,6 +113,9 @@ func (t Table) ForceLong(params map[string]any, allowed ...string) (Params, erro
 		if why != "" {
 			return nil, fault.New(fault.Type, "'%s' (value %s) is not a valid %s", name, unit.Str(value), why)
 		}
+		if f, ok := forced.(float64); ok && (math.IsInf(f, 0) || math.IsNaN(f)) {
+			return nil, fault.NoNumber(f)
+		}
 		out[name] = forced
 	}
 	return out, nil
@@ -114,6 +129,9 @@ func (t Table) Held(params Params) error {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if v, long := params[name].(Long); long {
 			why := "integer"
+			if check := t.Get(name).Check; check.ok != nil && !check.ok(params.Int(name)) {
+				return checkFailed(name, check, string(v))
+			}
 			if t.Get(name).Type == Size {
 				why = "size. error: Invalid format"
 			}
@@ -224,7 +242,7 @@ func forceFloat(v any) (any, string) {
 	case string:
 		text := strings.TrimSpace(n)
 		if !strings.ContainsAny(text, "xXpP") { // Go reads hexadecimal floats, Python does not
-			if f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64); err == nil {
+			if f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64); err == nil || math.IsInf(f, 0) {
 				return f, ""
 			}
 		}

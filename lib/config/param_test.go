@@ -188,3 +188,35 @@ func TestParametersComeFromTheNearestLevel(t *testing.T) {
 		t.Errorf("Update = %v", got)
 	}
 }
+
+func TestWhatIsTypedFirstIsRefusedFirst(t *testing.T) {
+	params := map[string]any{"vcpus": "x", "maxmem": "y", "nosuch": "1"}
+	for first, want := range map[string]string{
+		"vcpus": "'vcpus' (value x) is not a valid integer", "maxmem": "'maxmem' (value y) is not a valid size. error: Invalid format", "nosuch": "Unknown parameter 'nosuch'",
+	} {
+		if _, err := BEInput.ForceTyped([]string{first, "vcpus", "maxmem", "nosuch"}, params); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", first, err, want)
+		}
+	}
+	if forced, err := BEInput.ForceTyped(nil, map[string]any{"vcpus": "2"}); err != nil || forced.Int("vcpus") != 2 {
+		t.Errorf("%v, %v", forced, err)
+	}
+}
+
+func TestNumbersThatNothingHolds(t *testing.T) {
+	const huge = "99999999999999999999"
+	for name, want := range map[string]string{
+		"migration_port":     "Parameter 'migration_port' fails syntax check: invalid port number (current value: '" + huge + "')",
+		"migration_downtime": "'migration_downtime' (value " + huge + ") is not a valid integer",
+	} {
+		if _, err := HVInput.Force(map[string]any{name: huge}); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	for typed, token := range map[string]string{"1e400": "Infinity", "-inf": "-Infinity", "nan": "NaN"} {
+		_, err := NDParams.Force(map[string]any{"cpu_speed": typed})
+		if err == nil || err.Error() != "Failed to parse request: parsing top-level JSON message: Malformed JSON: invalid token in this context "+token {
+			t.Errorf("%s: %v", typed, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@
 package fault
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -94,6 +95,12 @@ func EmptyValue(attribute string) error { return EmptyValueOf("SubmitJob", attri
 // EmptyValueOf is EmptyValue for a request of another name, which commands make that submit several jobs at once.
 func EmptyValueOf(request, attribute string) error {
 	return New(Protocol, "Failed to parse request: %s: Can't parse value for '%s': Received empty value for non-empty list", request, attribute)
+}
+
+// NoNumber is the refusal of a float that is none: Ganeti's daemon cannot read what becomes of it in JSON.
+func NoNumber(f float64) error {
+	token := map[string]string{"+Inf": "Infinity", "-Inf": "-Infinity"}[fmt.Sprint(f)]
+	return New(Protocol, "Failed to parse request: parsing top-level JSON message: Malformed JSON: invalid token in this context %s", cmp.Or(token, "NaN"))
 }
 
 // Abort makes the refusal of an operation by its pre hooks.

@@ -142,8 +142,7 @@ func (q *Queue) header(r Request, id, first int) ([]byte, error) {
 		o.Reason = append(slices.Clone(o.Reason), Reason{source, text, h.Received.Time().UnixNano()})
 		input, err := encode(op, o)
 		if wrong, ok := errors.AsType[*json.UnsupportedValueError](err); ok { // a float that is no number
-			return nil, fault.New(fault.Protocol, "Failed to parse request: parsing top-level JSON message: Malformed JSON: invalid token in this context %s",
-				strings.NewReplacer("+Inf", "Infinity", "-Inf", "-Infinity").Replace(wrong.Str))
+			return nil, fault.NoNumber(wrong.Value.Float())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("submitting a job: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/remote"
+	"gantry/lib/unit"
 )
 
 //go:embed checknode.sh
@@ -70,7 +71,11 @@ func CheckProbe(hypervisor string, hv config.Params) remote.Cmd {
 	}
 	args := []string{emulator, hv.String("security_domain")}
 	for _, p := range pathsOf(hypervisor, hv) {
-		args = append(args, onOff(p.OnNode == config.IsDir, "d", "f"), hv.String(p.Name))
+		kind := onOff(p.OnNode == config.IsDir, "d", "f")
+		if p.Name == "kvm_path" {
+			kind = "x"
+		}
+		args = append(args, kind, hv.String(p.Name))
 	}
 	return remote.Script(checkNodeScript, args...)
 }
@@ -92,6 +97,9 @@ func JudgeProbe(hypervisor string, hv config.Params, out []byte) error {
 	}
 	if user := hv.String("security_domain"); user != "" && strings.TrimSpace(parts["user"]) == "" {
 		return fail("Unknown security domain user %s", user)
+	}
+	if program := strings.TrimSpace(parts["barred"]); program != "" {
+		return fail("Error while executing backend function: [Errno 13] Permission denied: %s", unit.Repr(program))
 	}
 	interfaces := strings.Fields(parts["interfaces"])
 	if where := hv.String("vnc_bind_address"); where != "" && !config.IsNormAbsPath(where) && !bindable(where, interfaces) {

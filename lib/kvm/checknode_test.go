@@ -33,6 +33,7 @@ func TestNodeErrors(t *testing.T) {
 		"vnc_bind_address=lo":                "",
 		"vnc_bind_address=" + dir:            "",
 		"vnc_bind_address=/nosuch":           "Parameter 'vnc_bind_address' fails validation: not found or not a directory (current value: '/nosuch')",
+		"kvm_path=/etc/passwd":               "Error while executing backend function: [Errno 13] Permission denied: '/etc/passwd'",
 		"spice_bind=nosuchif":                "SPICE: The spice_bind parameter must be either a valid IP address or interface name",
 		"spice_bind=lo":                      "",
 		"spice_bind=::1,vnc_bind_address=::": "Both SPICE and VNC are configured, but only one of them can be used at a given time",

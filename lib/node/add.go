@@ -161,6 +161,9 @@ func (w *add) plan(cfg *config.Config, old *config.Node) error {
 	if err != nil {
 		return err
 	}
+	if err := checkNotGlobal(forced); err != nil {
+		return err
+	}
 	w.node.NDParams = w.node.NDParams.Update(forced)
 	w.node.HVStateStatic = config.UpdateHVState(w.node.HVStateStatic, w.HVState)
 	w.node.DiskStateStatic = config.UpdateDiskState(w.node.DiskStateStatic, w.DiskState)

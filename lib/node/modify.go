@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
@@ -95,8 +96,26 @@ func (w *modify) Check(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkNotGlobal(forced); err != nil {
+		return err
+	}
 	w.nd = w.node.NDParams.Update(forced)
 	return w.checkPort(ctx)
+}
+
+// checkNotGlobal refuses parameters that a node cannot have for itself.
+func checkNotGlobal(params config.Params) error {
+	var global []string
+	for _, p := range config.NDParams {
+		if _, given := params[p.Name]; given && p.ClusterOnly {
+			global = append(global, p.Name)
+		}
+	}
+	if global == nil {
+		return nil
+	}
+	return fault.Refuse(fault.WrongInput, "The following node parameters are global and cannot be customized at node level, "+
+		"please modify them at cluster or group level: %s", strings.Join(global, ", "))
 }
 
 func (w *modify) checkPort(ctx context.Context) error {

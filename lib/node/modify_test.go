@@ -94,6 +94,8 @@ func TestModifyRefuses(t *testing.T) {
 		"secondary address": {Modify{Name: "node2", SecondaryIP: "$(x)"}, "Secondary IP ($(x)) needs to be a valid IPv4 address"},
 		"single network": {Modify{Name: "node2", SecondaryIP: "192.0.2.12"},
 			"Cannot set the secondary IP to be the same as the primary IP on a multi-homed cluster, unless the --force option is passed, and the target node is the master"},
+		"global":    {Modify{Name: "node2", NDParams: map[string]any{"exclusive_storage": "default"}}, "The following node parameters are global and cannot be customized at node level, please modify them at cluster or group level: exclusive_storage"},
+		"infinite":  {Modify{Name: "node2", NDParams: map[string]any{"cpu_speed": "1e400"}}, "Failed to parse request: parsing top-level JSON message: Malformed JSON: invalid token in this context Infinity"},
 		"parameter": {Modify{Name: "node2", NDParams: map[string]any{"nosuch": "4"}}, "Unknown parameter 'nosuch'"},
 	} {
 		t.Run(name, func(t *testing.T) {
