@@ -24,7 +24,7 @@ func TestAJobThatIsKilledLeavesNothingBehind(t *testing.T) {
 		t.Errorf("killed without a word that it is meant: %s%s", r.Stdout, r.Stderr)
 	}
 	c.Must(t, "node1", "gnt-job cancel --kill --yes-do-it "+first)
-	if got := strings.TrimSpace(c.Must(t, "node1", "gnt-job list --no-headers -o status "+first)); got != "canceled" {
+	if got := strings.TrimSpace(c.Must(t, "node1", "gnt-job list --no-headers -o status "+first)); got != "error" {
 		t.Errorf("the job that was killed is %s", got)
 	}
 	if status, said := c.end(t, second, time.Minute); status != "success" {
