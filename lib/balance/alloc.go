@@ -130,12 +130,11 @@ func (p placePair) secondaries() iter.Seq[*Node] {
 }
 
 // search tries all places and returns the best one. The instance has the index it will have on the list.
-func (o AllocOptions) search(nodes NodeList, instances InstanceList, i *Instance, p places) *Search {
-	best := &Search{}
+func (o AllocOptions) search(nodes NodeList, instances InstanceList, i *Instance, p places) (best Search) {
 	if p.pairs == nil {
-		o.collectSingles(best, nodes, instances, i, p.single)
+		o.collectSingles(&best, nodes, instances, i, p.single)
 	} else {
-		o.collectPairs(best, nodes, instances, i, p.pairs)
+		o.collectPairs(&best, nodes, instances, i, p.pairs)
 	}
 	return best
 }
@@ -183,7 +182,8 @@ func (o AllocOptions) ratesOf(nodes NodeList, i *Instance) *pairRates {
 	if r == nil {
 		r = &pairRates{}
 	}
-	r.options, r.stats, r.instance = o, newStatistics(nodes), i
+	r.options, r.instance = o, i
+	r.stats.take(nodes)
 	return r
 }
 
@@ -192,7 +192,7 @@ func (o AllocOptions) collectPairs(best *Search, nodes NodeList, instances Insta
 	var found []*Allocated
 	l := &losses{AllocOptions: o, nodes: nodes, instances: instances}
 	for _, pair := range pairs {
-		if why := o.refuses(pair.primary, i); why != OK { // whatever the secondary is
+		if why := pair.primary.refuses(i, o.IgnoreSoftErrors); why != OK { // whatever the secondary is
 			best.failures[why] += pair.others
 			continue
 		}
@@ -256,11 +256,11 @@ func (a *Allocated) greater(b *Allocated) bool {
 }
 
 // refuses says why an instance cannot have the node as its primary; OK if it can.
-func (o AllocOptions) refuses(p *Node, i *Instance) Failure {
-	if why := p.Policy.check(i, p.Exclusive); why != OK {
+func (n *Node) refuses(i *Instance, force bool) Failure {
+	if why := n.Policy.check(i, n.Exclusive); why != OK {
 		return why
 	}
-	return p.refusesPri(i, o.IgnoreSoftErrors)
+	return n.refusesPri(i, force)
 }
 
 // pair puts an instance on two nodes.

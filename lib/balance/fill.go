@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -19,21 +18,7 @@ type Filling struct {
 	tried     bool
 	safe      *bool // whether any node could be lost, if that is known
 	shrunken  *shrunken
-}
-
-// shrunken remembers, for one state of the nodes, what making instances smaller led to.
-type shrunken struct{ seen map[shrinking][]stretch }
-
-// shrinking is what stays the same of an instance while one resource is made smaller, step by step.
-type shrinking struct {
-	mem, disk, cpus, spindles int // of the resource, what no number of steps changes
-	why                       Failure
-}
-
-// stretch is a range of the resource from which the same instance is reached that fits, nil if none is.
-type stretch struct {
-	most, least int
-	fits        *Instance
+	places    *places // of these nodes, once they were asked for
 }
 
 // Reason is why an instance did not fit, and on how many places.
@@ -78,7 +63,7 @@ func (f *Filler) Restrict(allocable func(*Group) bool, count int) {
 	for _, g := range f.Groups {
 		f.allocable[g.Index] = allocable(g)
 	}
-	p, _ := f.current(f.Nodes)
+	p, _ := f.current(&Filling{Nodes: f.Nodes})
 	f.places = p.indices()
 	if count == 2 && f.places.Pairs == nil {
 		f.places.Pairs = []Pair{}
@@ -88,8 +73,16 @@ func (f *Filler) Restrict(allocable func(*Group) bool, count int) {
 // Places are the nodes found by Restrict.
 func (f *Filler) Places() *Places { return f.places }
 
-func (f *Filler) current(nodes NodeList) (places, error) {
-	return f.AllocOptions.places(nodes.filter(func(n *Node) bool { return f.allocable[n.Group] }), f.count)
+// current are the places to try as the nodes are now.
+func (f *Filler) current(s *Filling) (places, error) {
+	if s.places != nil {
+		return *s.places, nil
+	}
+	p, err := f.AllocOptions.places(s.Nodes.filter(func(n *Node) bool { return f.allocable[n.Group] }), f.count)
+	if err == nil {
+		s.places = &p
+	}
+	return p, err
 }
 
 func (p places) indices() *Places {
@@ -244,32 +237,29 @@ func (f *Filler) isSafe(s *Filling) bool {
 
 // oneByOne places instances until none fits or the limit is reached, which is only looked at after a place was found.
 // checked asks after each whether the cluster could still lose any node; not for mirrored instances.
-// giveUp, if not nil, is asked after each whether to give up.
+// giveUp, if not nil, is asked after each whether to give up. The instance is only a size, with the index of the one to be placed.
 func (f *Filler) oneByOne(s *Filling, i *Instance, limit int, checked bool, giveUp func(*Filling) bool) (*Filling, error) {
 	o := f.AllocOptions
 	o.Capacity = checked && i.Template != DRBD
+	instances, placed := slices.Clip(s.Instances), slices.Clip(s.Placed) // nobody else goes on with what these lists become
 	for {
-		next := *i
-		next.Name = fmt.Sprintf("new-%d", len(s.Placed))
-		next.Alias = next.Name
-		next.Index = len(s.Instances)
-		p, err := f.current(s.Nodes)
+		p, err := f.current(s)
 		if err != nil {
 			return nil, err
 		}
-		found := o.search(s.Nodes, s.Instances, &next, p)
+		i.Index = len(instances)
+		found := o.search(s.Nodes, instances, i, p)
 		if found.Best == nil || limit == 0 {
 			end := *s
 			end.failures, end.tried = found.failures, true
 			return &end, nil
 		}
 		limit--
-		s = &Filling{
-			Nodes:     s.Nodes.with(found.Best.Nodes...),
-			Instances: append(slices.Clip(s.Instances), found.Best.Instance),
-			Placed:    append(slices.Clip(s.Placed), found.Best.Instance),
-			shrunken:  &shrunken{},
-		}
+		added := found.Best.Instance
+		added.Name = fmt.Sprintf("new-%d", len(placed))
+		added.Alias = added.Name
+		instances, placed = append(instances, added), append(placed, added)
+		s = &Filling{Nodes: s.Nodes.with(found.Best.Nodes...), Instances: instances, Placed: placed, shrunken: &shrunken{}}
 		if giveUp != nil && giveUp(s) {
 			return s, nil
 		}
@@ -290,213 +280,6 @@ func (f *Filler) bulk(s *Filling, i *Instance, size int) (*Filling, error) {
 		}
 		return lost
 	})
-}
-
-// Tiered fills the cluster with instances that shrink whenever no more fit. Each size goes on where the one before ended.
-func (f *Filler) Tiered(sizes []*Instance) (*Filling, error) {
-	s := f.start()
-	for _, i := range sizes {
-		if f.Limit != unlimited && len(s.Placed) >= f.Limit {
-			break // the reasons stay those of the size before; there are none if nothing was tried
-		}
-		limit := f.Limit
-		if limit >= 0 {
-			limit -= len(s.Placed)
-		}
-		var err error
-		if s, err = f.tiered(s, i, limit); err != nil {
-			return nil, err
-		}
-	}
-	if *f.broken != nil {
-		return nil, *f.broken
-	}
-	return s.finish(), nil
-}
-
-// misfit is a size that did not fit, and why.
-type misfit struct {
-	mem, disk, cpus, spindles int
-	failures                  failures
-	limit                     int // of what a smaller size may still place
-}
-
-// tiered makes the instance smaller step by step. When no step is left, the sizes that did not fit since the last one that did are
-// gone back through, the smallest first, for another resource that could be made smaller.
-func (f *Filler) tiered(s *Filling, i *Instance, limit int) (*Filling, error) {
-	var back []misfit
-	end := s
-	for {
-		next, err := f.fixed(s, i, limit)
-		switch {
-		case err != nil && len(back) == 0:
-			return nil, err
-		case err == nil && (len(back) == 0 || len(next.Placed) > len(end.Placed)):
-			back, end = back[:0], next
-		}
-		if err == nil {
-			s = next
-		}
-		reached := limit >= 0 && limit <= len(s.Placed)
-		switch {
-		case reached && len(back) == 0:
-			return s, nil
-		case err == nil && !reached:
-			if limit >= 0 {
-				limit -= len(s.Placed)
-			}
-			back = append(back, i.misfit(s.failures, limit))
-			reasons := s.failures.ascending()
-			if smaller, ok := i.shrink(reasons[len(reasons)-1]); ok {
-				i = &smaller
-				continue
-			}
-		}
-		if i, limit, back = f.another(s, i, back); i == nil {
-			return end, nil
-		}
-	}
-}
-
-// another goes back to a size of which some resource can be made smaller until it fits; nil if there is none.
-func (f *Filler) another(s *Filling, i *Instance, back []misfit) (*Instance, int, []misfit) {
-	for len(back) > 0 {
-		last := back[len(back)-1]
-		back = back[:len(back)-1]
-		for _, why := range slices.Backward(last.failures.ascending()) {
-			if smaller := f.shrinkUntilFits(s, i.like(last), why); smaller != nil {
-				return smaller, last.limit, back
-			}
-		}
-	}
-	return nil, 0, nil
-}
-
-func (i *Instance) misfit(why failures, limit int) misfit {
-	return misfit{i.Mem, i.Disk, i.VCPUs, i.Disks[0].Spindles, why, limit}
-}
-
-// like is the instance of that size.
-func (i *Instance) like(m misfit) *Instance {
-	same := *i
-	same.Mem, same.Disk, same.VCPUs, same.Disks = m.mem, m.disk, m.cpus, []Disk{{m.disk, m.spindles}}
-	return &same
-}
-
-// ascending sorts all reasons by how often they occurred; of equal ones the order stays.
-func (f failures) ascending() []Failure {
-	var all []Failure
-	for why := FailMem; why <= FailInternal; why++ {
-		all = append(all, why)
-	}
-	slices.SortStableFunc(all, func(a, b Failure) int { return cmp.Compare(f[a], f[b]) })
-	return all
-}
-
-// shrinkUntilFits makes one resource smaller as long as it keeps being the reason, until the instance fits. The same sizes come up
-// again and again, so what was tried on the way is remembered.
-func (f *Filler) shrinkUntilFits(s *Filling, i *Instance, why Failure) *Instance {
-	p, err := f.current(s.Nodes)
-	now := *i
-	smaller, ok := now.shrink(why)
-	if err != nil || !ok {
-		return nil
-	}
-	if s.shrunken.seen == nil {
-		s.shrunken.seen = map[shrinking][]stretch{}
-	}
-	same, most := i.shrinking(why)
-	way := stretch{most: most}
-	try := new(Instance) // nothing keeps it
-	for ; ok; smaller, ok = now.shrink(why) {
-		_, at := now.shrinking(why)
-		if known := s.shrunken.find(same, at); known != nil {
-			known.most = max(known.most, most) // from there the way is the same
-			return known.fits
-		}
-		way.least = at
-		*try = now
-		try.Index = len(s.Instances)
-		found := f.search(s.Nodes, s.Instances, try, p)
-		if found.Best != nil {
-			fits := now
-			way.fits = &fits
-			break
-		}
-		if found.failures[why] == 0 {
-			break
-		}
-		now = smaller
-	}
-	s.shrunken.seen[same] = append(s.shrunken.seen[same], way)
-	return way.fits
-}
-
-func (s *shrunken) find(same shrinking, at int) *stretch {
-	ways := s.seen[same]
-	for k := range ways {
-		if ways[k].least <= at && at <= ways[k].most {
-			return &ways[k]
-		}
-	}
-	return nil
-}
-
-// shrinking tells what stays the same, and how much there is of the resource.
-func (i *Instance) shrinking(why Failure) (same shrinking, left int) {
-	same = shrinking{mem: i.Mem, disk: i.Disk, cpus: i.VCPUs, why: why}
-	if len(i.Disks) == 1 {
-		same.spindles = i.Disks[0].Spindles
-	}
-	step, resource := 1, &same.spindles
-	switch why {
-	case FailMem:
-		step, resource = unitMem, &same.mem
-	case FailDisk:
-		step, resource = unitDisk, &same.disk
-	case FailCPU:
-		resource = &same.cpus
-	}
-	left = *resource
-	*resource %= step
-	return same, left
-}
-
-// The steps in which instances shrink.
-const (
-	unitMem  = 64  // MiB
-	unitDisk = 256 // MiB
-)
-
-// shrink makes the resource that was lacking smaller; not ok if less than one step of it would be left.
-func (i *Instance) shrink(why Failure) (smaller Instance, ok bool) {
-	smaller = *i
-	switch why {
-	case FailMem:
-		if smaller.Mem -= unitMem; smaller.Mem < unitMem {
-			return smaller, false
-		}
-	case FailDisk:
-		smaller.Disks = slices.Clone(i.Disks)
-		for k := range smaller.Disks {
-			if smaller.Disks[k].Size -= unitDisk; smaller.Disks[k].Size < unitDisk {
-				return smaller, false
-			}
-		}
-		smaller.Disk -= unitDisk
-	case FailCPU:
-		if smaller.VCPUs--; smaller.VCPUs < 1 {
-			return smaller, false
-		}
-	case FailSpindles:
-		if len(i.Disks) != 1 || i.Disks[0].Spindles < 2 {
-			return smaller, false
-		}
-		smaller.Disks = []Disk{{i.Disks[0].Size, i.Disks[0].Spindles - 1}}
-	default:
-		return smaller, false
-	}
-	return smaller, true
 }
 
 // Instance makes an instance of the size of a spec.

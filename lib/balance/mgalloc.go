@@ -136,7 +136,7 @@ func (a *Allocator) run(nodes NodeList, instances InstanceList, i *Instance, p p
 	o.dedicated = dedicatedNodes
 	found := o.search(nodes, instances, i, p)
 	found.Log = []string{found.Describe()}
-	return found
+	return &found
 }
 
 // Allocate finds nodes for a new instance, in the group of that name or, without, in the best one.

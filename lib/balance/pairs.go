@@ -6,7 +6,7 @@ import "slices"
 // figures of a pair do not depend on where in the list the nodes are.
 type pairRates struct {
 	options  AllocOptions
-	stats    *statistics
+	stats    statistics
 	instance *Instance
 
 	primary *Node
@@ -36,7 +36,7 @@ func (r *pairRates) take(pair placePair) {
 	}
 	r.after = p.state
 	p.tryPri(&r.after, r.instance, r.options.IgnoreSoftErrors)
-	r.with = *r.stats
+	r.with = r.stats
 	r.with.changed(p, &r.after)
 }
 
@@ -85,7 +85,7 @@ func (r *pairRates) full(s *Node) (*Allocated, Failure) {
 		placed.metric = loss(p, newP).plus(loss(s, newS))
 		return placed, OK
 	}
-	both := *r.stats
+	both := r.stats
 	both.replaced(p, newP)
 	both.replaced(s, newS)
 	placed.Score = both.score(r.stats.pairExcess([]*Node{p, s}, placed.Nodes))

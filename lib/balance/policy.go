@@ -71,7 +71,7 @@ func (s Spec) show() string {
 }
 
 // check returns why the policy refuses the instance, OK when it does not.
-func (p Policy) check(i *Instance, exclusive bool) Failure {
+func (p *Policy) check(i *Instance, exclusive bool) Failure {
 	if why := p.checkPairs(i, exclusive); why != OK {
 		return why
 	}
@@ -82,7 +82,7 @@ func (p Policy) check(i *Instance, exclusive bool) Failure {
 }
 
 // checkPairs passes if any pair does; otherwise the reason is that of the first pair.
-func (p Policy) checkPairs(i *Instance, exclusive bool) Failure {
+func (p *Policy) checkPairs(i *Instance, exclusive bool) Failure {
 	why := OK
 	for k := len(p.MinMax) - 1; k >= 0; k-- {
 		if why = p.MinMax[k].check(i, exclusive); why == OK {
@@ -92,15 +92,15 @@ func (p Policy) checkPairs(i *Instance, exclusive bool) Failure {
 	return why
 }
 
-func (m MinMax) check(i *Instance, exclusive bool) Failure {
-	if why := i.beyond(m.Min, exclusive, func(have, limit int) bool { return have < limit }); why != OK {
+func (m *MinMax) check(i *Instance, exclusive bool) Failure {
+	if why := i.beyond(&m.Min, exclusive, func(have, limit int) bool { return have < limit }); why != OK {
 		return why
 	}
-	return i.beyond(m.Max, exclusive, func(have, limit int) bool { return have > limit })
+	return i.beyond(&m.Max, exclusive, func(have, limit int) bool { return have > limit })
 }
 
 // beyond returns the first resource of the instance that is outside the limit.
-func (i *Instance) beyond(limit Spec, exclusive bool, outside func(have, limit int) bool) Failure {
+func (i *Instance) beyond(limit *Spec, exclusive bool, outside func(have, limit int) bool) Failure {
 	if outside(i.Mem, limit.Mem) {
 		return FailMem
 	}

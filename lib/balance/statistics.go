@@ -43,9 +43,10 @@ type statistics struct {
 	total int // pairs counted with repetitions
 }
 
-func newStatistics(nodes NodeList) *statistics {
+// take makes them those of the nodes.
+func (s *statistics) take(nodes NodeList) {
 	online, offline := split(nodes)
-	s := &statistics{empty: len(online) == 0, pairs: map[string]bool{}}
+	*s = statistics{empty: len(online) == 0, pairs: map[string]bool{}}
 	for k := range components {
 		switch c := &components[k]; {
 		case c.spread != nil:
@@ -62,7 +63,6 @@ func newStatistics(nodes NodeList) *statistics {
 			s.pairs[key] = true
 		}
 	}
-	return s
 }
 
 // replaced changes the statistics for a node that takes the place of its older version. Pairs are left to pairScore.
