@@ -38,6 +38,9 @@ var NICParams = Table{
 	{Name: "vlan", Type: String, Default: ""},
 }
 
+// NDOrder is the order in which Ganeti keeps the parameters of a node, and shows them.
+var NDOrder = []string{"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name", "ovs_link", "ssh_port", "cpu_speed"}
+
 // NDParams are the parameters of a node.
 var NDParams = Table{
 	{Name: "cpu_speed", Type: Float, Default: 1.0},

@@ -247,3 +247,12 @@ func TestAPortWhereNobodyAnswersIsRefused(t *testing.T) {
 		t.Errorf("%v after %d commits", end.Err, end.Commits)
 	}
 }
+
+func TestWhatWasThereBeforeIsShownFirst(t *testing.T) {
+	cfg := cluster()
+	cfg.NodeGroups[1].NDParams = config.Params{"spindle_count": int64(4), "cpu_speed": 2.0, "ovs": true}
+	e := run(t, cfg, change(t, "east", group.Options{NDParams: unit.Params{"oob_program": "/x", "spindle_count": "7", "ovs": "default"}}))
+	if want := `[["ndparams","{'spindle_count': 7, 'cpu_speed': 2.0, 'oob_program': '/x'}"]]`; e.Err != nil || string(e.Result) != want {
+		t.Errorf("%v, result %s, want %s", e.Err, e.Result, want)
+	}
+}

@@ -182,11 +182,13 @@ func (w *modify) Hooks() *hooks.Plan {
 
 // Run returns the parameters that were named, with all values of the group's own, for the command to print.
 func (w *modify) Run(ctx context.Context) (any, error) {
+	var before config.NodeGroup
 	err := w.env.Update(ctx, func(cfg *config.Config) error {
 		g, err := find(cfg, w.Name)
 		if err != nil {
 			return err
 		}
+		before = *g
 		next, err := w.changed(g)
 		if err != nil {
 			return err
@@ -197,10 +199,33 @@ func (w *modify) Run(ctx context.Context) (any, error) {
 	})
 	changes := [][2]string{}
 	if len(w.NDParams) > 0 {
-		changes = append(changes, [2]string{"ndparams", unit.Repr(w.next.NDParams)})
+		changes = append(changes, [2]string{"ndparams", shown(w.next.NDParams, before.NDParams, config.NDOrder).String()})
 	}
 	if len(w.DiskParams) > 0 {
-		changes = append(changes, [2]string{"diskparams", unit.Repr(w.next.DiskParams)})
+		templates := map[string]any{}
+		for template, p := range w.next.DiskParams {
+			old := before.DiskParams[template]
+			templates[template] = shown(p, old, sortedKeys(old))
+		}
+		changes = append(changes, [2]string{"diskparams", shown(templates, before.DiskParams, sortedKeys(before.DiskParams)).String()})
 	}
 	return changes, err
 }
+
+// shown puts values in the order of Ganeti's result: first those that were there before, in the order in which they are kept.
+func shown[M ~map[string]any, B ~map[string]V, V any](now M, before B, order []string) (d unit.Dict) {
+	for _, name := range order {
+		_, old := before[name]
+		if v, still := now[name]; old && still {
+			d = append(d, unit.Entry{Key: name, Value: v})
+		}
+	}
+	for _, name := range sortedKeys(now) {
+		if _, old := before[name]; !old {
+			d = append(d, unit.Entry{Key: name, Value: now[name]})
+		}
+	}
+	return d
+}
+
+func sortedKeys[M ~map[string]V, V any](m M) []string { return slices.Sorted(maps.Keys(m)) }

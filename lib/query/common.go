@@ -65,7 +65,7 @@ func plain(p config.Params) map[string]any {
 var (
 	beOrder  = []string{"minmem", "maxmem", "vcpus", "auto_balance", "always_failover", "spindle_use"}
 	nicOrder = []string{"mode", "link", "vlan"}
-	ndOrder  = []string{"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name", "ovs_link", "ssh_port", "cpu_speed"}
+	ndOrder  = config.NDOrder
 )
 
 // inOrder is a map as a cell value, in an order of keys.
