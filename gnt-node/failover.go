@@ -33,10 +33,9 @@ func failover(c *cli.Command) {
 			return cli.DeclinedWith(2)
 		}
 		if allocator != nil {
-			op.IAllocator = *allocator
-		}
-		if allocator != nil && *allocator == "" {
-			return fault.New(fault.Protocol, "Failed to parse request: SubmitManyJobs: Can't parse value for 'iallocator': Received empty value for non-empty list")
+			if op.IAllocator = *allocator; op.IAllocator == "" {
+				return fault.EmptyValueOf("SubmitManyJobs", "iallocator")
+			}
 		}
 		jobs := env.Jobs()
 		for _, inst := range primary {

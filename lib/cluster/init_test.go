@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -140,7 +141,10 @@ func TestInitKeepsMetadataInTheVolumeGroupThatWasNamed(t *testing.T) {
 
 func TestOptionsWithoutEffectAreToldOf(t *testing.T) {
 	op := Init{EnabledDiskTemplates: []string{"diskless"}, VGName: new("vg"), DRBDHelper: new("/bin/true")}
-	if got := op.Remarks(); len(got) != 2 {
+	if got, want := op.Remarks(), []string{
+		"You specified a volume group with --vg-name, but you did not enable any disk template that uses lvm.",
+		"Note: You specified a DRBD usermode helper, while DRBD storage is not enabled.",
+	}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
 	op.EnabledDiskTemplates = nil // plain and drbd

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,5 +219,16 @@ func TestNumbersThatNothingHolds(t *testing.T) {
 		if err == nil || err.Error() != "Failed to parse request: parsing top-level JSON message: Malformed JSON: invalid token in this context "+token {
 			t.Errorf("%s: %v", typed, err)
 		}
+	}
+}
+
+func TestTheOrderOfNodeParametersHasThemAll(t *testing.T) {
+	var names []string
+	for _, p := range NDParams {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	if order := slices.Sorted(slices.Values(NDOrder)); !slices.Equal(order, names) {
+		t.Errorf("the order has %q, the table %q", order, names)
 	}
 }

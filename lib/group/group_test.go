@@ -256,3 +256,13 @@ func TestWhatWasThereBeforeIsShownFirst(t *testing.T) {
 		t.Errorf("%v, result %s, want %s", e.Err, e.Result, want)
 	}
 }
+
+func TestTemplatesThatWereThereBeforeAreShownFirst(t *testing.T) {
+	cfg := cluster()
+	cfg.NodeGroups[1].DiskParams = map[string]config.Params{config.DTRBD: {"access": "kernelspace"}}
+	e := run(t, cfg, change(t, "east", group.Options{DiskParams: []unit.Ident{{Name: "plain", Params: unit.Params{"stripes": "2"}}, {Name: "rbd", Params: unit.Params{"pool": "fast"}}}}))
+	want := `[["diskparams","{'rbd': {'access': 'kernelspace', 'pool': 'fast'}, 'plain': {'stripes': 2}}"]]`
+	if e.Err != nil || string(e.Result) != want {
+		t.Errorf("%v, result %s, want %s", e.Err, e.Result, want)
+	}
+}

@@ -37,7 +37,7 @@ type diskRequest struct {
 // tooLarge refuses disks of sizes that nothing could hold or add up; a policy has done so, unless it is ignored.
 func tooLarge(disks []config.DiskSizing) error {
 	for i, d := range disks {
-		if d.MiB > unit.MaxSize {
+		if d.MiB < 0 || d.MiB > unit.MaxSize {
 			return fault.Refuse(fault.WrongInput, "Disk %d cannot be as large as %d MiB", i, d.MiB)
 		}
 	}
@@ -173,7 +173,7 @@ func fileDir(cfg *config.Config, template, instance, sub string) (string, error)
 	if path.IsAbs(sub) {
 		dir = path.Join(sub, instance)
 	}
-	if sub != "" && path.Clean(sub) != strings.TrimSuffix(sub, "/") || strings.HasPrefix(sub, "..") {
+	if sub != "" && path.Clean(sub) != strings.TrimSuffix(sub, "/") || sub == ".." || strings.HasPrefix(sub, "../") {
 		return "", fault.Exec("Invalid parameters to PathJoin: '(%s, %s, %s)'", unit.Repr(root), unit.Repr(sub), unit.Repr(instance))
 	}
 	if !strings.HasPrefix(dir, strings.TrimSuffix(root, "/")+"/") {

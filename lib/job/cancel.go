@@ -66,8 +66,8 @@ func (q *Queue) Cancel(ctx context.Context, id int, kill bool) (bool, string, er
 		w, err := take(q.jobPath(id), q.Now)
 		if errors.Is(err, errBusy) {
 			wait = true
-			if kill {
-				return nil
+			if kill = kill && j.Owner.PID != 0; kill {
+				return nil // one that is only starting obeys
 			}
 			return q.ask(id, func(r *request) { r.Cancel = true })
 		}

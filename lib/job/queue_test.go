@@ -207,6 +207,33 @@ func TestKillEndsARunningJob(t *testing.T) {
 	}
 }
 
+func TestKillEndsAJobThatIsOnlyStarting(t *testing.T) {
+	q := newQueue(t)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	q.Runner = append([]string{"sh", "-c", `read -r _ <"$0"; exec "$@"`, pipe}, q.Runner...)
+	id := submit(t, q, &delay{Want: exclusive("web")}, Options{})
+	answered := make(chan string)
+	go func() {
+		done, said, err := q.Cancel(t.Context(), id, true)
+		answered <- fmt.Sprint(done, " ", said, " ", err)
+	}()
+	for !q.asked(id).Cancel {
+		time.Sleep(time.Millisecond)
+	}
+	if err := os.WriteFile(pipe, []byte("\n"), 0); err != nil { // its runner begins
+		t.Fatal(err)
+	}
+	if got := <-answered; got != "true Job successfully cancelled <nil>" {
+		t.Error(got)
+	}
+	if j := ended(t, q, id, Canceled); !j.Ops[0].Exec.IsZero() {
+		t.Error("it ran")
+	}
+}
+
 func TestWhatADeadJobLeftIsListedBeforeItsLocksAreGiven(t *testing.T) {
 	q := newQueue(t)
 	pipe := filepath.Join(t.TempDir(), "pipe")

@@ -141,7 +141,7 @@ func (q *Queue) header(r Request, id, first int) ([]byte, error) {
 		o := r.Options
 		o.Reason = append(slices.Clone(o.Reason), Reason{source, text, h.Received.Time().UnixNano()})
 		input, err := encode(op, o)
-		if wrong, ok := errors.AsType[*json.UnsupportedValueError](err); ok { // a float that is no number
+		if wrong, ok := errors.AsType[*json.UnsupportedValueError](err); ok && wrong.Value.CanFloat() { // a float that is no number
 			return nil, fault.NoNumber(wrong.Value.Float())
 		}
 		if err != nil {

@@ -9,10 +9,11 @@ barred=
 while [ $# -gt 1 ]; do
 	case $1 in
 	d) test -d "$2" || echo "$n" ;;
+	x)
+		test -f "$2" || echo "$n"
+		test -x "$2" || barred=$2
+		;;
 	*) test -f "$2" || echo "$n" ;;
-	esac
-	case $1 in
-	x) test -x "$2" || barred=$2 ;;
 	esac
 	n=$((n + 1))
 	shift 2

@@ -65,7 +65,6 @@ func plain(p config.Params) map[string]any {
 var (
 	beOrder  = []string{"minmem", "maxmem", "vcpus", "auto_balance", "always_failover", "spindle_use"}
 	nicOrder = []string{"mode", "link", "vlan"}
-	ndOrder  = config.NDOrder
 )
 
 // inOrder is a map as a cell value, in an order of keys.

@@ -71,8 +71,8 @@ var nodeFields = []Field[*NodeRow]{
 	{Name: "drained", Title: "Drained", Kind: Bool, Doc: "Takes no new instances", Get: func(r *NodeRow) Cell { return value(r.Node.Drained) }},
 	{Name: "offline", Title: "Offline", Kind: Bool, Doc: "Marked offline", Get: func(r *NodeRow) Cell { return value(r.Node.Offline) }},
 	{Name: "powered", Title: "Powered", Kind: Bool, Doc: "Thought to be powered on", Get: func(r *NodeRow) Cell { return r.powered() }},
-	{Name: "ndparams", Title: "NodeParameters", Kind: Other, Doc: "All node parameters, defaults included", Get: func(r *NodeRow) Cell { return value(inOrder(ndOrder, r.Config.FilledND(r.Node))) }},
-	{Name: "custom_ndparams", Title: "CustomNodeParameters", Kind: Other, Doc: "Node parameters of its own", Get: func(r *NodeRow) Cell { return value(inOrder(ndOrder, r.Node.NDParams)) }},
+	{Name: "ndparams", Title: "NodeParameters", Kind: Other, Doc: "All node parameters, defaults included", Get: func(r *NodeRow) Cell { return value(inOrder(config.NDOrder, r.Config.FilledND(r.Node))) }},
+	{Name: "custom_ndparams", Title: "CustomNodeParameters", Kind: Other, Doc: "Node parameters of its own", Get: func(r *NodeRow) Cell { return value(inOrder(config.NDOrder, r.Node.NDParams)) }},
 	{Name: "hv_state", Title: "HypervisorState", Kind: Other, Doc: "State recorded for the hypervisors", Get: func(*NodeRow) Cell { return unavailable }},
 	{Name: "disk_state", Title: "DiskState", Kind: Other, Doc: "State recorded for the storage", Get: func(*NodeRow) Cell { return unavailable }},
 }

@@ -26,7 +26,8 @@ func ParseInt(s string) (int, error) {
 	return n, nil
 }
 
-// ParseInt64 is ParseInt for what Ganeti hands through its queue as a number of 64 bits: the low ones of a larger number are left.
+// ParseInt64 is ParseInt for what Ganeti hands through its queue as a number of 64 bits: the low ones of a larger number are left. It is an
+// error where they look like a number that somebody could have meant: nobody did.
 func ParseInt64(s string) (int, error) {
 	n, err := ParseInt(s)
 	trimmed := strings.TrimSpace(s)
@@ -34,7 +35,10 @@ func ParseInt64(s string) (int, error) {
 		return n, err
 	}
 	all, _ := new(big.Int).SetString(strings.ReplaceAll(trimmed, "_", ""), 10)
-	return low64(all), nil
+	if n = low64(all); ordinary(n) {
+		return 0, fmt.Errorf("%s is beyond 64 bits", trimmed)
+	}
+	return n, nil
 }
 
 // LongInt returns the digits of a whole number that ParseInt refuses because no int holds it.
@@ -50,6 +54,9 @@ func LongInt(s string) (string, bool) {
 func low64(n *big.Int) int {
 	return int(new(big.Int).And(n, new(big.Int).SetUint64(math.MaxUint64)).Uint64())
 }
+
+// ordinary says whether a number is one of those that indices, identifiers and sizes have.
+func ordinary(n int) bool { return n > -1<<32 && n <= MaxSize }
 
 var prefixed = Form(`^[+-]?0([xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*|[bB][01]+(_[01]+)*|[0-7]+(_[0-7]+)*)$`)
 

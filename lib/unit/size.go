@@ -27,15 +27,18 @@ func ParseSize(s string) (mib int, err error) {
 	return int(math.Ceil(math.Ceil(value)/4)) * 4, nil
 }
 
-// ParseSize64 is ParseSize for what Ganeti hands through its queue as a number of 64 bits: the low ones of a larger number are left, and
-// may be anything. They have to be held against a policy, or MaxSize.
+// ParseSize64 is ParseSize for what Ganeti hands through its queue as a number of 64 bits: the low ones of a larger number are left, which
+// are below 0 or above MaxSize. Like other numbers they have to be held against a policy, or MaxSize.
 func ParseSize64(s string) (mib int, err error) {
 	value, err := mebibytes(s)
 	if err != nil || value <= MaxSize {
 		return ParseSize(s)
 	}
 	whole, _ := big.NewFloat(value).Int(nil)
-	return low64(whole), nil
+	if mib = low64(whole); ordinary(mib) {
+		return 0, unreadable("Invalid format")
+	}
+	return mib, nil
 }
 
 // LongSize returns the digits of a size that ParseSize refuses because it is larger than MaxSize.

@@ -40,10 +40,12 @@ func TestSizesInTheQueueKeep64Bits(t *testing.T) {
 			t.Errorf("ParseInt64(%q) = %d, %v, want %d", in, got, err, want)
 		}
 	}
-	if got, err := ParseInt64("9x"); err == nil {
-		t.Errorf("9x is %d", got)
+	for _, in := range []string{"9x", "18446744073709551616", "18446744073709551621", "-18446744073709551617"} {
+		if got, err := ParseInt64(in); err == nil {
+			t.Errorf("%s is %d", in, got)
+		}
 	}
-	for _, in := range []string{"1e99", "-99999999999999999999999", strings.Repeat("9", 400), strings.Repeat("9", 307) + "t"} {
+	for _, in := range []string{"1e99", "-99999999999999999999999", strings.Repeat("9", 400), strings.Repeat("9", 307) + "t", "18446744073709555712", "18014398509481988g"} {
 		if got, err := ParseSize64(in); err == nil || err.Error() != "Invalid format" {
 			t.Errorf("ParseSize64(%q) = %d, %v", in, got, err)
 		}

@@ -199,7 +199,7 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 func (s *stand) anew() {
 	s.Run("node1", "for i in $(gnt-instance list --no-headers -o name); do gnt-instance remove -f --shutdown-timeout 1 $i; done")
 	for _, node := range nodes {
-		r := s.Run(node, `pkill -KILL -f '^/usr/bin/(kvm|qemu-system-[^ ]*) '; sleep 1; for r in $(drbdsetup show | awk '$1 == "resource" { print $2 }' | tr -d '"'); do drbdsetup down $r; done; lvremove -qq -f $(vgs --noheadings -o vg_name)`)
+		r := s.Run(node, `pkill -KILL -f '^/usr/bin/(kvm|qemu-system-[^ ]*) '; sleep 1; for r in $(drbdsetup show | awk '$1 == "resource" { print $2 }' | tr -d '"'); do drbdsetup down $r || exit; done; lvremove -qq -f $(vgs --noheadings -o vg_name)`)
 		if r.Status != 0 {
 			s.t.Errorf("%s cannot be cleaned: %s%s", node, r.Stdout, r.Stderr)
 		}
