@@ -61,7 +61,7 @@ func TestNewKeysAreLetInBeforeOldOnesAreTakenAway(t *testing.T) {
 }
 
 func TestAKeyThatCannotBeMadeChangesNothing(t *testing.T) {
-	fake := remotetest.New(t).Answer("node1: keys.sh make rsa ecdsa 384", "old\nnew\n").Fail("node2: keys.sh make rsa ecdsa", 1, "/root/.ssh/id_ecdsa exists already").
+	fake := remotetest.New(t).Answer("node1: keys.sh make rsa ecdsa 384", "old\nnew\n").Fail("node2: keys.sh make rsa ecdsa 384", 1, "/root/.ssh/id_ecdsa exists already").
 		Answer("node1: keys.sh drop rsa ecdsa", "").Answer("node2: keys.sh drop rsa ecdsa", "")
 	if end := renew(t, fake, keyed(), RenewCrypto{SSHKeyType: "ecdsa"}); end.Err == nil || !strings.Contains(end.Err.Error(), "exists already") || end.Commits != 0 {
 		t.Errorf("%v", end.Err)
