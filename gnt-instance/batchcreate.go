@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,12 +71,12 @@ func readDefinitions(file string) ([]map[string]json.RawMessage, error) {
 }
 
 // begins is how a value of JSON does, for Python's reader.
-var begins = regexp.MustCompile(`^(?:[{["]|-?[0-9]|true|false|null|NaN|-?Infinity)`)
+var begins = unit.Form(`^(?:[{["]|-?[0-9]|true|false|null|NaN|-?Infinity)`)
 
 // unreadable words why a file is not JSON: as Python does where there is no value at all.
 func unreadable(data []byte, err error) string {
 	rest := bytes.TrimLeft(data, " \t\r\n")
-	if begins.Match(rest) {
+	if begins().Match(rest) {
 		return err.Error()
 	}
 	before := data[:len(data)-len(rest)]

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/filedisk"
 	"gantry/lib/remote"
+	"gantry/lib/unit"
 )
 
 // Remarks tell of options that have no effect.
@@ -131,14 +131,14 @@ func (w *initialising) checkDir(ctx context.Context, dir string) error {
 	return err
 }
 
-var prefixForm = regexp.MustCompile(`^[0-9a-z]{2}:[0-9a-z]{2}:[0-9a-z]{2}$`)
+var prefixForm = unit.Form(`^[0-9a-z]{2}:[0-9a-z]{2}:[0-9a-z]{2}$`)
 
 // prefix takes anything of the form, as Ganeti does here: zz:00:00, too.
 func (w *initialising) prefix(context.Context) error {
 	if w.MACPrefix == nil {
 		w.MACPrefix = new("aa:00:00")
 	}
-	if !prefixForm.MatchString(*w.MACPrefix) {
+	if !prefixForm().MatchString(*w.MACPrefix) {
 		return fault.Refuse(fault.WrongInput, "Invalid mac prefix given '%s'", *w.MACPrefix)
 	}
 	return nil

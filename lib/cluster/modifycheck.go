@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -351,7 +350,7 @@ var allocatorPath = []string{"/usr/local/lib/ganeti/iallocators", "/usr/lib/gane
 // builtinAllocator is there on every installation, whatever lies in the search path.
 const builtinAllocator = "hail"
 
-var pluginName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+var pluginName = unit.Form(`^[a-zA-Z0-9_-]+$`)
 
 // checkPrograms looks whether the default allocator is there, and whether compression tools have names that can be.
 func (w *modify) checkPrograms(context.Context) error {
@@ -375,7 +374,7 @@ func checkAllocator(name string) error {
 
 // checkTools refuses names of compression tools that cannot be; no names are the usual ones.
 func checkTools(tools []string) error {
-	illegal := slices.DeleteFunc(slices.Clone(tools), pluginName.MatchString)
+	illegal := slices.DeleteFunc(slices.Clone(tools), pluginName().MatchString)
 	switch {
 	case len(tools) == 0:
 		return nil
@@ -390,7 +389,7 @@ func checkTools(tools []string) error {
 }
 
 func isAllocator(name string) bool {
-	if !pluginName.MatchString(name) {
+	if !pluginName().MatchString(name) {
 		return false
 	}
 	return slices.ContainsFunc(allocatorPath, func(dir string) bool {

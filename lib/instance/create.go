@@ -70,7 +70,7 @@ func (Create) OpID() string { return "OP_INSTANCE_CREATE" }
 // WellFormed refuses words that Ganeti's daemons do not even take into the queue.
 func (op Create) WellFormed() error {
 	if op.Hypervisor != "" && !slices.Contains(config.Hypervisors(), op.Hypervisor) {
-		return unparsed("'hypervisor'", "Hypervisor", op.Hypervisor)
+		return Unparsed("'hypervisor'", "Hypervisor", op.Hypervisor)
 	}
 	if slices.Contains(op.Tags, "") {
 		return fault.EmptyValue("tags")
@@ -85,12 +85,13 @@ func (op Create) WellFormed() error {
 
 func parseMode(disk map[string]any) error {
 	if mode := text(disk, "mode"); mode != "" && mode != "rw" && mode != "ro" {
-		return unparsed("'disks': Can't parse value for 'mode'", "DiskAccess", mode)
+		return Unparsed("'disks': Can't parse value for 'mode'", "DiskAccess", mode)
 	}
 	return nil
 }
 
-func unparsed(where, kind, value string) error {
+// Unparsed is the refusal of a word that is none of its kind: Ganeti's daemon does not even take it into the queue.
+func Unparsed(where, kind, value string) error {
 	return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for %s: Invalid string value for type %s: %s", where, kind, strconv.Quote(value))
 }
 

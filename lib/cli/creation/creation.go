@@ -90,7 +90,7 @@ func (w *Creation) Complete() (err error) {
 		return err
 	}
 	if w.hypervisor != nil && op.Hypervisor == "" {
-		return fault.New(fault.Protocol, `Failed to parse request: SubmitJob: Can't parse value for 'hypervisor': Invalid string value for type Hypervisor: ""`)
+		return instance.Unparsed("'hypervisor'", "Hypervisor", "")
 	}
 	return op.WellFormed()
 }
