@@ -315,6 +315,9 @@ func (k *keeper) launch(n int) (*process, error) {
 		return nil, err
 	}
 	p.pid = cmd.Process.Pid
+	if k.UML {
+		k.config.pin(n, p.pid)
+	}
 	go func() {
 		cmd.Wait() // how it ended nobody asks
 		k.mu.Lock()

@@ -14,8 +14,7 @@ import (
 )
 
 // faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m). GANTRY_FAULTS_SEED repeats a choice
-// of order, and with that GANTRY_FAULTS_PART=2/4 takes the second quarter of the points, so that a long run can be shared among labs and
-// days.
+// of order, and GANTRY_FAULTS_PART=2/4 takes each fourth command from the second on, so that a long run can be shared among labs and days.
 func faults(t *testing.T) (limit time.Duration, random *rand.Rand, part, parts int) {
 	t.Helper()
 	switch asked := os.Getenv("GANTRY_FAULTS"); asked {
@@ -165,9 +164,9 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 			if !ok || len(op.points) == 0 {
 				t.Fatalf("%s does not work even undisturbed", op.name)
 			}
-			random.Shuffle(len(op.points), func(i, j int) { op.points[i], op.points[j] = op.points[j], op.points[i] })
 			n := len(op.points)
-			op.points = op.points[(part-1)*n/parts : part*n/parts]
+			op.points = share(op.points, part, parts)
+			random.Shuffle(len(op.points), func(i, j int) { op.points[i], op.points[j] = op.points[j], op.points[i] })
 			t.Logf("%s can be killed at %d points, of which %d are tried", op.name, n, len(op.points))
 		}
 		several := min(inARow, len(op.points))
@@ -176,23 +175,33 @@ func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
 		for _, p := range points {
 			name += "/" + p.at
 		}
-		reached := several
+		var later []point
 		if !t.Run(name, func(t *testing.T) {
 			s.in(t, func() {
 				var killed int
-				reached, killed = s.kill(op, points)
+				killed, later = s.kill(op, points)
 				tried[op.name] += killed
 			})
 		}) {
 			failed++
 			s.anew()
 		}
-		if op.points = op.points[reached:]; len(op.points) == 0 {
+		if op.points = append(op.points[several:], later...); len(op.points) == 0 {
 			all = slices.Delete(all, round%len(all), round%len(all)+1)
 		}
 	}
 	s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 "+victim)
 	t.Logf("killed at %v; %d turns failed; in %s", tried, failed, time.Since(began).Round(time.Second))
+}
+
+// share is a part of the points of an operation: those before and after each command are in the same.
+func share(points []point, part, parts int) (out []point) {
+	for i, p := range points {
+		if i/2%parts == part-1 {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // anew makes the instance again after something has gone wrong, so that the next point begins with nothing of it.
@@ -275,23 +284,25 @@ func (s *stand) list(op *operation) {
 }
 
 // kill kills a job at a point, then the same command, given again, at the next one, and so on: what the first has left is still there.
-// It returns how many were tried, as nothing is left to do once an instance is converted, and at how many a job died: the later ones may have
-// less to do.
-func (s *stand) kill(op *operation, points []point) (reached, killed int) {
+// It returns at how many a job died and which are to be tried later: the second job may have less to do than the first.
+func (s *stand) kill(op *operation, points []point) (killed int, later []point) {
 	s.ready(op)
 	said := ""
 	for i, p := range points {
-		if i > 0 && s.field("disk_template") != op.template {
+		if i > 0 && s.field("disk_template") != op.template { // it is converted
+			later = append(later, points[i:]...)
 			break
 		}
-		reached++
 		command := op.command(s)
 		r := s.Run("node1", "GANTRY_FAULT=gnt-job/"+p.at+" "+command)
 		said += fmt.Sprintf("the point was %s: %s\n%s: status %d\n%s%s\n", p.at, p.what, command, r.Status, r.Stdout, r.Stderr)
-		if strings.Contains(r.Stdout+r.Stderr, " died on ") {
+		switch died := strings.Contains(r.Stdout+r.Stderr, " died on "); {
+		case died:
 			killed++
-		} else if i == 0 {
-			s.t.Logf("the job was not killed")
+		case i > 0:
+			later = append(later, p)
+		default:
+			s.t.Logf("no job came to %s", p.at)
 		}
 		s.judge(s.inventory())
 	}
@@ -300,7 +311,7 @@ func (s *stand) kill(op *operation, points []point) (reached, killed int) {
 	if s.t.Failed() {
 		s.t.Logf("%safterwards:\n%s", said, s.Run("node1", "gnt-job list | tail -n 4; tail -n 30 /var/log/ganeti/jobs.log; gnt-instance info "+victim).Stdout)
 	}
-	return reached, killed
+	return killed, later
 }
 
 // judge looks at what a killed job has left: nothing runs twice, what was written is there where it runs, and verify tells the rest.
