@@ -61,16 +61,20 @@ func FindImage(say func(string)) (Image, error) {
 func findUML(say func(string)) (string, error) {
 	sum := sha256.New()
 	node, err := files.ReadFile("image/node")
-	fmt.Fprintf(sum, "%s%s", makeUML, node)
 	if err != nil {
 		return "", err
 	}
+	mirror, err := lab.DebianMirror()
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(sum, "%s%s%s", umlRelease, makeUML, node)
 	return cached(fmt.Sprintf("uml-%x", sum.Sum(nil))[:12], func(fresh string) error {
 		say("fetching user mode Linux")
 		if err := os.CopyFS(fresh, files); err != nil {
 			return err
 		}
-		return apart(fresh, "-c", makeUML, "uml", fresh, filepath.Join(fresh, "image"))
+		return apart(fresh, "-c", makeUML, "uml", fresh, filepath.Join(fresh, "image"), mirror.String(), umlRelease)
 	})
 }
 
