@@ -105,6 +105,11 @@ func checkState(ctx context.Context, env *job.Env, inst *config.Instance, states
 	return nil
 }
 
+// CheckDown refuses an instance that is not marked down, or runs all the same. words say what cannot be done.
+func CheckDown(ctx context.Context, env *job.Env, inst *config.Instance, words string) error {
+	return checkState(ctx, env, inst, []string{config.AdminDown}, words)
+}
+
 // checkUsable refuses a node that takes no instances.
 func checkUsable(node *config.Node) error {
 	switch {

@@ -112,7 +112,7 @@ func (w *modify) checkTemplate(ctx context.Context) error {
 	case !slices.Contains(enabled, w.DiskTemplate):
 		return fault.Refuse(fault.WrongState, "Disk template '%s' is not enabled for this cluster (enabled templates: %s)", w.DiskTemplate, strings.Join(enabled, ", "))
 	}
-	if err := checkState(ctx, w.env, w.inst, []string{config.AdminDown}, "cannot change disk template"); err != nil {
+	if err := CheckDown(ctx, w.env, w.inst, "cannot change disk template"); err != nil {
 		return err
 	}
 	return w.checkConversion(ctx, now)

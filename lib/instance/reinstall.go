@@ -68,7 +68,7 @@ func (w *reinstall) Check(ctx context.Context) error {
 	if len(inst.Disks) == 0 {
 		return fault.Refuse(fault.WrongInput, "Instance '%s' has no disks", inst.Name)
 	}
-	if err := checkState(ctx, w.env, inst, []string{config.AdminDown}, "cannot reinstall"); err != nil {
+	if err := CheckDown(ctx, w.env, inst, "cannot reinstall"); err != nil {
 		return err
 	}
 	w.inst = w.changed(inst)

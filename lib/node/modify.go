@@ -67,9 +67,9 @@ func (w *modify) Locks(cfg *config.Config) ([]job.Lock, error) {
 	case is(w.Offline, true):
 		return nil, nil
 	case w.AutoPromote && w.demotes():
-		return []job.Lock{{Level: job.LevelNode, Name: job.All}}, nil
+		return append(w.secondaryLocks(cfg, n), job.Lock{Level: job.LevelNode, Name: job.All}), nil
 	}
-	return []job.Lock{lock(n)}, nil
+	return append(w.secondaryLocks(cfg, n), lock(n)), nil
 }
 
 func (w *modify) Check(ctx context.Context) (err error) {
@@ -241,32 +241,6 @@ func (w *modify) checkReturn(ctx context.Context) error {
 	}
 	w.env.Warn("Transitioning node from offline to online state without using re-add. Please make sure the node is healthy!")
 	return nil
-}
-
-func (w *modify) checkSecondary(ctx context.Context, cfg *config.Config) error {
-	if w.SecondaryIP == "" {
-		return nil
-	}
-	master := cfg.MasterNode()
-	multihomed := master.PrimaryIP != master.SecondaryIP
-	isMaster := w.node.UUID == master.UUID
-	if multihomed && w.SecondaryIP == w.node.PrimaryIP && !(w.Force && isMaster) {
-		return fault.Refuse(fault.WrongInput, "Cannot set the secondary IP to be the same as the primary IP on a multi-homed cluster, unless the --force option is passed, and the target node is the master")
-	}
-	if !multihomed && w.SecondaryIP != w.node.PrimaryIP && !(w.Force && isMaster) {
-		return fault.Refuse(fault.WrongInput, "Changing the secondary ip on a single-homed cluster requires the --force option to be passed, and the target node to be the master")
-	}
-	if _, mirrored := cfg.NodeInstances(w.node.UUID); len(mirrored) > 0 && !w.node.Offline {
-		return fault.Refuse(fault.WrongInput, "Cannot change secondary IP address: offline node has instances (%s) configured to use it", mirrored[0].Name)
-	}
-	if w.node.Offline {
-		return nil
-	}
-	own, err := owns(ctx, w.env.Nodes, w.node.Name, w.SecondaryIP)
-	if err == nil && !own {
-		return fault.Refuse(fault.Environment, "Node claims it doesn't have the secondary ip you gave (%s), please fix and re-run this command", w.SecondaryIP)
-	}
-	return err
 }
 
 func (w *modify) Hooks() *hooks.Plan {

@@ -107,14 +107,6 @@ func TestModifyRefuses(t *testing.T) {
 	}
 }
 
-func TestANodeThatDoesNotHaveTheAddressKeepsItsOld(t *testing.T) {
-	fake := remotetest.New(t).Answer("node2.example.com: ip -o addr show to 198.51.100.99", "")
-	end := run(t, fake, fourNodes(), Modify{Name: "node2", SecondaryIP: "198.51.100.99"})
-	if end.Err == nil || end.Config.Node("n2").SecondaryIP != "198.51.100.12" {
-		t.Errorf("got %v, %s", end.Err, end.Config.Node("n2").SecondaryIP)
-	}
-}
-
 func TestMarkingANodeOfflineTakesNoLock(t *testing.T) {
 	w := &modify{Modify: Modify{Name: "node2", Offline: yes()}}
 	locks, err := w.Locks(fourNodes())
