@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gantry/lib/bridge"
@@ -24,6 +25,12 @@ type state struct {
 	Memory   int64
 	VCPUs    int64
 	Status   string // qemu's word for what it does
+}
+
+// there says that a node has the guest for certain, and so no other has it. A process whose guest has not begun, has not arrived or has
+// gone, and one that does not say, may be all there is of it.
+func (s state) there() bool {
+	return s.Running && !slices.Contains([]string{unborn, waiting, left, ""}, s.Status)
 }
 
 // stateOf asks a node for an instance. Without an error the answer is proof.

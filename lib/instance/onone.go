@@ -130,6 +130,20 @@ func (o *onOne) elsewhereAbsent(ctx context.Context, node string) error {
 	return provenAbsent(ctx, o.env.Nodes, o.inst, alsoOn(o.env.Config, o.inst, node))
 }
 
+// proveHome fails unless the guest that is in this state on a node is there for certain, or on no other. One that has given its memory
+// away must not go on in any case.
+func (o *onOne) proveHome(ctx context.Context, node string, s state) error {
+	if s.there() {
+		return nil
+	}
+	err := o.elsewhereAbsent(ctx, node)
+	if err == nil && s.Status == left { // it has run elsewhere since
+		err = fault.Refuse(fault.WrongState, "What is left of instance %s on node %s has given its memory to another node; end it with 'gnt-instance shutdown %s'",
+			o.inst.Name, node, o.inst.Name)
+	}
+	return err
+}
+
 // attach prepares the disks on a node. When that fails none is left linked. strict needs the mirrors on other nodes too, and adds a
 // hint for the user.
 func (o *onOne) attach(ctx context.Context, node string, strict bool) error {

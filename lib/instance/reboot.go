@@ -8,6 +8,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/kvm"
 	"gantry/lib/unit"
 )
 
@@ -41,6 +42,7 @@ func (op Reboot) Work(env *job.Env) job.Work {
 type reboot struct {
 	Reboot
 	onOne
+	found state // of the guest, before
 }
 
 func (w *reboot) Locks(cfg *config.Config) ([]job.Lock, error) {
@@ -62,7 +64,29 @@ func (w *reboot) Check(ctx context.Context) error {
 	if err := checkOnline(node); err != nil {
 		return err
 	}
-	return checkBridges(ctx, w.env.Nodes, w.env.Config, w.inst.NICs, node.Name)
+	if err := checkBridges(ctx, w.env.Nodes, w.env.Config, w.inst.NICs, node.Name); err != nil {
+		return err
+	}
+	return w.checkGuest(ctx, node.Name)
+}
+
+// checkGuest makes sure that the guest runs on no other node, and will not before it has been stopped.
+func (w *reboot) checkGuest(ctx context.Context, node string) error {
+	var moving kvm.Progress
+	var silent, err error
+	if w.inst.Hypervisor == config.HVKVM { // before its state, which tells of a transfer that comes to its end in between
+		moving, silent = kvm.Query(ctx, w.env.Nodes, node, w.inst.Name)
+	}
+	w.found, err = stateOf(ctx, w.env.Nodes, w.inst, node)
+	switch {
+	case err != nil:
+		return fault.Exec("Error checking node %s: %w", node, err)
+	case moving.Active():
+		return fault.Refuse(fault.WrongState, "Instance %s is on its way to another node; run 'gnt-instance migrate --cleanup %s'", w.inst.Name, w.inst.Name)
+	case w.found.there() && silent != nil:
+		return fault.Exec("Error checking node %s: %w", node, silent)
+	}
+	return w.proveHome(ctx, node, w.found)
 }
 
 func (w *reboot) Hooks() *hooks.Plan {
@@ -72,15 +96,11 @@ func (w *reboot) Hooks() *hooks.Plan {
 
 // Run takes nothing back: a guest that was stopped and cannot be started is still wanted.
 func (w *reboot) Run(ctx context.Context) (any, error) {
-	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.primary().Name)
-	if err != nil {
-		return nil, fault.Exec("Error checking node %s: %w", w.primary().Name, err)
-	}
 	var steps []job.Step
 	switch {
-	case !s.Running:
+	case !w.found.Running:
 		w.env.Info("Instance %s was already stopped, starting now", w.inst.Name)
-		steps = []job.Step{job.Do("", w.proveAbsent), job.Do("", w.prepare), job.Do("", w.startFull)}
+		steps = []job.Step{job.Do("", w.prepare), job.Do("", w.startFull)}
 	case w.Type == RebootSoft:
 		steps = []job.Step{job.Do("", w.soft)}
 	case w.Type == RebootHard:
@@ -90,10 +110,6 @@ func (w *reboot) Run(ctx context.Context) (any, error) {
 	}
 	steps = append(steps, job.Do("", w.recording(mark{Admin: config.AdminUp, Source: config.AdminSource, Disks: new(true)})))
 	return nil, job.Run(ctx, w.env.Say, steps)
-}
-
-func (w *reboot) proveAbsent(ctx context.Context) error {
-	return w.elsewhereAbsent(ctx, w.primary().Name)
 }
 
 // end stops the guest. An outcome that is not known stays so: a command that is still on its way could end the next guest.

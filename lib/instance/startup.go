@@ -111,16 +111,9 @@ func (w *startup) checkPlace(ctx context.Context, node string) error {
 	if err != nil {
 		return fault.Refuse(fault.Environment, "Error checking node %s: %v", node, err)
 	}
-	if s.Running && s.Status != left {
-		return nil
-	}
 	w.remains = s.UserDown
-	if err := w.elsewhereAbsent(ctx, node); err != nil {
+	if err := w.proveHome(ctx, node, s); err != nil || s.Running {
 		return err
-	}
-	if s.Status == left { // and must not go on here: it has run elsewhere since
-		return fault.Refuse(fault.WrongState, "What is left of instance %s on node %s has given its memory to another node; end it with 'gnt-instance shutdown %s'",
-			w.inst.Name, node, w.inst.Name)
 	}
 	_, err = checkMemory(ctx, w.env.Nodes, w.env.Config, node, "starting instance "+w.inst.Name, w.env.Config.FilledBE(w.guest).Int("minmem"))
 	return err

@@ -8,7 +8,9 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/config/store"
+	"gantry/lib/job"
 	"gantry/lib/job/jobtest"
+	"gantry/lib/remote/remotetest"
 )
 
 var nowhere = []string{}
@@ -213,6 +215,56 @@ func TestRebootStartsWhatIsStopped(t *testing.T) {
 	w.put("node2")
 	w.expect(w.run(Reboot{Name: "web", Type: RebootHard}), "Instance web runs on node node2", []string{"node2"}, "node1 down disks=false")
 	w.expect(w.run(Reboot{Name: "web", Type: "warm"}), "fails validation", []string{"node2"}, "node1 down disks=false")
+}
+
+// rebootOf is the check of a reboot of web, a guest of kvm on node1 that has the status, while its own transfer stands like this and node2
+// answers or does not.
+func rebootOf(t *testing.T, status, transfer, elsewhere string) error {
+	t.Helper()
+	nodes := remotetest.New(t).Answer("node1: state.sh web", kvmState(status))
+	if transfer == "silent" {
+		nodes.Fail(queryMigrate, 1, "")
+	} else {
+		nodes.Answer(queryMigrate, migrating(transfer))
+	}
+	switch elsewhere {
+	case "":
+	case "silent":
+		nodes.Unknown("node2: state.sh web")
+	default:
+		nodes.Answer("node2: state.sh web", elsewhere)
+	}
+	w := newWorld(t)
+	w.web().Hypervisor = config.HVKVM
+	w.cfg.Disks = []*config.Disk{{UUID: "d", DevType: config.DTDRBD, Nodes: []string{"n1", "n2"}}}
+	w.web().Disks = []string{"d"}
+	r := &reboot{Reboot: Reboot{Type: RebootHard}, onOne: onOne{env: &job.Env{Nodes: nodes, Config: w.cfg}, inst: w.web()}}
+	return r.checkGuest(t.Context(), "node1")
+}
+
+// A guest that is on its node needs no word of another. One that is not, or may leave, is stopped for nothing but a start that is safe.
+func TestRebootNeedsProofWhereTheGuestIsNotForCertain(t *testing.T) {
+	const none = "=== pids\n=== commands\n"
+	for name, tt := range map[string]struct{ status, transfer, elsewhere, failure string }{
+		"it runs":                          {"running", "", "", ""},
+		"its operator has paused it":       {"paused", "", "", ""},
+		"it came by a migration":           {"running", "completed", "", ""},
+		"it is on its way":                 {"running", "active", "", "Instance web is on its way to another node"},
+		"it runs on there, after postcopy": {"finish-migrate", "postcopy-active", "", "Instance web is on its way to another node"},
+		"it has arrived":                   {left, "completed", kvmState("running"), "Instance web runs on node node2"},
+		"it may have arrived":              {left, "completed", "silent", "Cannot prove that instance web does not run on node node2"},
+		"it is lost":                       {left, "completed", none, "has given its memory to another node; end it with 'gnt-instance shutdown web'"},
+		"it has not begun":                 {unborn, "", none, ""},
+		"it has begun elsewhere":           {unborn, "", kvmState("running"), "Instance web runs on node node2"},
+		"its user has ended it":            {"shutdown", "silent", none, ""},
+		"nobody knows whether it stays":    {"running", "silent", "", "Error checking node node1"},
+		"it has not come":                  {waiting, "", kvmState("running"), "Instance web runs on node node2"},
+	} {
+		err := rebootOf(t, tt.status, tt.transfer, tt.elsewhere)
+		if tt.failure == "" && err != nil || tt.failure != "" && (err == nil || !strings.Contains(err.Error(), tt.failure)) {
+			t.Errorf("%s: %v, want %q", name, err, tt.failure)
+		}
+	}
 }
 
 func TestRebootThatFails(t *testing.T) {
