@@ -258,6 +258,30 @@ func (on On) Statuses(ctx context.Context, disks []*config.Disk) ([]*drbd.Status
 	return list, nil
 }
 
+// DataStates are the states of the data that this node has of the mirrored ones among disks, in their order, also of those that are not
+// attached: UpToDate is the one that is known to be whole.
+func (on On) DataStates(ctx context.Context, disks []*config.Disk) ([]string, error) {
+	seen, err := drbd.Statuses(ctx, on, on.Node)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, d := range disks {
+		if err := on.onMirror(ctx, d, func(m drbd.Device, ctx context.Context, r remote.Runner, node string) (err error) {
+			s, up := seen[m.Minor]
+			state := s.LocalDisk
+			if !up {
+				state, err = m.Recorded(ctx, r, node)
+			}
+			list = append(list, state)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
 // Setup is how the side of a disk is set up.
 func (on On) Setup(ctx context.Context, d *config.Disk) (drbd.Setup, error) {
 	m, err := on.mirror(d)

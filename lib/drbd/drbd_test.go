@@ -47,6 +47,7 @@ func TestCommands(t *testing.T) {
 		"disconnect": {line(disk0.disconnect()), "drbdsetup disconnect ipv4:198.51.100.11:11010 ipv4:198.51.100.12:11010"},
 		"primary":    {line(disk0.primary()), "drbdsetup primary 0"},
 		"down":       {line(disk0.down()), "drbdsetup down resource0"},
+		"recorded":   {script(disk0.recorded()), "/dev/vg_ganeti/3169.disk0_data /dev/vg_ganeti/3169.disk0_meta /dev/drbd0"},
 		"show":       {line(disk0.show()), "drbdsetup show 0"},
 	} {
 		if tt.got != tt.want {

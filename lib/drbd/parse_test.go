@@ -1,6 +1,7 @@
 package drbd
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -71,6 +72,28 @@ func FuzzParseStatus(f *testing.F) {
 			if err != nil || minor < 0 || s.Minor != minor || s.Connection == "" {
 				t.Errorf("%v: %+v", err, s)
 			}
+		}
+	})
+}
+
+// The outputs are those of drbdmeta 9.22.
+func TestParseRecorded(t *testing.T) {
+	uuids := "1234567890ABCDEE:0000000000000000:0000000000000000:0000000000000000:"
+	for text, want := range map[string]string{
+		uuids + "1:1:0:1:0:0:0\n": "UpToDate", uuids + "1:0:1:0:0:0:1\n": "Outdated", uuids + "0:0:0:0:0:0:0\n": "Inconsistent", uuids + "0:1:0:0:0:0:0\n": "Inconsistent",
+		"": "", "1:1:0:1:0:0:0\n": "", uuids + "1\n": "", uuids + "1:1:0:1:0:0:0\n" + uuids + "0:0:0:0:0:0:0\n": "",
+	} {
+		if state, ok := ParseRecorded([]byte(text)); state != want || ok != (want != "") {
+			t.Errorf("%q is %s", text, state)
+		}
+	}
+}
+
+func FuzzParseRecorded(f *testing.F) {
+	f.Add([]byte("1234567890ABCDEE:0000000000000000:0000000000000000:0000000000000000:1:1:0:1:0:0:0\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if state, ok := ParseRecorded(text); ok != (state != "") || state == "UpToDate" && !strings.Contains(string(text), ":1:1:") {
+			t.Errorf("%q is %s", text, state)
 		}
 	})
 }

@@ -33,6 +33,11 @@ func (w *modify) conversionLocks(cfg *config.Config, locks []job.Lock) ([]job.Lo
 
 // checkConversion makes sure that another template can be had.
 func (w *modify) checkConversion(ctx context.Context, now string) error {
+	if now == config.DTDRBD {
+		if err := w.checkWhole(ctx); err != nil {
+			return err
+		}
+	}
 	switch {
 	case now == config.DTPlain && w.DiskTemplate == config.DTDRBD:
 		return w.checkMirroring(ctx)
@@ -41,6 +46,26 @@ func (w *modify) checkConversion(ctx context.Context, now string) error {
 		return nil
 	}
 	return w.checkRecreation(ctx, now)
+}
+
+// checkWhole refuses mirrors whose side on the primary node is not known to be whole: it is what stays.
+func (w *modify) checkWhole(ctx context.Context) error {
+	node := w.primary()
+	if err := checkOnline(node); err != nil {
+		return err
+	}
+	states, err := w.on(node.Name).DataStates(ctx, w.env.Config.InstanceDisks(w.inst))
+	if err != nil {
+		return fault.Refuse(fault.Environment, "Can't find out whether the disks of instance %s are whole on node %s, cannot change disk template "+
+			"(if their volumes are not active, activate the disks first): %w", w.inst.Name, node.Name, err)
+	}
+	for i, state := range states {
+		if state != "UpToDate" {
+			return fault.Refuse(fault.WrongState, "Disk %d of instance %s is %s on its primary node %s, cannot change disk template: "+
+				"the secondary node may have the only good copy", i, w.inst.Name, state, node.Name)
+		}
+	}
+	return nil
 }
 
 // checkSecondary finds the secondary node of disks that are to be mirrored, and refuses parameters that DRBD would.

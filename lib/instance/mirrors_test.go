@@ -273,6 +273,45 @@ func TestThePortOfADeviceThatGoesOnIsKept(t *testing.T) {
 	}
 }
 
+// What a conversion removes may be the only good copy.
+func TestMirrorsThatAreNotWholeOnThePrimaryAreNotConverted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil func(w *world, data string)
+		want  string
+	}{
+		"partial":              {func(w *world, data string) { w.deactivate(); w.store.lvs["node1"][data].data = "" }, "Disk 0 of instance web is Inconsistent on its primary node node1"},
+		"partial, attached":    {func(w *world, _ string) { w.minor("node1").valid = false }, "is Inconsistent on its primary node node1"},
+		"detached from volume": {func(w *world, _ string) { w.minor("node1").data = "" }, "is Diskless on its primary node node1"},
+		"no volume":            {func(w *world, data string) { w.deactivate(); delete(w.store.lvs["node1"], data) }, "Can't find out whether the disks of instance web are whole on node node1"},
+		"node is offline":      {func(w *world, _ string) { w.cfg.Nodes[0].Offline = true }, "Can't use offline node: node1"},
+	} {
+		for _, template := range []string{config.DTPlain, config.DTSharedFile} {
+			w := mirroredWorld(t)
+			data := volumeOf(w.disk().Children[0]).String()
+			tt.spoil(w, data)
+			w.begun = nil
+			e := w.run(Modify{Name: "web", DiskTemplate: template, WaitForSync: true, IgnoreIPolicy: true})
+			if e.Err == nil || !strings.Contains(e.Err.Error(), tt.want) || len(w.begun) > 0 || w.disk().DevType != config.DTDRBD || w.store.lvs["node2"][data].data != "precious" {
+				t.Errorf("%s, to %s: %v, begun %q", name, template, e.Err, w.begun)
+			}
+		}
+	}
+}
+
+// deactivate takes the disks of web down.
+func (w *world) deactivate() {
+	w.t.Helper()
+	if e := w.run(DeactivateDisks{Name: "web"}); e.Err != nil {
+		w.t.Fatal(e.Err)
+	}
+}
+
+// minor is the side that a node has of the disk of web.
+func (w *world) minor(node string) *minor {
+	id, _ := w.disk().DRBD()
+	return w.store.minors[node][id.Minor(w.cfg.NodeByName(node).UUID)]
+}
+
 func TestDisksThatAreThereAreNotMadeAnew(t *testing.T) {
 	w := mirroredWorld(t)
 	d := w.disk()

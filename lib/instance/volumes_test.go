@@ -58,6 +58,17 @@ func (s *volumes) run(node string, c remote.Cmd) (out string, status int, handle
 	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# connect.sh") {
 		return "", s.connect(node, argv[4:]), true
 	}
+	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# recorded.sh") {
+		data, meta := s.lvs[node][name(argv[4])], s.lvs[node][name(argv[5])]
+		if data == nil || meta == nil {
+			return "", 1, true
+		}
+		valid := 0
+		if data.data != "" && meta.data != "" {
+			valid = 1
+		}
+		return fmt.Sprintf("%[1]s:%[1]s:%[1]s:%[1]s:%[2]d:%[2]d:0:0:0:0:0\n", "0123456789ABCDEF", valid), 0, true
+	}
 	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# transfer.sh") && argv[7] == "sh" { // on the node itself
 		return "", s.convert(node, argv[4], argv[11]), true
 	}
