@@ -68,6 +68,29 @@ func (w *modify) checkWhole(ctx context.Context) error {
 	return nil
 }
 
+// endMirrors takes mirrors down on both nodes: nothing may hold what is about to be removed or change what is about to be read, and what
+// the end of a device is announced with tells whoever comes after a crash what belonged to it.
+func (w *modify) endMirrors(ctx context.Context) error {
+	failed := false
+	for i, d := range w.env.Config.InstanceDisks(w.inst) {
+		if d.DevType != config.DTDRBD {
+			continue
+		}
+		err := detachDisk(ctx, w.env.Nodes, w.env.Config, i, d, w.primary().Name)
+		if isUnknown(err) {
+			return err
+		}
+		if err != nil {
+			w.env.Warn("%v", err)
+			failed = true
+		}
+	}
+	if failed {
+		return fault.Exec("Cannot shutdown instance disks, unable to proceed with disk template conversion")
+	}
+	return nil
+}
+
 // checkSecondary finds the secondary node of disks that are to be mirrored, and refuses parameters that DRBD would.
 func (w *modify) checkSecondary(ctx context.Context) (err error) {
 	cfg := w.env.Config
@@ -313,26 +336,17 @@ func exchangeDisks(cfg *config.Config, inst *config.Instance, disks []*config.Di
 	}
 }
 
-// mirrorsToPlain leaves of mirrored disks the data on the primary node. The devices are ended first: nothing may hold what is about to be
-// removed, and what the end of a device is announced with tells whoever comes after a crash what belonged to it.
+// mirrorsToPlain leaves of mirrored disks the data on the primary node.
 func (w *modify) mirrorsToPlain(ctx context.Context) error {
 	w.env.Say("Converting disk template from 'drbd' to 'plain'")
 	cfg := w.env.Config
 	old := cfg.InstanceDisks(w.inst)
 	var fresh []*config.Disk
 	secondaries := cfg.SecondaryNodes(w.inst)
-	for i, d := range old {
-		if err := w.on(w.primary().Name).Detach(ctx, d); err != nil {
-			return fault.Exec("Could not shutdown block device disk/%d on node %s: %w", i, w.primary().Name, err)
-		}
-		for _, node := range online(cfg, secondaries) {
-			if err := w.on(node).Detach(ctx, d); err != nil {
-				if isUnknown(err) {
-					return err
-				}
-				w.env.Warn("Could not shutdown block device disk/%d on node %s: %v", i, node, err)
-			}
-		}
+	if err := w.endMirrors(ctx); err != nil {
+		return err
+	}
+	for _, d := range old {
 		data := *d.Children[0]
 		data.Size, data.Mode, data.Name, data.IVName, data.Nodes = d.Size, d.Mode, d.Name, d.IVName, []string{w.inst.PrimaryNode}
 		fresh = append(fresh, &data)

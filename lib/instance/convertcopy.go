@@ -99,7 +99,7 @@ func (r *recreation) run(ctx context.Context) error {
 		}
 	}
 	if err := job.Run(ctx, w.env.Say, []job.Step{
-		job.Do("", r.endMirrors),
+		job.Do("", w.endMirrors),
 		job.Do("", r.reserve),
 		job.Do("", r.create).Undo(r.takeBack),
 		job.Do("", r.populate),
@@ -115,26 +115,6 @@ func (r *recreation) run(ctx context.Context) error {
 		return err
 	}
 	return r.removeOld(ctx)
-}
-
-// endMirrors takes down what was mirrored: the data is read from the volume below, and nothing may change that meanwhile.
-func (r *recreation) endMirrors(ctx context.Context) error {
-	w := r.w
-	for i, d := range r.old {
-		if d.DevType != config.DTDRBD {
-			continue
-		}
-		for _, node := range places(w.env.Config, d, w.primary().Name) {
-			n := w.env.Config.NodeByName(node)
-			if n == nil || n.Offline {
-				continue
-			}
-			if err := w.on(node).Detach(ctx, d); err != nil {
-				return fault.Exec("Could not shutdown block device disk/%d on node %s: %w", i, node, err)
-			}
-		}
-	}
-	return nil
 }
 
 func (r *recreation) reserve(ctx context.Context) error {

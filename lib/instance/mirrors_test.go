@@ -312,6 +312,29 @@ func (w *world) minor(node string) *minor {
 	return w.store.minors[node][id.Minor(w.cfg.NodeByName(node).UUID)]
 }
 
+// The volumes below a device that goes on could not be removed, and the next disk that got its port could not be connected.
+func TestMirrorsThatCannotBeTakenDownAreNotConverted(t *testing.T) {
+	for _, template := range []string{config.DTPlain, config.DTSharedFile} {
+		for _, node := range []string{"node1", "node2"} {
+			w := mirroredWorld(t)
+			w.mends[node+": ends drbd0"] = refused
+			e := w.run(Modify{Name: "web", DiskTemplate: template, WaitForSync: true, IgnoreIPolicy: true})
+			if want := "Cannot shutdown instance disks, unable to proceed with disk template conversion"; e.Err == nil || !strings.Contains(e.Err.Error(), want) {
+				t.Errorf("%v", e.Err)
+			}
+			w.whole("not converted to " + template)
+			if pool := w.cfg.Cluster.TCPUDPPortPool; len(pool) > 0 || w.disk().DevType != config.DTDRBD {
+				t.Errorf("the pool is %d, the disk %+v", pool, w.disk())
+			}
+		}
+	}
+	w := mirroredWorld(t)
+	w.cfg.Nodes[1].Offline = true
+	if e := w.run(Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}); e.Err != nil || w.disk().DevType != config.DTPlain {
+		t.Errorf("with a secondary that is offline: %v", e.Err)
+	}
+}
+
 func TestDisksThatAreThereAreNotMadeAnew(t *testing.T) {
 	w := mirroredWorld(t)
 	d := w.disk()
