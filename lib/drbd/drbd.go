@@ -224,9 +224,17 @@ func (d Device) ForcePrimary(ctx context.Context, r remote.Runner, node string) 
 	return d.run(ctx, r, node, "can't make drbd device primary", c)
 }
 
-// Secondary makes a side unwritable; DRBD refuses while somebody has it open.
+// Secondary makes a side unwritable; DRBD refuses while somebody has it open. One of which the node shows that it is not set up, as
+// after a loss of power, is unwritable already.
 func (d Device) Secondary(ctx context.Context, r remote.Runner, node string) error {
-	return d.run(ctx, r, node, "can't switch drbd device to secondary", d.changing("demotes", "drbdsetup", "secondary", d.minor()))
+	err := d.run(ctx, r, node, "can't switch drbd device to secondary", d.changing("demotes", "drbdsetup", "secondary", d.minor()))
+	if err == nil || remote.OutcomeOf(err) == remote.Unknown {
+		return err
+	}
+	if _, there, asked := d.look(ctx, r, node); asked == nil && !there {
+		return nil
+	}
+	return err
 }
 
 // Down ends the device on a node: disconnected, detached, gone. One that is not there is down already.

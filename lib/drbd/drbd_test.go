@@ -146,6 +146,16 @@ func TestAssembleFromEveryState(t *testing.T) {
 				Answer(procLine, standalone).Answer(showLine, shown(true, true)).Answer(partLine, "").Answer(procLine, standalone).
 				Answer(newLine, "").Answer(minorNew, "").Answer(joinLine, "").Answer(showLine, shown(true, true))
 		}, ""},
+		"left by a migration": {func(f *remotetest.Fake) {
+			waits, alone := "cs:WFConnection ro:Primary/Unknown ds:UpToDate/DUnknown", "cs:StandAlone ro:Primary/Unknown ds:UpToDate/DUnknown"
+			f.Answer(procLine, minor0(waits)).Answer(showLine, strings.Replace(shown(true, true), "net {", "net {\n allow-two-primaries yes;", 1)).
+				Answer(procLine, minor0(waits)).Answer(partLine, "").Answer(procLine, minor0(alone)).
+				Answer(newLine, "").Answer(minorNew, "").Answer(joinLine, "").Answer(showLine, shown(true, true))
+		}, ""},
+		"in a migration": {func(f *remotetest.Fake) {
+			f.Answer(procLine, minor0("cs:Connected ro:Primary/Primary ds:UpToDate/UpToDate")).
+				Answer(showLine, strings.Replace(shown(true, true), "net {", "net {\n allow-two-primaries yes;", 1))
+		}, ""},
 		"another's volumes": {func(f *remotetest.Fake) {
 			f.Answer(procLine, minor0("cs:StandAlone ro:Secondary/Unknown ds:UpToDate/DUnknown")).
 				Answer(showLine, strings.ReplaceAll(shown(true, false), "3169", "9999"))
@@ -169,6 +179,39 @@ func TestAssembleFromEveryState(t *testing.T) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// Only the node itself can say that there is nothing to be made unwritable.
+func TestASideThatIsNotSetUpIsUnwritableAndAlone(t *testing.T) {
+	const closeLine = "node1: drbdsetup secondary 0"
+	for name, tt := range map[string]struct {
+		script func(*remotetest.Fake)
+		fails  bool
+	}{
+		"not set up": {func(f *remotetest.Fake) { f.Answer(procLine, noMinor) }, false},
+		"no DRBD":    {func(f *remotetest.Fake) { f.Answer(procLine, "") }, false},
+		"set up": {func(f *remotetest.Fake) {
+			f.Answer(procLine, minor0("cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate"))
+		}, true},
+		"nobody knows":  {func(f *remotetest.Fake) { f.Unknown(procLine) }, true},
+		"odd /proc":     {func(f *remotetest.Fake) { f.Answer(procLine, " 0: cs:\n") }, true},
+		"asking failed": {func(f *remotetest.Fake) { f.Fail(procLine, 1, "") }, true},
+	} {
+		nodes := remotetest.New(t).InOrder().Fail(closeLine, 10, "0: Failure: (127) Device minor not allocated\n")
+		tt.script(nodes)
+		if err := disk0.Secondary(t.Context(), nodes, "node1"); (err != nil) != tt.fails {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := disk0.Secondary(t.Context(), remotetest.New(t).Unknown(closeLine), "node1"); remote.OutcomeOf(err) != remote.Unknown {
+		t.Errorf("lost on the way: %v", err)
+	}
+	if err := disk0.Disconnect(t.Context(), remotetest.New(t).Answer(procLine, noMinor), "node1"); err != nil {
+		t.Errorf("disconnecting: %v", err)
+	}
+	if err := disk0.Disconnect(t.Context(), remotetest.New(t).Unknown(procLine), "node1"); err == nil {
+		t.Error("nobody knows, and it was disconnected")
 	}
 }
 

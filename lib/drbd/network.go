@@ -79,25 +79,29 @@ func (d Device) Connect(ctx context.Context, r remote.Runner, node string, p con
 	}
 }
 
+// look asks the node what the device is doing, and whether it is set up at all.
+func (d Device) look(ctx context.Context, r remote.Runner, node string) (s Status, there bool, err error) {
+	all, err := Statuses(ctx, r, node)
+	s, there = all[d.Minor]
+	return s, there, err
+}
+
 // status of the device, or that it is not there.
 func (d Device) status(ctx context.Context, r remote.Runner, node string) (Status, error) {
-	all, err := Statuses(ctx, r, node)
-	if err != nil {
-		return Status{}, err
+	s, there, err := d.look(ctx, r, node)
+	if err == nil && !there {
+		err = d.broken("is not set up")
 	}
-	s, there := all[d.Minor]
-	if !there {
-		return s, d.broken("is not set up")
-	}
-	return s, nil
+	return s, err
 }
 
 // Disconnect ends the connection, and proves it. Both sides are to do so at once: a side whose peer has gone by itself waits for it.
+// One that is not set up has no connection.
 func (d Device) Disconnect(ctx context.Context, r remote.Runner, node string) error {
 	wait := shortest
 	for end := time.Now().Add(disconnectLimit); ; wait = min(2*time.Second, wait*3/2) {
-		s, err := d.status(ctx, r, node)
-		if err != nil {
+		s, there, err := d.look(ctx, r, node)
+		if err != nil || !there {
 			return err
 		}
 		if s.StandAlone() {
@@ -166,11 +170,10 @@ func (s Status) met(mode Mode) bool {
 // Assemble brings a side to where it is attached and connected, from wherever it is. Its role stays.
 func (d Device) Assemble(ctx context.Context, r remote.Runner, node string, p config.Params) error {
 	for range 3 {
-		all, err := Statuses(ctx, r, node)
+		s, there, err := d.look(ctx, r, node)
 		if err != nil {
 			return err
 		}
-		s, there := all[d.Minor]
 		if !there {
 			return d.begin(ctx, r, node, p)
 		}
@@ -202,7 +205,9 @@ func (d Device) mend(ctx context.Context, r remote.Runner, node string, p config
 		return false, d.broken("cannot activate, unknown or unhandled reason") // it has the volumes of another
 	case !attached && (networked || setup.Local == ""):
 		return false, d.Attach(ctx, r, node, p)
-	case networked && s.StandAlone(): // it had been given up; if it is again, as after a split brain, that is for its status to tell
+	case networked && (s.StandAlone() || setup.TwoPrimaries && !s.Connected() && !s.InResync()):
+		// It had been given up; if it is again, as after a split brain, that is for its status to tell. Or it is what a migration has left
+		// whose other side is gone: that one comes back allowing one primary, and DRBD gives up both where they differ.
 		if err := d.Disconnect(ctx, r, node); err != nil {
 			return false, err
 		}

@@ -342,10 +342,19 @@ func (w *migrate) revertDisks(ctx context.Context) error {
 
 // revertMirrors is the way back from all that was done to mirrored disks, however far that came.
 func (w *migrate) revertMirrors(ctx context.Context) error {
+	if err := w.closeTarget(ctx); err != nil {
+		return err
+	}
+	return job.Run(ctx, w.env.Say, w.pair().singleMaster())
+}
+
+// closeTarget makes the target's side unwritable, once it is certain that no guest is there.
+func (w *migrate) closeTarget(ctx context.Context) error {
 	if err := provenAbsent(ctx, w.env.Nodes, w.inst, []string{w.target.Name}); err != nil {
 		return err
 	}
-	return job.Run(ctx, w.env.Say, append([]job.Step{job.Do("closing instance disks on node "+w.target.Name, w.closing(w.target.Name))}, w.pair().singleMaster()...))
+	w.env.Say("* closing instance disks on node %s", w.target.Name)
+	return w.closeDisks(ctx, w.target.Name)
 }
 
 func (w *migrate) accept(ctx context.Context) error {

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gantry/lib/config"
@@ -60,20 +61,34 @@ func (p pair) standAlone(ctx context.Context) error {
 	return p.both(ctx, "Cannot disconnect disks", func(ctx context.Context, there disk.On) error { return there.Disconnect(ctx, p.disks...) })
 }
 
-// reconnect connects sides that are alone. Where one node is offline the other only gets ready for it.
+// reconnect connects sides that are alone.
 func (p pair) reconnect(mode drbd.Mode) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return p.both(ctx, "Cannot change disks config", func(ctx context.Context, there disk.On) error {
-			if len(p.online()) == len(p.nodes) {
-				return there.Reconnect(ctx, mode, p.disks...)
-			}
-			var all error
-			for _, d := range p.disks {
-				all = errors.Join(all, there.Connect(ctx, d))
-			}
-			return all
-		})
+		return p.both(ctx, "Cannot change disks config", func(ctx context.Context, there disk.On) error { return there.Reconnect(ctx, mode, p.disks...) })
 	}
+}
+
+// reunite connects sides that are alone so that one may be primary. A side that its node has lost is set up anew; where one is offline
+// the other only gets ready for it.
+func (p pair) reunite(ctx context.Context) error {
+	whole := len(p.online()) == len(p.nodes)
+	for _, node := range p.online() {
+		states, err := on(p.env, node).Statuses(ctx, p.disks)
+		if err != nil {
+			return fault.Exec("Cannot change disks config on node %s: %w", node, err)
+		}
+		whole = whole && !slices.Contains(states, nil)
+	}
+	if whole {
+		return p.reconnect(drbd.OnePrimary)(ctx)
+	}
+	return p.both(ctx, "Cannot change disks config", func(ctx context.Context, there disk.On) error {
+		var all error
+		for _, d := range p.disks {
+			all = errors.Join(all, there.Attach(ctx, d))
+		}
+		return all
+	})
 }
 
 // Waiting for the end of a synchronization: how often it is looked at, and how long a side may be without a connection meanwhile.
@@ -132,7 +147,7 @@ func (p pair) progress(ctx context.Context) (busy, connected bool, percent float
 func (p pair) singleMaster() []job.Step {
 	return []job.Step{
 		job.Do("changing into standalone mode", p.standAlone),
-		job.Do("changing disks into single-master mode", p.reconnect(drbd.OnePrimary)),
+		job.Do("changing disks into single-master mode", p.reunite),
 		job.Do("wait until resync is done", p.waitSynced),
 	}
 }

@@ -277,5 +277,13 @@ func (x *remains) oneWriter(ctx context.Context, inst *config.Instance, primary 
 	if !shared {
 		return nil
 	}
-	return m.revertMirrors(ctx)
+	if err := m.closeTarget(ctx); err != nil {
+		return err
+	}
+	err := job.Run(ctx, x.env.Say, m.pair().singleMaster())
+	if err != nil && ctx.Err() == nil && !isUnknown(err) { // sides that do not find each other are no reason to do nothing else for the instance
+		x.env.Warn("%v", err)
+		return nil
+	}
+	return err
 }

@@ -31,6 +31,7 @@ type minor struct {
 	local, remote string // ADDRESS:PORT
 	primary, two  bool
 	valid         bool
+	refused       bool // the other side is set up in another way: this one has given up
 }
 
 func newVolumes() *volumes {
@@ -244,6 +245,9 @@ func (s *volumes) connect(node string, argv []string) int {
 	}
 	m.local, m.remote = strings.TrimPrefix(argv[1], "ipv4:"), strings.TrimPrefix(argv[2], "ipv4:")
 	m.two = slices.Contains(argv, "--allow-two-primaries")
+	if _, p := s.peer(m); p != nil && p.two != m.two {
+		m.refused, p.refused = true, true
+	}
 	s.sync(node, m)
 	return 0
 }
@@ -252,7 +256,7 @@ func (s *volumes) connect(node string, argv []string) int {
 func (s *volumes) peer(m *minor) (string, *minor) {
 	for node, all := range s.minors {
 		for _, p := range all {
-			if m.local != "" && p.local == m.remote && p.remote == m.local {
+			if m.local != "" && p.local == m.remote && p.remote == m.local && !m.refused && !p.refused {
 				return node, p
 			}
 		}
@@ -298,7 +302,7 @@ func (s *volumes) setup(node string, argv []string) (string, int) {
 	case "disconnect":
 		for _, m := range all {
 			if m.local == strings.TrimPrefix(argv[1], "ipv4:") && m.remote == strings.TrimPrefix(argv[2], "ipv4:") {
-				m.local, m.remote, m.two = "", "", false
+				m.local, m.remote, m.two, m.refused = "", "", false, false
 				return "", 0
 			}
 		}
@@ -371,7 +375,7 @@ func (s *volumes) proc(node string) string {
 		switch {
 		case p != nil:
 			state = "Connected"
-		case m.local != "":
+		case m.local != "" && !m.refused:
 			state = "WFConnection"
 		}
 		role := map[bool]string{true: "Primary", false: "Secondary"}
