@@ -110,6 +110,12 @@ func CheckDown(ctx context.Context, env *job.Env, inst *config.Instance, words s
 	return checkState(ctx, env, inst, []string{config.AdminDown}, words)
 }
 
+func warnOfGroups(env *job.Env, primary, secondary *config.Node) {
+	if primary.Group != secondary.Group {
+		env.Warn("The primary and secondary nodes are in two different node groups; the disk parameters from the first disk's node group will be used")
+	}
+}
+
 // checkUsable refuses a node that takes no instances.
 func checkUsable(node *config.Node) error {
 	switch {

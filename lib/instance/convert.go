@@ -103,6 +103,10 @@ func (w *modify) checkSecondary(ctx context.Context) (err error) {
 	if err := checkUsable(w.snode); err != nil {
 		return err
 	}
+	if err := checkTargetPolicy(w.env, w.inst, w.snode, w.snode.Group, w.IgnoreIPolicy); err != nil {
+		return err
+	}
+	warnOfGroups(w.env, w.primary(), w.snode)
 	for _, n := range []*config.Node{w.primary(), w.snode} {
 		if cfg.FilledND(n).Bool("exclusive_storage") {
 			return w.refuseExclusive()

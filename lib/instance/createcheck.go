@@ -180,9 +180,7 @@ func (w *create) secondary(ctx context.Context) (err error) {
 	if err := checkUsable(w.snode); err != nil {
 		return err
 	}
-	if w.snode.Group != w.pnode.Group {
-		w.env.Warn("The primary and secondary nodes are in two different node groups; the disk parameters from the first disk's node group will be used")
-	}
+	warnOfGroups(w.env, w.pnode, w.snode)
 	if err := drbd.CheckParams(w.env.Config.FilledDisk(config.DTDRBD, w.env.Config.Group(w.pnode.Group))); err != nil {
 		return err
 	}

@@ -335,6 +335,43 @@ func TestMirrorsThatCannotBeTakenDownAreNotConverted(t *testing.T) {
 	}
 }
 
+func TestAConversionIsHeldAgainstThePolicy(t *testing.T) {
+	for name, tt := range map[string]struct {
+		op            Modify
+		first, second []string // the templates that the groups of node1 and node3 allow
+		want, warning string
+	}{
+		"to what is allowed alone": {Modify{DiskTemplate: config.DTPlain}, []string{config.DTPlain}, nil, "", ""},
+		"to what is not allowed": {Modify{DiskTemplate: config.DTPlain}, []string{config.DTDRBD, config.DTFile}, nil,
+			"Disk template 'plain' in not allowed (allowed templates: drbd, file)", ""},
+		"to another group": {Modify{DiskTemplate: config.DTDRBD, RemoteNode: "node3"}, []string{config.DTDRBD}, []string{config.DTPlain}, "",
+			"The primary and secondary nodes are in two different node groups; the disk parameters from the first disk's node group will be used"},
+		"to a group with another policy": {Modify{DiskTemplate: config.DTDRBD, RemoteNode: "node3"}, []string{config.DTDRBD}, []string{config.DTFile},
+			"Instance does not meet target node group's (h) instance policy: Disk template plain is not allowed (allowed templates: file)", ""},
+		"nevertheless": {Modify{DiskTemplate: config.DTDRBD, RemoteNode: "node3", IgnoreIPolicy: true}, []string{config.DTDRBD}, []string{config.DTFile}, "",
+			"Instance does not meet target node group's (h) instance policy: Disk template plain is not allowed (allowed templates: file)"},
+	} {
+		w := mirroredWorld(t).lax()
+		if tt.op.DiskTemplate == config.DTDRBD {
+			if e := w.run(Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true}); e.Err != nil {
+				t.Fatal(e.Err)
+			}
+		}
+		second := *w.cfg.NodeGroups[0]
+		second.UUID, second.Name, w.cfg.Nodes[2].Group = "h", "second", "h"
+		w.cfg.NodeGroups = append(w.cfg.NodeGroups, &second)
+		w.cfg.NodeGroups[0].IPolicy.DiskTemplates, second.IPolicy.DiskTemplates = tt.first, tt.second
+		tt.op.Name, tt.op.WaitForSync = "web", true
+		e := w.run(tt.op)
+		if tt.want == "" && (e.Err != nil || w.disk().DevType != tt.op.DiskTemplate) || tt.want != "" && (e.Err == nil || !strings.Contains(e.Err.Error(), tt.want)) {
+			t.Errorf("%s: %v", name, e.Err)
+		}
+		if lines := strings.Join(e.Messages, "|"); !strings.Contains(lines, tt.warning) {
+			t.Errorf("%s: said %s", name, lines)
+		}
+	}
+}
+
 func TestDisksThatAreThereAreNotMadeAnew(t *testing.T) {
 	w := mirroredWorld(t)
 	d := w.disk()

@@ -115,6 +115,9 @@ func (w *modify) checkTemplate(ctx context.Context) error {
 	if err := CheckDown(ctx, w.env, w.inst, "cannot change disk template"); err != nil {
 		return err
 	}
+	if allowed := cfg.InstancePolicy(cfg.Group(w.primary().Group)).DiskTemplates; !slices.Contains(allowed, w.DiskTemplate) {
+		return fault.Refuse(fault.WrongState, "Disk template '%s' in not allowed (allowed templates: %s)", w.DiskTemplate, strings.Join(allowed, ", "))
+	}
 	return w.checkConversion(ctx, now)
 }
 

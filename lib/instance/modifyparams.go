@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -185,7 +186,7 @@ func (w *modify) checkPolicy() error {
 	sizing := cfg.Sizing(w.next)
 	sizing.NICs, sizing.Disks = int64(len(w.next.NICs)), nil
 	for _, d := range w.list {
-		sizing.Disks = append(sizing.Disks, config.DiskSizing{MiB: d.Size, Template: d.DevType})
+		sizing.Disks = append(sizing.Disks, config.DiskSizing{MiB: d.Size, Template: cmp.Or(w.DiskTemplate, d.DevType)})
 	}
 	if w.IgnoreIPolicy {
 		return errors.Join(config.BEParams.Held(w.next.BEParams), tooLarge(sizing.Disks))

@@ -138,16 +138,22 @@ func (o *relocation) askAllocator(ctx context.Context) error {
 
 // checkPolicy looks whether the instance fits into the target's group, if that is another one.
 func (o *relocation) checkPolicy(cfg *config.Config) error {
-	if o.target.Group == o.source.Group {
+	return checkTargetPolicy(o.env, o.inst, o.target, o.target.Group, o.ignorePolicy)
+}
+
+// checkTargetPolicy holds an instance against the policy of the group of a node, called as is said, if that is not its own group.
+func checkTargetPolicy(env *job.Env, inst *config.Instance, target *config.Node, group string, ignore bool) error {
+	cfg := env.Config
+	if target.Group == cfg.Node(inst.PrimaryNode).Group {
 		return nil
 	}
-	found := cfg.InstancePolicy(cfg.Group(o.target.Group)).Violations(cfg.Sizing(o.inst))
+	found := cfg.InstancePolicy(cfg.Group(target.Group)).Violations(cfg.Sizing(inst))
 	if len(found) == 0 {
 		return nil
 	}
-	words := fmt.Sprintf("Instance does not meet target node group's (%s) instance policy: %s", o.target.Group, strings.Join(found, ", "))
-	if o.ignorePolicy {
-		o.env.Warn("%s", words)
+	words := fmt.Sprintf("Instance does not meet target node group's (%s) instance policy: %s", group, strings.Join(found, ", "))
+	if ignore {
+		env.Warn("%s", words)
 		return nil
 	}
 	return fault.Refuse(fault.WrongInput, "%s", words)

@@ -242,7 +242,7 @@ func (w *replaceDisks) checkNodes(ctx context.Context) error {
 			w.EarlyRelease = true
 			w.env.Info("Old secondary %s is offline, automatically enabling early-release mode", w.old.Name)
 		}
-		if err := w.checkGroup(); err != nil {
+		if err := checkTargetPolicy(w.env, w.inst, w.next, w.env.Config.Group(w.next.Group).Name, w.IgnoreIPolicy); err != nil {
 			return err
 		}
 	}
@@ -262,24 +262,6 @@ func (w *replaceDisks) checkNodes(ctx context.Context) error {
 		return err
 	}
 	return checkLeftovers(ctx, w.env, w.inst, w.disks, w.next.Name)
-}
-
-// checkGroup holds the instance against the policy of the new node's group.
-func (w *replaceDisks) checkGroup() error {
-	cfg := w.env.Config
-	if w.next.Group == w.primary().Group {
-		return nil
-	}
-	found := cfg.InstancePolicy(cfg.Group(w.next.Group)).Violations(cfg.Sizing(w.inst))
-	if len(found) == 0 {
-		return nil
-	}
-	words := "Instance does not meet target node group's (" + cfg.Group(w.next.Group).Name + ") instance policy: " + strings.Join(found, ", ")
-	if w.IgnoreIPolicy {
-		w.env.Warn("%s", words)
-		return nil
-	}
-	return fault.Refuse(fault.WrongInput, "%s", words)
 }
 
 func (w *replaceDisks) Hooks() *hooks.Plan {
