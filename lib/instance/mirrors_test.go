@@ -163,6 +163,22 @@ func TestMirroredInstance(t *testing.T) {
 	}
 }
 
+// The guest runs on disks that are there: a hard reboot needs nobody else, and stops nothing that it could not start again.
+func TestHardRebootLeavesMirrorsAlone(t *testing.T) {
+	w := mirroredWorld(t).upAndRunning()
+	w.off["node2"] = true
+	w.expect(w.run(Reboot{Name: "web", Type: RebootHard}), "", []string{"node1"}, "node1 up disks=true")
+	if slices.ContainsFunc(w.begun, func(s string) bool { return strings.HasPrefix(s, "node2: ") }) {
+		t.Errorf("changed: %q", w.begun)
+	}
+	w.whole("rebooted")
+	clear(w.store.minors["node1"])
+	w.expect(w.run(Reboot{Name: "web", Type: RebootHard}), "Could not reboot instance: Block device error", []string{"node1"}, "node1 up disks=true")
+	if slices.Contains(w.begun, "node1: stops instance web") {
+		t.Errorf("stopped: %q", w.begun)
+	}
+}
+
 // allocator makes one that answers every request so, and keeps the request.
 func (w *world) allocator(name, answer string) (asked func() string) {
 	w.t.Helper()

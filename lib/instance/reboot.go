@@ -104,7 +104,7 @@ func (w *reboot) Run(ctx context.Context) (any, error) {
 	case w.Type == RebootSoft:
 		steps = []job.Step{job.Do("", w.soft)}
 	case w.Type == RebootHard:
-		steps = []job.Step{job.Do("", w.end("Could not reboot instance: ")), job.Do("", w.startHard)}
+		steps = []job.Step{job.Do("", w.keepDisks), job.Do("", w.end("Could not reboot instance: ")), job.Do("", w.startHard)}
 	default:
 		steps = []job.Step{job.Do("", w.end("Could not shutdown instance for full reboot: ")), job.Do("", w.giveUpDisks), job.Do("", w.prepare), job.Do("", w.startFull)}
 	}
@@ -141,12 +141,29 @@ func (w *reboot) startFull(ctx context.Context) error {
 	return errors.Join(failure, w.detach(ctx, w.primary().Name))
 }
 
-func (w *reboot) startHard(ctx context.Context) error {
-	err := attachDisks(ctx, w.env, w.inst, w.primary().Name)
+// keepDisks makes sure, before the guest is stopped, that its disks will be there for its start. Mirrors are left as they are.
+func (w *reboot) keepDisks(ctx context.Context) error {
+	there, disks := w.on(w.primary().Name), w.env.Config.InstanceDisks(w.inst)
+	var err error
+	for _, d := range disks {
+		if err == nil && d.DevType != config.DTDRBD { // which is there if it can be opened, connected or not
+			err = there.Attach(ctx, d)
+		}
+		if err == nil {
+			err = there.Open(ctx, d)
+		}
+	}
 	if err == nil {
-		err = w.start(ctx, w.inst, w.primary().Name, false)
+		err = there.Link(ctx, w.inst.Name, disks)
 	}
 	if err != nil {
+		return fault.Exec("Could not reboot instance: %w", inBackendWords(err))
+	}
+	return nil
+}
+
+func (w *reboot) startHard(ctx context.Context) error {
+	if err := w.start(ctx, w.inst, w.primary().Name, false); err != nil {
 		return fault.Exec("Could not reboot instance: %w", inBackendWords(err))
 	}
 	return nil
