@@ -61,7 +61,8 @@ func available(hypervisor string) error {
 	return fault.Refuse(fault.Environment, "Instances of hypervisor '%s' cannot be handled by this version", hypervisor)
 }
 
-// startGuest starts an instance on a node where its disks are attached and linked; one that runs there already is left alone.
+// startGuest starts an instance on a node where its disks are attached and linked; one that runs there already is left alone,
+// unless it waits and is not to: its start was cut off.
 // paused leaves it to the operator to let it run. When it fails for certain, nothing of the guest is left. That it does not run elsewhere is
 // the caller's to prove. inst need not be as cfg has it: a start may change parameters for once.
 func startGuest(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, paused bool) error {
@@ -69,8 +70,13 @@ func startGuest(ctx context.Context, r remote.Runner, cfg *config.Config, inst *
 		return startFake(ctx, r, cfg, inst, node)
 	}
 	s, err := stateOf(ctx, r, inst, node)
-	if err != nil || s.Running {
+	if err != nil || s.Running && (s.Status != unborn || paused) {
 		return err
+	}
+	if s.Running { // it has never begun: nothing of it can be lost
+		if err := killGuest(ctx, r, inst, node); err != nil {
+			return err
+		}
 	}
 	err = startKVM(ctx, r, cfg, inst, node, paused)
 	if err == nil || remote.OutcomeOf(err) == remote.Unknown || isUnknown(err) {

@@ -244,7 +244,7 @@ func rebootOf(t *testing.T, status, transfer, elsewhere string) error {
 
 // A guest that is on its node needs no word of another. One that is not, or may leave, is stopped for nothing but a start that is safe.
 func TestRebootNeedsProofWhereTheGuestIsNotForCertain(t *testing.T) {
-	const none = "=== pids\n=== commands\n"
+	const none = noGuest
 	for name, tt := range map[string]struct{ status, transfer, elsewhere, failure string }{
 		"it runs":                          {"running", "", "", ""},
 		"its operator has paused it":       {"paused", "", "", ""},
@@ -281,6 +281,48 @@ func TestAParameterOfAnotherHypervisorIsNotSupported(t *testing.T) {
 		w.web().Hypervisor = config.HVFake
 		if e := w.run(Startup{Name: "web", HVParams: config.Params{"acpi": value}}); e.Err == nil || e.Err.Error() != want {
 			t.Errorf("acpi=%s: %v, want %s", value, e.Err, want)
+		}
+	}
+}
+
+const (
+	noGuest  = "=== pids\n=== commands\n"
+	askState = "node1: state.sh web"
+	asksQemu = "node1: emulator.sh /usr/bin/kvm"
+)
+
+// kvmWeb is a diskless guest of kvm on the one node of a cluster, which is scripted. Its qemu cannot be asked for its version:
+// there each start ends.
+func kvmWeb(t *testing.T, op job.Operation, create func() job.Operation, script func(*remotetest.Fake)) error {
+	t.Helper()
+	w := newWorld(t)
+	w.web().Hypervisor, w.cfg.Nodes = config.HVKVM, w.cfg.Nodes[:1]
+	nodes := remotetest.New(t).InOrder()
+	script(nodes)
+	return jobtest.Run(t, nodes, w.cfg, op, create).Err
+}
+
+// What a start has left that was cut off between its qemu and the guest's first instruction is no guest that runs.
+func TestStartupBeginsAnewWhereTheGuestHasNotBegun(t *testing.T) {
+	create := func() job.Operation { return &Startup{} }
+	err := kvmWeb(t, Startup{Name: "web"}, create, func(f *remotetest.Fake) {
+		f.Answer(askState, kvmState(unborn)).
+			Answer(askState, kvmState(unborn)).Answer("node1: stop.sh web 0 no ''", "").Answer("node1: ifdown.sh web", "").
+			Fail(asksQemu, 127, "").Answer("node1: stop.sh web 0 no ''", "").Answer("node1: ifdown.sh web", "").
+			Answer(askState, noGuest).Answer(askState, noGuest)
+	})
+	if err == nil || !strings.Contains(err.Error(), "Could not start instance 'web'") {
+		t.Errorf("it was not started: %v", err)
+	}
+	for _, tt := range []struct {
+		status string
+		paused bool
+	}{{"running", false}, {"paused", false}, {unborn, true}} {
+		err := kvmWeb(t, Startup{Name: "web", Paused: tt.paused}, create, func(f *remotetest.Fake) {
+			f.Answer(askState, kvmState(tt.status)).Answer(askState, kvmState(tt.status))
+		})
+		if err != nil {
+			t.Errorf("%+v: %v", tt, err)
 		}
 	}
 }
