@@ -100,7 +100,10 @@ func (w *reboot) Run(ctx context.Context) (any, error) {
 	switch {
 	case !w.found.Running:
 		w.env.Info("Instance %s was already stopped, starting now", w.inst.Name)
-		steps = []job.Step{job.Do("", w.prepare), job.Do("", w.startFull)}
+		if w.found.UserDown { // what it has left behind can hold its name and its disks
+			steps = append(steps, job.Do("", w.end("Could not reboot instance: ")))
+		}
+		steps = append(steps, job.Do("", w.prepare), job.Do("", w.startFull))
 	case w.Type == RebootSoft:
 		steps = []job.Step{job.Do("", w.soft)}
 	case w.Type == RebootHard:

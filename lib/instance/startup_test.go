@@ -326,3 +326,15 @@ func TestStartupBeginsAnewWhereTheGuestHasNotBegun(t *testing.T) {
 		}
 	}
 }
+
+// The qemu of a guest that its user has powered off may stay, and would keep another from being started.
+func TestRebootEndsWhatAUserHasPoweredOff(t *testing.T) {
+	err := kvmWeb(t, Reboot{Name: "web", Type: RebootHard, ShutdownTimeout: 7}, func() job.Operation { return &Reboot{} }, func(f *remotetest.Fake) {
+		f.Answer(queryMigrate, migrating("")).Answer(askState, kvmState("shutdown")).
+			Answer("node1: stop.sh web 7 yes ''", "").Answer("node1: ifdown.sh web", "").
+			Answer(askState, noGuest).Fail(asksQemu, 127, "").Answer("node1: stop.sh web 0 no ''", "").Answer("node1: ifdown.sh web", "")
+	})
+	if err == nil || !strings.Contains(err.Error(), "Could not start instance for full reboot") {
+		t.Errorf("it was not started: %v", err)
+	}
+}
