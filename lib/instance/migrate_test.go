@@ -8,7 +8,9 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/config/store"
+	"gantry/lib/job"
 	"gantry/lib/job/jobtest"
+	"gantry/lib/remote/remotetest"
 )
 
 func TestMigrate(t *testing.T) {
@@ -30,6 +32,19 @@ func TestMigrateRefused(t *testing.T) {
 	w.expect(w.run(Migrate{Name: "web", TargetNode: "node2"}), "Can't migrate, please use failover: Instance web is not running", nowhere, "node1 down disks=false")
 	w.running("node1").addFile()
 	w.expect(w.run(Migrate{Name: "web", TargetNode: "node2"}), "Instance's disk layout 'file' does not allow migrations", []string{"node1"}, "node1 up disks=true")
+}
+
+// There is nothing to be sent any more, nor to be stopped for a failover: the guest runs elsewhere, or is lost.
+func TestMigrateRefusesWhatHasLeft(t *testing.T) {
+	for status, want := range map[string]string{"running": "", left: "Instance web has left node node1 already; run 'gnt-instance migrate --cleanup -n node2 web' first"} {
+		w := newWorld(t)
+		w.web().Hypervisor = config.HVKVM
+		m := &migrate{relocation: relocation{source: w.cfg.Node("n1"), target: w.cfg.Node("n2"), onOne: onOne{
+			env: &job.Env{Nodes: remotetest.New(t).Answer(askState, kvmState(status)), Config: w.cfg}, inst: w.web()}}}
+		if err := m.checkRuns(t.Context(), true); want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("%s: %v, want %q", status, err, want)
+		}
+	}
 }
 
 func TestMigrateFallsBackToFailover(t *testing.T) {
