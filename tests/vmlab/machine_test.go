@@ -51,8 +51,8 @@ func TestUserModeLinuxGetsItsDisksInOrder(t *testing.T) {
 	c, f := keptBy7(t, Options{UML: true})
 	fd := fmt.Sprintf("=/proc/7/fd/%d", f.Fd())
 	got := c.umlArgv(2, "/cache/i", "/cache/uml", []disk{{}, {file: f}, {file: f, shared: true}, {file: f, only: true, shared: true}}, "/dev/vdd")
-	want := []string{"lab.seed=/dev/vdd", "ubd0=/tmp/x/root2,/cache/i/root.img", "vec0:transport=tap,ifname=lan2,mac=02:00:00:00:00:02",
-		"vec1:transport=tap,ifname=san2,mac=02:00:00:00:01:02", "vec2:transport=tap,ifname=ctl2,mac=02:00:00:00:02:02", "ubd1" + fd, "ubd2c" + fd, "ubd3rc" + fd}
+	want := []string{"lab.seed=/dev/vdd", "ubd0=/tmp/x/root2,/cache/i/root.img", "vec0:transport=tap,ifname=lan2,mac=02:00:00:00:00:02,gro=1",
+		"vec1:transport=tap,ifname=san2,mac=02:00:00:00:01:02,gro=1", "vec2:transport=tap,ifname=ctl2,mac=02:00:00:00:02:02,gro=1", "ubd1" + fd, "ubd2c" + fd, "ubd3rc" + fd}
 	if !slices.Equal(got[len(got)-len(want):], want) || got[0] != "/cache/uml/linux" || got[1] != "mem=1280M" {
 		t.Errorf("%q", got)
 	}

@@ -63,7 +63,8 @@ func (c config) umlArgv(n int, image Image, kernel string, disks []disk, seeds s
 		fmt.Sprintf("ubd0=%s,%s", c.changes(n), image.root()),
 	}
 	for i, net := range nets {
-		argv = append(argv, fmt.Sprintf("vec%d:transport=tap,ifname=%s%d,mac=02:00:00:00:%02x:%02x", i, net, n, i, n))
+		// gro: a card takes the large packets that the others send
+		argv = append(argv, fmt.Sprintf("vec%d:transport=tap,ifname=%s%d,mac=02:00:00:00:%02x:%02x,gro=1", i, net, n, i, n))
 	}
 	for i, d := range disks[1:] {
 		flags := ""
