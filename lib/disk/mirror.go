@@ -197,6 +197,13 @@ func (on On) Disconnect(ctx context.Context, disks ...*config.Disk) error {
 	return on.each(ctx, disks, drbd.Device.Disconnect)
 }
 
+// Connect sets the connection of a side up, also of one without volumes, and does not wait for the other.
+func (on On) Connect(ctx context.Context, d *config.Disk) error {
+	return on.onMirror(ctx, d, func(m drbd.Device, ctx context.Context, r remote.Runner, node string) error {
+		return m.Connect(ctx, r, node, on.params(d), drbd.OnePrimary)
+	})
+}
+
 // AttachAlone attaches a side without a connection.
 func (on On) AttachAlone(ctx context.Context, d *config.Disk) error {
 	return on.onMirror(ctx, d, func(m drbd.Device, ctx context.Context, r remote.Runner, node string) error {

@@ -47,7 +47,7 @@ func (w *replaceDisks) onOneSide(ctx context.Context) error {
 			x.fresh = append(x.fresh, &fresh)
 		}
 		list = append(list, x)
-		swaps = append(swaps, job.Do("", x.swap).Undo(x.back))
+		swaps = append(swaps, job.Do("", x.swap).Undo(x.keep))
 	}
 	w.env.Step(3, replaceSteps, "Allocate new storage")
 	steps := []job.Step{job.Do("", func(ctx context.Context) error { return w.allocateAll(ctx, list) }).
@@ -95,13 +95,28 @@ func (w *replaceDisks) dropAll(ctx context.Context, list []*exchange) error {
 	return all
 }
 
-// swap puts the new volumes in the place of the old ones. When it cannot be done it is taken back.
+// swap puts the new volumes in the place of the old ones. When it cannot be done it is taken back, until the new ones are attached.
 func (x *exchange) swap(ctx context.Context) error {
 	err := x.forth(ctx)
 	if err == nil || isUnknown(err) {
 		return err
 	}
-	return errors.Join(err, x.back(context.WithoutCancel(ctx)))
+	ctx = context.WithoutCancel(ctx)
+	if x.named == len(x.fresh) {
+		setup, failure := x.w.on(x.w.target.Name).Setup(ctx, x.disk)
+		if failure != nil || setup.Data != "" {
+			return errors.Join(err, failure, x.keep(ctx))
+		}
+	}
+	return errors.Join(err, x.back(ctx))
+}
+
+// keep leaves the new volumes where they are: once they have been attached DRBD does not know any more what the old ones lack.
+func (x *exchange) keep(context.Context) error {
+	for _, v := range x.moved {
+		x.w.env.Warn("%s on node %s keeps its new volumes; remove %s%s when they are filled", x.disk.IVName, x.w.target.Name, v, x.aside)
+	}
+	return nil
 }
 
 func (x *exchange) forth(ctx context.Context) error {

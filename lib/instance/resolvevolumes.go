@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -24,80 +23,48 @@ func volumeAt(name string) lvm.Volume {
 	return lvm.Volume{VG: vg, Name: lv}
 }
 
+// renamed reads what an intent says of the renaming of a volume.
+func renamed(in job.Intent) (from, to lvm.Volume, is bool) {
+	rest, is := strings.CutPrefix(in.Changes, "renames volume ")
+	was, name, both := strings.Cut(rest, " to ")
+	from = volumeAt(was)
+	return from, lvm.Volume{VG: from.VG, Name: name}, is && both
+}
+
 // renameBack gives volumes the names by which the configuration, or whoever let them be adopted, knows them; last first.
 func (x *remains) renameBack(ctx context.Context) error {
+	swaps := x.swaps()
 	for _, in := range slices.Backward(x.done) {
-		rest, is := strings.CutPrefix(in.Changes, "renames volume ")
-		from, name, both := strings.Cut(rest, " to ")
-		if !is || !both || !x.on(in.Node) {
+		was, now, is := renamed(in)
+		if !is || !x.on(in.Node) || x.claimed(in.Node, now) || slices.ContainsFunc(swaps, func(s *swap) bool { return s.node == in.Node && (s.has(was) || s.has(now)) }) {
 			continue
 		}
-		was := volumeAt(from)
-		now := lvm.Volume{VG: was.VG, Name: name}
-		if x.claimed(in.Node, now) {
-			continue
+		there, err := x.exist(ctx, in.Node, was, now)
+		if err == nil && there[1] && !there[0] {
+			err = lvm.Rename(ctx, x.env.Nodes, in.Node, now, was.Name)
 		}
-		there, err := x.bothExist(ctx, in.Node, was, now)
 		if err != nil {
 			return err
 		}
-		switch {
-		case !there[1]:
-		case !there[0]:
-			err = lvm.Rename(ctx, x.env.Nodes, in.Node, now, was.Name)
-		case strings.Contains(name, replaced):
-			err = x.decideReplaced(ctx, in.Node, was, now)
-		}
-		if err != nil {
+	}
+	for _, s := range swaps {
+		if err := x.endSwap(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (x *remains) bothExist(ctx context.Context, node string, a, b lvm.Volume) (there [2]bool, err error) {
-	for i, v := range []lvm.Volume{a, b} {
+// exist says which volumes a node has.
+func (x *remains) exist(ctx context.Context, node string, volumes ...lvm.Volume) ([]bool, error) {
+	there := make([]bool, len(volumes))
+	var err error
+	for i, v := range volumes {
 		if there[i], err = lvm.Exists(ctx, x.env.Nodes, node, v); err != nil {
-			return there, err
+			return nil, err
 		}
 	}
 	return there, nil
-}
-
-// decideReplaced deals with a volume that was set aside for a new one, which has got its name. If the new ones have all data the old
-// ones go; else the new ones do, which by now are nobody's.
-func (x *remains) decideReplaced(ctx context.Context, node string, name, old lvm.Volume) error {
-	d := x.diskOn(node, name)
-	if d == nil {
-		return nil
-	}
-	there := on(x.env, node)
-	states, err := there.Statuses(ctx, []*config.Disk{d})
-	if err != nil {
-		return err
-	}
-	if s := states[0]; s != nil && s.LocalStatus() == drbd.Okay && s.Connected() {
-		setup, err := there.Setup(ctx, d)
-		if err != nil {
-			return err
-		}
-		if setup.Data != "" {
-			return lvm.RemoveIfThere(ctx, x.env.Nodes, node, old)
-		}
-	}
-	if states[0] != nil {
-		if err := there.DetachVolumes(ctx, d); err != nil {
-			return err
-		}
-	}
-	fresh := x.freshName(node, name)
-	if fresh == "" {
-		return nil // verify names what is set aside
-	}
-	if err := lvm.Rename(ctx, x.env.Nodes, node, name, fresh); err != nil {
-		return err
-	}
-	return lvm.Rename(ctx, x.env.Nodes, node, old, name.Name)
 }
 
 // diskOn finds the mirrored disk that has a volume on a node.
@@ -113,9 +80,7 @@ func (x *remains) diskOn(node string, v lvm.Volume) *config.Disk {
 // freshName is what a volume was called before the job gave it this name.
 func (x *remains) freshName(node string, v lvm.Volume) string {
 	for _, in := range x.done {
-		rest, is := strings.CutPrefix(in.Changes, "renames volume ")
-		from, name, _ := strings.Cut(rest, " to ")
-		if was := volumeAt(from); is && in.Node == node && was.VG == v.VG && name == v.Name {
+		if was, now, is := renamed(in); is && in.Node == node && now == v {
 			return was.Name
 		}
 	}
@@ -195,7 +160,7 @@ func (x *remains) removeAbandoned(ctx context.Context) error {
 				return err
 			}
 			if !whole {
-				x.later = fmt.Errorf("volume %s on node %s is kept until the disk is whole on its new nodes: %w", v, in.Node, job.ErrLater)
+				x.wait("volume %s on node %s is kept until the disk is whole on its new nodes", v, in.Node)
 				continue
 			}
 			if err := lvm.RemoveIfThere(ctx, x.env.Nodes, in.Node, v); err != nil {
