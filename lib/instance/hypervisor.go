@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gantry/lib/bridge"
@@ -30,7 +29,7 @@ type state struct {
 // there says that a node has the guest for certain, and so no other has it. A process whose guest has not begun, has not arrived or has
 // gone, and one that does not say, may be all there is of it.
 func (s state) there() bool {
-	return s.Running && !slices.Contains([]string{unborn, waiting, left, ""}, s.Status)
+	return s.Running && s.Status != "" && kvm.Present(s.Status)
 }
 
 // stateOf asks a node for an instance. Without an error the answer is proof.

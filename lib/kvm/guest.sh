@@ -59,7 +59,7 @@ cleanup() {
 
 # qmp NAME: sends each line of its input to the guest's qemu once the one before is answered, and prints all that comes
 # back. Stops at the first error. The connection has to stay open until the last answer: qemu drops what it has not yet
-# executed when the other side closes.
+# executed when the other side closes. Before it there may stand a limit.
 qmp() {
 	(
 		exec 3>&1 4<&0
@@ -76,8 +76,8 @@ qmp() {
 			done'
 		# shellcheck disable=SC2090
 		export TALK
-		# shellcheck disable=SC2016 # expanded by that shell
-		exec socat "UNIX-CONNECT:$root/ctrl/$1.qmp" 'SYSTEM:eval \"\$TALK\"'
+		# shellcheck disable=SC2016,SC2086 # expanded by that shell; several words
+		exec ${limit:-} socat "UNIX-CONNECT:$root/ctrl/$1.qmp" 'SYSTEM:eval \"\$TALK\"'
 	)
 }
 

@@ -2,8 +2,10 @@ package kvm
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -65,6 +67,27 @@ func TestParseStates(t *testing.T) {
 	}
 	if !got[0].Running() || got[1].Running() || got[2].Running() {
 		t.Error("only web runs")
+	}
+}
+
+// A qemu that does not answer keeps nobody waiting who asks after many.
+func TestStatusProbeLimitsEachQuestion(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "ctrl"), 0o755), os.WriteFile(filepath.Join(dir, "timeout"), []byte("#!/bin/sh\necho \"$@\" >"+dir+"/asked\n"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	qemu, err := net.Listen("unix", filepath.Join(dir, "ctrl", "web.qmp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer qemu.Close()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	argv := StatusProbe("web").Argv
+	argv[2] = strings.ReplaceAll(argv[2], "/var/run/ganeti/kvm-hypervisor", dir)
+	out, err := exec.Command(argv[0], argv[1:]...).Output()
+	asked, _ := os.ReadFile(filepath.Join(dir, "asked"))
+	if err != nil || !strings.Contains(string(out), "\nweb\t\n") || !strings.HasPrefix(string(asked), "5 socat UNIX-CONNECT:") {
+		t.Errorf("%v, %q, asked %q", err, out, asked)
 	}
 }
 

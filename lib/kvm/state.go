@@ -29,6 +29,11 @@ type State struct {
 // Running says whether there is a qemu process, be it paused.
 func (s State) Running() bool { return s.PID != 0 && !s.Down }
 
+// Present says whether the guest is there as far as is known: qemu does not say that it has not begun, has not arrived or has left.
+func Present(status string) bool {
+	return !slices.Contains([]string{"prelaunch", "inmigrate", "postmigrate"}, status)
+}
+
 // States asks a node for all its guests, in one round trip. Memory and status of the guests named in asked come from
 // qemu itself, of the others from their command lines, which is the same unless their memory was ballooned.
 func States(ctx context.Context, r remote.Runner, node string, asked ...string) ([]State, error) {
@@ -41,6 +46,11 @@ func States(ctx context.Context, r remote.Runner, node string, asked ...string) 
 
 // StateProbe is the command behind States, for who wants to gather several probes of a node.
 func StateProbe(asked ...string) remote.Cmd { return remote.Script(guestScript+stateScript, asked...) }
+
+// StatusProbe is StateProbe for who asks after many guests: one whose qemu is silent costs seconds, and has no status.
+func StatusProbe(asked ...string) remote.Cmd {
+	return remote.Script("limit='timeout 5'\n"+guestScript+stateScript, asked...)
+}
 
 // ParseStates reads StateProbe's output. Guests that only left files behind are not in it, but for those whose user
 // powered them off.

@@ -259,7 +259,7 @@ func (a *answer) readReached(where []destination, out []byte) error {
 func (a *answer) readKVM(out []byte) error {
 	states, err := kvm.ParseStates(out)
 	for _, s := range states {
-		if s.Running() {
+		if s.Running() && kvm.Present(s.Status) {
 			a.running = append(a.running, s.Name)
 		}
 	}

@@ -70,7 +70,7 @@ func (g *group) question(n *config.Node) []probe {
 		a.oses, err = osdef.Parse(out)
 		return err
 	}})
-	return slices.Concat(probes, g.guestProbes(), g.parameterProbes(), g.volumeProbes(), g.physicalProbes(n), g.mirrorProbes())
+	return slices.Concat(probes, g.guestProbes(n), g.parameterProbes(), g.volumeProbes(), g.physicalProbes(n), g.mirrorProbes())
 }
 
 // factsWanted is what nodefacts is to look at besides what it always tells.
@@ -226,13 +226,20 @@ func (g *group) partners(from *config.Node) []*config.Node {
 	return list
 }
 
-// guestProbes ask for what runs, of all hypervisors.
-func (g *group) guestProbes() []probe {
+// guestProbes ask for what runs, of all hypervisors; qemu itself is asked about the guests that are to run there.
+func (g *group) guestProbes(n *config.Node) []probe {
 	var probes []probe
+	var due []string
+	primary, _ := g.cfg.NodeInstances(n.UUID)
+	for _, inst := range primary {
+		if inst.AdminState == config.AdminUp {
+			due = append(due, inst.Name)
+		}
+	}
 	for _, hv := range g.cfg.Cluster.EnabledHypervisors {
 		switch hv {
 		case config.HVKVM:
-			probes = append(probes, probe{cmd: kvm.StateProbe(), read: (*answer).readKVM})
+			probes = append(probes, probe{cmd: kvm.StatusProbe(due...), read: (*answer).readKVM})
 		case config.HVFake:
 			probes = append(probes, probe{cmd: fake.StateProbe(), read: (*answer).readFake})
 		}

@@ -137,6 +137,27 @@ func TestNothingIsSaidOfAHealthyGroup(t *testing.T) {
 	}
 }
 
+// qemu is asked about the guests that are to run on a node. Its process alone is no guest: that may have left, or not have begun.
+func TestAGuestRunsIfQemuDoesNotSayOtherwise(t *testing.T) {
+	cfg := cluster3()
+	cfg.InstanceByName("db").AdminState = config.AdminDown
+	g, _ := healthy(t, cfg, Options{})
+	probes := g.guestProbes(cfg.Node("n2"))
+	if argv := probes[0].cmd.Argv; !slices.Equal(argv[3:], []string{"sh", "web"}) {
+		t.Errorf("asked about %q", argv[3:])
+	}
+	for said, runs := range map[string]bool{"": true, "running": true, "paused": true, "shutdown": false, "prelaunch": false, "inmigrate": false, "postmigrate": false} {
+		if said != "" {
+			said = "web\t{\"return\": {}}\t{\"return\": {\"status\": \"" + said + "\"}}\t\n"
+		}
+		a := &answer{}
+		err := probes[0].read(a, []byte("=== pids\n7 web\n=== answers\n"+said+"=== commands\n/proc/7/cmdline:kvm\x00/proc/7/cmdline:-name\x00/proc/7/cmdline:web\x00"))
+		if err != nil || slices.Contains(a.running, "web") != runs {
+			t.Errorf("%q: %v, running %q", said, err, a.running)
+		}
+	}
+}
+
 func TestFindings(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cfg   func(*config.Config)
