@@ -127,14 +127,35 @@ func (on On) Create(ctx context.Context, instance string, d *config.Disk) error 
 
 func (on On) createVolume(ctx context.Context, instance string, d *config.Disk, stripes int64) error {
 	v := volume(d)
-	if err := lvm.Create(ctx, on, on.Node, v, d.Size, max(1, stripes), d.Spindles); err != nil {
+	spindles, err := on.Spindles(d)
+	if err != nil {
 		return err
 	}
-	err := lvm.SetTag(ctx, on, on.Node, v, instance)
+	if err := lvm.Create(ctx, on, on.Node, v, d.Size, max(1, stripes), spindles); err != nil {
+		return err
+	}
+	err = lvm.SetTag(ctx, on, on.Node, v, instance)
 	if err == nil || remote.OutcomeOf(err) == remote.Unknown {
 		return err
 	}
 	return errors.Join(err, lvm.Remove(context.WithoutCancel(ctx), on, on.Node, v))
+}
+
+// exclusive says whether a disk has its physical volumes to itself on this node.
+func (on On) exclusive() bool {
+	n := on.Config.NodeByName(on.Node)
+	return n != nil && on.Config.FilledND(n).Bool("exclusive_storage")
+}
+
+// Spindles is how many physical volumes of its own the volume of a disk gets on this node; nil is none.
+func (on On) Spindles(d *config.Disk) (*int64, error) {
+	if !on.exclusive() {
+		return nil, nil
+	}
+	if d.Spindles == nil { // the words run together in Ganeti, too
+		return nil, fault.New(fault.BlockDevice, "Unspecified number of spindles: this is requiredwhen exclusive storage is enabled, try running gnt-cluster repair-disk-sizes")
+	}
+	return d.Spindles, nil
 }
 
 func volume(d *config.Disk) lvm.Volume {
@@ -237,6 +258,9 @@ func (on On) growVolume(ctx context.Context, d *config.Disk, more int64, dryRun 
 		if s.Volume == lv.Volume && s.MiB >= float64(d.Size+more) {
 			return nil
 		}
+	}
+	if on.exclusive() {
+		return lvm.GrowWithin(ctx, on, on.Node, lv, more, dryRun)
 	}
 	return lvm.Grow(ctx, on, on.Node, lv, more, dryRun)
 }

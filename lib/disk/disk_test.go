@@ -45,6 +45,23 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// A disk that knows of spindles may come to a node that does not, and the other way round.
+func TestTheNodeSaysWhetherADiskHasItsPhysicalVolumesToItself(t *testing.T) {
+	two := *plain
+	two.Spindles = new(int64(2))
+	on := here(nil)
+	if got, err := on.Spindles(&two); got != nil || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	on.Config.Nodes[0].NDParams = config.Params{"exclusive_storage": true}
+	if got, err := on.Spindles(&two); err != nil || got == nil || *got != 2 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if err := on.Create(t.Context(), "web", plain); err == nil || !strings.HasPrefix(err.Error(), "Unspecified number of spindles: ") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	hidden := *plain
 	hidden.IVName = ""

@@ -44,9 +44,9 @@ func (w *modify) checkRecreation(ctx context.Context, now string) (err error) {
 	if err := r.layOut(); err != nil {
 		return err
 	}
-	if space := spaceFor(r.fresh); len(space) > 0 {
+	if len(spaceFor(r.fresh)) > 0 {
 		for _, n := range r.nodes() {
-			if err := space.check(ctx, w.env, n); err != nil {
+			if err := checkRoom(ctx, w.env, r.fresh, n); err != nil {
 				return err
 			}
 		}

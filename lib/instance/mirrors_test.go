@@ -624,6 +624,38 @@ func TestUnderExclusiveStorageOnlyEmptyPhysicalVolumesAreRoom(t *testing.T) {
 	}
 }
 
+func TestDisksOfNodesWithExclusiveStorageHaveSpindles(t *testing.T) {
+	exclusive := config.Params{"exclusive_storage": true}
+	for want, tt := range map[string]struct {
+		op     job.Operation
+		change func(w *world)
+	}{
+		"Unspecified number of spindles: ": {RecreateDisks{Name: "web"}, func(w *world) { w.cfg.Nodes[0].NDParams = exclusive }},
+		"on node node3: Unspecified number of spindles: ": {moveTo("node3", func(op *Move) { op.IgnoreIPolicy = true }),
+			func(w *world) { w.cfg.Nodes[2].NDParams = exclusive }},
+		"Spindles in instance disks cannot be specified when exclusive storage is not active": {
+			RecreateDisks{Name: "web", Disks: []RecreateDisk{{Index: 0, Params: map[string]any{"spindles": 2}}}}, func(*world) {}},
+	} {
+		w := mirroredWorld(t)
+		if e := w.run(Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}); e.Err != nil {
+			t.Fatal(e.Err)
+		}
+		tt.change(w)
+		if e := w.run(tt.op); e.Err == nil || !strings.Contains(e.Err.Error(), want) || len(w.begun) > 0 {
+			t.Errorf("%v, want %s; begun %q", e.Err, want, w.begun)
+		}
+	}
+	w := mirroredWorld(t)
+	if e := w.run(Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	w.disk().Spindles = new(int64(2))
+	clear(w.store.lvs["node1"])
+	if e := w.run(RecreateDisks{Name: "web"}); e.Err != nil || len(w.store.names("node1")) != 1 {
+		t.Errorf("a disk that has spindles recorded, on a node without them: %v", e.Err)
+	}
+}
+
 func TestAMirrorUnderExclusiveStorageIsRefused(t *testing.T) {
 	w := mirroredWorld(t)
 	if e := w.run(Modify{Name: "web", DiskTemplate: config.DTPlain, WaitForSync: true, IgnoreIPolicy: true}); e.Err != nil {

@@ -103,7 +103,7 @@ func (w *move) checkNodes(ctx context.Context) error {
 	if err := backup.CheckCompression(w.Compress, cfg.Cluster.CompressionTools); err != nil {
 		return err
 	}
-	if err := spaceFor(w.disks).check(ctx, w.env, w.target); err != nil {
+	if err := checkRoom(ctx, w.env, w.disks, w.target); err != nil {
 		return err
 	}
 	if err := w.checkNew(ctx); err != nil {

@@ -294,7 +294,15 @@ func (w *recreateDisks) layOut() error {
 func (w *recreateDisks) checkRoom(ctx context.Context) (err error) {
 	mirrored := false
 	for _, n := range w.where {
-		if err := spaceFor(w.disks).check(ctx, w.env, n); err != nil {
+		for i, asked := range w.Disks {
+			if asked.Params["spindles"] == nil {
+				continue
+			}
+			if err := checkSpindles(w.env.Config.FilledND(n).Bool("exclusive_storage"), w.disks[i].Spindles); err != nil {
+				return err
+			}
+		}
+		if err := checkRoom(ctx, w.env, w.disks, n); err != nil {
 			return err
 		}
 	}

@@ -108,6 +108,16 @@ func (n need) check(ctx context.Context, env *job.Env, node *config.Node) error 
 	return nil
 }
 
+// checkRoom makes sure that a node has room for disks, and that it is known how many spindles they take if it wants to know.
+func checkRoom(ctx context.Context, env *job.Env, disks []*config.Disk, node *config.Node) error {
+	for _, d := range disks {
+		if _, err := on(env, node.Name).Spindles(d); err != nil && disk.InVolumes(d.DevType) {
+			return fault.Refuse(fault.WrongState, "Disk %s cannot be made on node %s: %w", d.IVName, node.Name, err)
+		}
+	}
+	return spaceFor(disks).check(ctx, env, node)
+}
+
 // reservedSpace is what other jobs are about to take.
 func reservedSpace(env *job.Env, node *config.Node, vg string) (mib int64) {
 	for _, r := range env.Config.Reservations {

@@ -222,7 +222,7 @@ func Snapshot(ctx context.Context, r remote.Runner, node string, v Volume, mib i
 var policies = []string{"contiguous", "cling", "normal"}
 
 // Grow makes a volume larger by mib MiB, rounded up to whole extents of all its stripes. With dryRun LVM only says
-// whether it could. Exclusive storage names the physical volumes to take.
+// whether it could. It takes space of the given physical volumes, of any if none are given.
 func Grow(ctx context.Context, r remote.Runner, node string, v LV, mib int64, dryRun bool, devices ...string) error {
 	var err error
 	for _, policy := range policies {
@@ -236,13 +236,36 @@ func Grow(ctx context.Context, r remote.Runner, node string, v LV, mib int64, dr
 	return err
 }
 
-func grow(v LV, mib int64, policy string, dryRun bool, devices []string) remote.Cmd {
+// GrowWithin is Grow under exclusive storage: the volume stays on the physical volumes that it has.
+func GrowWithin(ctx context.Context, r remote.Runner, node string, v LV, mib int64, dryRun bool) error {
+	all, err := PVs(ctx, r, node, v.VG)
+	if err != nil {
+		return err
+	}
+	standard, free := StandardPVSize(all), 0.0
+	for _, pv := range all {
+		if slices.Contains(v.PVs, pv.Name) {
+			free += pv.Free - (pv.Size - standard)
+		}
+	}
+	if kib := growth(v, mib); float64(kib) > free*1024 {
+		return broken("Not enough free space to grow %s: %d MiB required, %d available", v.Device(), kib>>10, int64(free))
+	}
+	return Grow(ctx, r, node, v, mib, dryRun, v.PVs...)
+}
+
+// growth is so many MiB as KiB, in whole extents of all stripes.
+func growth(v LV, mib int64) int64 {
 	step := int64(v.ExtentKiB) * max(1, v.Stripes)
 	kib := mib << 10
 	if step > 0 && kib%step != 0 {
 		kib += step - kib%step
 	}
-	argv := []string{"lvextend", "-L", "+" + strconv.FormatInt(kib, 10) + "k"}
+	return kib
+}
+
+func grow(v LV, mib int64, policy string, dryRun bool, devices []string) remote.Cmd {
+	argv := []string{"lvextend", "-L", "+" + strconv.FormatInt(growth(v, mib), 10) + "k"}
 	what := "grows volume " + v.String()
 	if dryRun {
 		argv, what = append(argv, "--test"), ""

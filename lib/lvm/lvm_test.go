@@ -117,12 +117,26 @@ func TestGrowTriesAllPolicies(t *testing.T) {
 	}
 }
 
+func TestUnderExclusiveStorageAVolumeStaysOnItsPhysicalVolumes(t *testing.T) {
+	const all = "/dev/vdb|vg_ganeti|566.00|a--|1030.00|\n/dev/vdc|vg_ganeti|566.00|a--|1030.00|\n/dev/vdd|vg_ganeti|1030.00|a--|1030.00|\n"
+	striped := LV{Volume: data, ExtentKiB: 4096, Stripes: 2, PVs: []string{"/dev/vdb", "/dev/vdc"}}
+	nodes := remotetest.New(t).InOrder().Answer(pvsLine, all).
+		Answer("node1: lvextend -L +1073152k --alloc contiguous /dev/vg_ganeti/0e4f.disk0_data /dev/vdb /dev/vdc", "").Answer(pvsLine, all)
+	if err := GrowWithin(t.Context(), nodes, "node1", striped, 1042, false); err != nil {
+		t.Error(err)
+	}
+	err := GrowWithin(t.Context(), nodes, "node1", striped, 1073, false)
+	if want := "Not enough free space to grow /dev/vg_ganeti/0e4f.disk0_data: 1080 MiB required, 1072 available"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func TestParse(t *testing.T) {
 	groups, err := ParseVGs([]byte("  vg_ganeti|3500.50|wz--n-|4092.00\n  old|1.00|rz--n-|2.00\n"))
 	if err != nil || !slices.Equal(groups, []VG{{"vg_ganeti", 3500.5, 4092}}) {
 		t.Errorf("%v %v", groups, err)
 	}
-	volumes, err := ParseLVs([]byte("  vg|a|-wi-ao----|253|3|4096.00|1|/dev/vdb(0)|\n  vg|a|-wi-ao----|253|3|4096.00|2|/dev/vdb(9),/dev/vdc(0)\n  vg|thin|Vwi-a-tz--|-1|-1|4096.00|0|\n"))
+	volumes, err := ParseLVs([]byte("  vg|a|-wi-ao----|253|3|4096.00|1|/dev/vdb(0)|\n  vg|a|-wi-ao----|253|3|4096.00|2|/dev/vdc(9),/dev/vdc(0)\n  vg|thin|Vwi-a-tz--|-1|-1|4096.00|0|\n"))
 	got := volumes[Volume{"vg", "a"}]
 	if err != nil || len(volumes) != 2 || got.Minor != 3 || got.Stripes != 2 || !slices.Equal(got.PVs, []string{"/dev/vdb", "/dev/vdc"}) {
 		t.Errorf("%+v %v", volumes, err)

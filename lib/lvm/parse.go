@@ -190,7 +190,8 @@ func LVs(ctx context.Context, r remote.Runner, node string) (map[Volume]LV, erro
 	return ParseLVs(out.Stdout)
 }
 
-// ParseLVs reads the output of lvs. A volume of several segments has several lines, of which the last one counts.
+// ParseLVs reads the output of lvs. A volume of several segments has several lines, of which the last one counts; it is on the physical
+// volumes of all.
 func ParseLVs(out []byte) (map[Volume]LV, error) {
 	list := map[Volume]LV{}
 	err := rows(out, 8, func(f []string) error {
@@ -202,8 +203,9 @@ func ParseLVs(out []byte) (map[Volume]LV, error) {
 			return fmt.Errorf("the attributes are too short")
 		}
 		v := LV{Volume: Volume{f[0], f[1]}, Attributes: f[2], Major: int64(n[0]), Minor: int64(n[1]), ExtentKiB: n[2], Stripes: int64(n[3])}
+		v.PVs = list[v.Volume].PVs
 		for device := range strings.SplitSeq(f[7], ",") {
-			if name, _, _ := strings.Cut(device, "("); name != "" {
+			if name, _, _ := strings.Cut(device, "("); name != "" && !slices.Contains(v.PVs, name) {
 				v.PVs = append(v.PVs, name)
 			}
 		}

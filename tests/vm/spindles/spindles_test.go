@@ -53,6 +53,17 @@ func TestADiskHasItsPhysicalVolumesToItself(t *testing.T) {
 	refused("gnt-instance modify --disk add:size=64M,spindles=1 b.example.com", "No (empty) PVs found")
 	is("gnt-cluster verify | grep -E 'ERROR|WARNING' || true", "")
 
+	// a disk grows on its own physical volumes alone, where there is another's or an empty one beside them
+	before := takenBy(t, l)
+	l.Must(t, "node1", "gnt-instance grow-disk b.example.com 0 32M")
+	if now := takenBy(t, l); !slices.Equal(now, before) {
+		t.Errorf("physical volumes are taken by %q, before it had grown by %q", now, before)
+	}
+	is("lvs --noheadings --units m --nosuffix -o lv_size @originstname+b.example.com", "96.00")
+	l.Must(t, "node1", "gnt-instance remove -f a.example.com")
+	refused("gnt-instance grow-disk b.example.com 0 32G", "Not enough free space to grow ")
+	l.Must(t, "node1", add+"-t plain --disk 0:size=64M,spindles=2 a.example.com")
+
 	// whoever makes volumes by hand may put one beside a disk
 	l.Must(t, "node1", "lvcreate -qq -Wn -L 16m -n stranger vg_ganeti $(lvs --noheadings -o devices vg_ganeti/$(lvs --noheadings -o lv_name @originstname+b.example.com | tr -d ' ') | sed 's/(.*//')")
 	if said := l.Must(t, "node1", "gnt-cluster verify || true"); !strings.Contains(said, "is shared among unrelated LVs") {
