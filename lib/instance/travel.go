@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"gantry/lib/bridge"
@@ -38,7 +39,7 @@ func (t *travel) fake() bool { return t.inst.Hypervisor == config.HVFake }
 
 func (t *travel) capabilities() string { return t.hv.String("migration_caps") }
 
-// versions of the hypervisor on both nodes; "" where it has none.
+// versions of the hypervisor on both nodes, 7.2.22 as Ganeti shows it: [7, 2, 22]; "" where it has none.
 func (t *travel) versions(ctx context.Context) (from, to string, err error) {
 	if t.fake() {
 		return "", "", nil
@@ -47,7 +48,8 @@ func (t *travel) versions(ctx context.Context) (from, to string, err error) {
 	replies := remote.Each(ctx, nodes, 0, func(ctx context.Context, node string) (nodefacts.Facts, error) {
 		return nodefacts.Get(ctx, t.env.Nodes, node, nodefacts.Options{KVM: t.hv.String("kvm_path")})
 	})
-	return replies[0].Value.KVMVersion, replies[1].Value.KVMVersion, errors.Join(replies[0].Err, replies[1].Err)
+	list := func(version string) string { return "[" + strings.ReplaceAll(version, ".", ", ") + "]" }
+	return list(replies[0].Value.KVMVersion), list(replies[1].Value.KVMVersion), errors.Join(replies[0].Err, replies[1].Err)
 }
 
 // read reads what the guest was started with.

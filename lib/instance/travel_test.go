@@ -68,3 +68,14 @@ func TestASilentSourceIsAskedAgain(t *testing.T) {
 		t.Errorf("given up with %v", err)
 	}
 }
+
+func TestVersionsAreListsAsInGaneti(t *testing.T) {
+	facts := func(version string) string {
+		return "=== memory\nMemTotal: 2048 kB\n=== cpus\n1\n=== time\n1.0\n=== kvm\nQEMU emulator version " + version + "\n"
+	}
+	nodes := remotetest.New(t).Answer("node1: facts.sh ''", facts("7.2.22 (Debian 1:7.2+dfsg-7)")).Answer("node2: facts.sh ''", facts("10.0.3"))
+	from, to, err := kvmTravel(nodes).versions(t.Context())
+	if err != nil || from != "[7, 2, 22]" || to != "[10, 0, 3]" {
+		t.Errorf("%s, %s, %v", from, to, err)
+	}
+}
