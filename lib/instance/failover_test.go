@@ -43,6 +43,33 @@ func TestFailoverTellsHooks(t *testing.T) {
 	if !slices.Equal(seen, want) {
 		t.Errorf("hooks %q", seen)
 	}
+	for _, h := range e.Hooks {
+		if h.Env["GANETI_OLD_SECONDARY"]+h.Env["GANETI_NEW_SECONDARY"] != "" {
+			t.Errorf("a file on several nodes has no secondary: %q", h.Env)
+		}
+	}
+}
+
+func TestAMovedMirrorsHooksKnowItsSecondary(t *testing.T) {
+	w := mirroredWorld(t).upAndRunning()
+	w.moving = true
+	moved := w.run(Migrate{Name: "web"})
+	w.moving = false
+	for dir, hooks := range map[string][]jobtest.Hook{"instance-migrate": moved.Hooks, "instance-failover": w.run(Failover{Name: "web"}).Hooks} {
+		seen := 0
+		for _, h := range hooks {
+			if !strings.HasPrefix(h.Dir, dir) {
+				continue
+			}
+			seen++
+			if h.Env["GANETI_OLD_SECONDARY"] != h.Env["GANETI_NEW_PRIMARY"] || h.Env["GANETI_NEW_SECONDARY"] != h.Env["GANETI_OLD_PRIMARY"] || h.Env["GANETI_OLD_PRIMARY"] == "" {
+				t.Errorf("%s: %q", h.Dir, h.Env)
+			}
+		}
+		if seen == 0 {
+			t.Errorf("no hooks of %s ran", dir)
+		}
+	}
 }
 
 func TestFailoverOfStoppedInstanceOnlyMovesIt(t *testing.T) {

@@ -181,13 +181,18 @@ func (o *relocation) checkTarget(ctx context.Context) error {
 	return nil
 }
 
-// hooksEnv tells the scripts where the instance comes from and where it goes. After the move both are the target.
+// hooksEnv tells the scripts where the instance comes from and where it goes. After the move both are the target. Mirrored disks go
+// the other way.
 func (o *relocation) hooksEnv(more map[string]string) map[string]string {
 	cfg := o.env.Config
-	env := hooksEnv(cfg, cfg.Instance(o.inst.UUID))
+	inst := cfg.Instance(o.inst.UUID)
+	env := hooksEnv(cfg, inst)
 	maps.Copy(env, more)
-	env["OLD_PRIMARY"], env["NEW_PRIMARY"] = cfg.NodeName(cfg.Instance(o.inst.UUID).PrimaryNode), o.target.Name
+	env["OLD_PRIMARY"], env["NEW_PRIMARY"] = cfg.NodeName(inst.PrimaryNode), o.target.Name
 	env["OLD_SECONDARY"], env["NEW_SECONDARY"] = "", ""
+	if secondaries := cfg.SecondaryNodes(inst); len(secondaries) > 0 && cfg.DiskTemplate(inst) == config.DTDRBD {
+		env["OLD_SECONDARY"], env["NEW_SECONDARY"] = cfg.NodeName(secondaries[0]), env["OLD_PRIMARY"]
+	}
 	return env
 }
 
