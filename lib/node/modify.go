@@ -84,6 +84,9 @@ func (w *modify) Check(ctx context.Context) (err error) {
 		return err
 	}
 	w.ignoreUnset()
+	if err := w.checkPower(cfg); err != nil {
+		return err
+	}
 	w.promoteItself(cfg)
 	w.role = w.newRole()
 	if err := w.checkReturn(ctx); err != nil {
@@ -198,6 +201,18 @@ func (w *modify) ignoreUnset() {
 	}
 }
 
+// checkPower refuses to note the power of a node that no helper program can switch, and to bring back one that is switched off.
+func (w *modify) checkPower(cfg *config.Config) error {
+	switches := cfg.FilledND(w.node).String("oob_program") != ""
+	if !switches && w.Powered != nil {
+		return fault.Refuse(fault.WrongState, "Unable to change powered state for node %s as it does not support out-of-band handling", w.node.Name)
+	}
+	if switches && is(w.Offline, false) && !w.node.Powered && !is(w.Powered, true) {
+		return fault.Refuse(fault.WrongState, "Node %s needs to be turned on before its offline status can be reset", w.node.Name)
+	}
+	return nil
+}
+
 // promoteItself makes a node that comes back a candidate if one is missing, and one that may not be master no candidate.
 func (w *modify) promoteItself(cfg *config.Config) {
 	yes, no := true, false
@@ -257,7 +272,7 @@ func (w *modify) Hooks() *hooks.Plan {
 	return &hooks.Plan{Path: "node-modify", Env: env, Pre: nodes, Post: nodes}
 }
 
-// Run returns what was changed as pairs of name and value, for the command to print.
+// Run returns what was changed as pairs of name and value, for the command to print. As in Ganeti power is not among it.
 func (w *modify) Run(ctx context.Context) (any, error) {
 	changes := w.changes()
 	var promoted []string
@@ -299,7 +314,7 @@ func (w *modify) changes() [][2]any {
 	for _, f := range []struct {
 		name string
 		flag *bool
-	}{{"powered", w.Powered}, {"master_capable", w.MasterCapable}, {"vm_capable", w.VMCapable}} {
+	}{{"master_capable", w.MasterCapable}, {"vm_capable", w.VMCapable}} {
 		if f.flag != nil {
 			list = append(list, [2]any{f.name, unit.Str(*f.flag)})
 		}

@@ -107,6 +107,36 @@ func TestModifyRefuses(t *testing.T) {
 	}
 }
 
+func TestPowerIsForNodesThatCanBeSwitched(t *testing.T) {
+	const unable = "Unable to change powered state for node node2.example.com as it does not support out-of-band handling"
+	const off = "Node node2.example.com needs to be turned on before its offline status can be reset"
+	for name, tt := range map[string]struct {
+		helper string
+		op     Modify
+		want   string // the error, or the changes
+	}{
+		"no helper":       {"", Modify{Powered: no(), Drained: yes()}, unable},
+		"not known":       {"", Modify{Offline: no()}, `[["master_candidate","True"],["offline","False"]]`},
+		"off":             {"/sbin/oob", Modify{Offline: no()}, off},
+		"still off":       {"/sbin/oob", Modify{Offline: no(), Powered: no()}, off},
+		"on again":        {"/sbin/oob", Modify{Offline: no(), Powered: yes()}, `[["master_candidate","True"],["offline","False"]]`},
+		"on, and offline": {"/sbin/oob", Modify{MasterCapable: no(), Powered: yes()}, `[["master_capable","False"]]`},
+	} {
+		cfg := fourNodes()
+		node := cfg.Nodes[1]
+		node.MasterCandidate, node.Offline, node.Powered, node.NDParams = false, true, false, config.Params{"oob_program": tt.helper}
+		tt.op.Name = "node2"
+		end := run(t, remotetest.New(t).Always("node2.example.com: "+prepare().Line(), ""), cfg, tt.op)
+		got := string(end.Result)
+		if end.Err != nil {
+			got = end.Err.Error()
+		}
+		if powered := end.Config.Node("n2").Powered; got != tt.want || powered != (end.Err == nil && is(tt.op.Powered, true)) {
+			t.Errorf("%s: %s, powered %v", name, got, powered)
+		}
+	}
+}
+
 func TestMarkingANodeOfflineTakesNoLock(t *testing.T) {
 	w := &modify{Modify: Modify{Name: "node2", Offline: yes()}}
 	locks, err := w.Locks(fourNodes())
