@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net/netip"
 	"path"
 	"slices"
@@ -62,19 +63,25 @@ func isCPUMask(s string) bool {
 	}
 	for part := range strings.SplitSeq(s, ",") {
 		first, last, span := strings.Cut(part, "-")
-		low, err := strconv.ParseUint(strings.TrimSpace(first), 10, 31)
-		if err != nil {
+		low, ok := cpuNumber(first)
+		if !ok {
 			return false
 		}
 		if !span {
 			continue
 		}
-		high, err := strconv.ParseUint(strings.TrimSpace(last), 10, 31)
-		if err != nil || high < low {
+		high, ok := cpuNumber(last)
+		if !ok || high < low {
 			return false
 		}
 	}
 	return true
+}
+
+// cpuNumber reads the number of a CPU. One that no machine has is one all the same.
+func cpuNumber(s string) (uint64, bool) {
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
+	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // isMultiCPUMask reads a mask for each virtual CPU, with colons between; Ganeti takes empty ones.

@@ -129,6 +129,7 @@ func TestHypervisorParametersAreChecked(t *testing.T) {
 		{"kvm", Params{"boot_order": "cdrom"}, "Cannot boot from cdrom without an ISO path"},
 		{"kvm", Params{"cpu_cores": int64(-1)}, syntax("cpu_cores", "cannot be negative", "-1")},
 		{"kvm", Params{"cpu_mask": "0-1:2-3,5:all"}, ""},
+		{"kvm", Params{"cpu_mask": "99999999999999999999"}, ""},
 		{"kvm", Params{"cpu_mask": "3-1"}, syntax("cpu_mask", "Multiple CPU mask definition is not well-formed", "3-1")},
 		{"lxc", Params{"cpu_mask": "0-1:2"}, syntax("cpu_mask", "CPU mask definition is not well-formed", "0-1:2")},
 		{"kvm", Params{"migration_port": int64(65535)}, syntax("migration_port", "invalid port number", "65535")},
