@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,10 +131,13 @@ func (e *emergency) sort(env *cli.Env, cfg *config.Config, chosen []*config.Node
 
 func (e *emergency) switchOff(ctx context.Context, env *cli.Env) error {
 	names := sortedKeys(e.instances)
-	if err := e.each(ctx, env, names, [3]string{"shutdown", "stopped", "stopping"}, func(name string) job.Operation {
+	stopped, err := e.each(ctx, env, names, [3]string{"shutdown", "stopped", "stopping"}, func(name string) job.Operation {
 		return instance.Shutdown{Name: name, Timeout: e.shutdown, NoRemember: true}
-	}); err != nil {
-		env.Warn("%v", err)
+	})
+	if err != nil {
+		return err
+	}
+	if !stopped {
 		return fault.Say("Please investigate and stop instances manually before continuing")
 	}
 	if len(e.switched) == 0 {
@@ -178,13 +182,17 @@ func (e *emergency) startComplete(ctx context.Context, env *cli.Env, up []string
 	if len(ready) == 0 {
 		return nil
 	}
-	return e.each(ctx, env, ready, [3]string{"startup", "started", "starting"}, func(name string) job.Operation {
+	started, err := e.each(ctx, env, ready, [3]string{"startup", "started", "starting"}, func(name string) job.Operation {
 		return instance.Startup{Name: name, ShutdownTimeout: instance.ShutdownTimeout}
 	})
+	if err == nil && !started {
+		err = errors.New("instances were not started")
+	}
+	return err
 }
 
-// each submits a job for each instance and follows them all.
-func (e *emergency) each(ctx context.Context, env *cli.Env, names []string, words [3]string, op func(name string) job.Operation) error {
+// each submits a job for each instance, follows them all, and says whether all went well.
+func (e *emergency) each(ctx context.Context, env *cli.Env, names []string, words [3]string, op func(name string) job.Operation) (bool, error) {
 	jobs := env.Jobs()
 	for _, name := range names {
 		env.Println("Submit %s of instance %s", words[0], name)
@@ -192,19 +200,14 @@ func (e *emergency) each(ctx context.Context, env *cli.Env, names []string, word
 	}
 	results, err := jobs.Wait(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	bad := 0
-	for _, r := range results {
-		if r.Err != nil {
-			bad++
-		}
-	}
-	if bad > 0 {
-		return fmt.Errorf("There were errors while %s instances:\n%d error(s) out of %d instance(s)", words[2], bad, len(results))
+	if bad := cli.Failures(results); bad > 0 {
+		env.Warn("There were errors while %s instances:\n%d error(s) out of %d instance(s)", words[2], bad, len(results))
+		return false, nil
 	}
 	env.Println("All instances have been %s successfully", words[1])
-	return nil
+	return true, nil
 }
 
 func (e *emergency) power(ctx context.Context, env *cli.Env, command string) error {

@@ -155,7 +155,7 @@ func Failures(results []JobResult) (failed int) {
 // Submit puts all jobs into the queue that are not there yet.
 func (j *Jobs) Submit(ctx context.Context) error {
 	if !j.Each {
-		return j.submit(ctx, j.entries)
+		return together(j.submit(ctx, j.entries))
 	}
 	for i := range j.entries {
 		if err := j.submit(ctx, j.entries[i:i+1]); err != nil {
@@ -163,6 +163,14 @@ func (j *Jobs) Submit(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// together has a refusal of one job's words name the request that takes several jobs at once.
+func together(err error) error {
+	if refused, ok := errors.AsType[*fault.Error](err); ok && refused.Class == fault.Protocol {
+		return fault.New(fault.Protocol, "%s", strings.Replace(refused.Error(), ": SubmitJob: ", ": SubmitManyJobs: ", 1))
+	}
+	return err
 }
 
 // submit puts those of some jobs into the queue that are not there yet, together.

@@ -213,6 +213,38 @@ func TestSeveralJobsSubmittedOnly(t *testing.T) {
 	}
 }
 
+// patient is an operation with a word that no queue takes.
+type patient struct{ reboot }
+
+func (patient) WellFormed() error {
+	return fault.New(fault.Protocol, "Failed to parse request: SubmitJob: Can't parse value for 'timeout': Invalid value for non-negative type '-1'")
+}
+
+func TestTheRequestForSeveralJobsHasAnotherName(t *testing.T) {
+	for name, tt := range map[string]struct {
+		request string
+		submit  func(context.Context, *Env) error
+	}{
+		"one":      {"SubmitJob", func(ctx context.Context, env *Env) error { return env.Submit(ctx, patient{}) }},
+		"together": {"SubmitManyJobs", func(ctx context.Context, env *Env) error { return severally(ctx, env, false) }},
+		"each":     {"SubmitJob", func(ctx context.Context, env *Env) error { return severally(ctx, env, true) }},
+	} {
+		q, status, _, errs := submitting(t, "reboot", nil, tt.submit)
+		want := "Unhandled protocol error while talking to the master daemon:\nFailed to parse request: " + tt.request +
+			": Can't parse value for 'timeout': Invalid value for non-negative type '-1'\n"
+		if status != 1 || errs != want || q.requests != nil {
+			t.Errorf("%s: status %d\n%s%d jobs", name, status, errs, len(q.requests))
+		}
+	}
+}
+
+func severally(ctx context.Context, env *Env, each bool) error {
+	jobs := env.Jobs()
+	jobs.Each = each
+	jobs.Add("web", patient{})
+	return jobs.Submit(ctx)
+}
+
 func TestNothingIsSubmittedBesideGanetisDaemons(t *testing.T) {
 	for _, daemon := range []string{"ganeti-master", "ganeti-query"} {
 		env, _, errs := testEnv(t)
