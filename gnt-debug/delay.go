@@ -18,7 +18,7 @@ func delay(c *cli.Command) {
 	var duration string
 	c.Flag("no-master", "Do not wait on the master").FalseVar(&op.OnMaster)
 	c.Flag("", "Wait on this node too; may be repeated").Short('n').Meta("ON_NODES").StringsVar(&op.OnNodes)
-	c.Flag("repeat", "How often").Short('r').IntVar(&op.Repeat)
+	c.Flag("repeat", "How often").Short('r').QueuedIntVar(&op.Repeat)
 	c.Flag("interruptible", "Let the waiting be interrupted").Short('i').BoolVar(&op.Interruptible)
 	c.Flag("no-locks", "Lock no node meanwhile").Short('l').BoolVar(&op.NoLocks)
 	cli.DryRun(c)

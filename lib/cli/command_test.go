@@ -203,6 +203,24 @@ func TestNumbersBeyond64BitsAreRefused(t *testing.T) {
 	}
 }
 
+func TestTheQueueKeepsTheLowBitsOfALongNumber(t *testing.T) {
+	for word, want := range map[string]string{
+		"99999999999999999999": "7766279631452241919", "3": "3", "0x10": "16",
+		"18446744073709551619": "No 64 bits hold the number of option --repeat: 18446744073709551619", // would be 3
+		"x":                    "gnt-thing: error: option --repeat: invalid integer value: 'x'",
+	} {
+		env, out, errs := testEnv(t)
+		env.main(Commands{"delay": func(c *Command) {
+			var n int
+			c.Flag("repeat", "How often").QueuedIntVar(&n)
+			c.Run(func(_ context.Context, env *Env) error { env.Println("%d", n); return nil })
+		}}, nil, []string{"gnt-thing", "delay", "--repeat=" + word})
+		if _, got := ends(out.String() + errs.String()); got != want {
+			t.Errorf("%s: %q, want %q", word, got, want)
+		}
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	d := Describe("failover", sample(new(string))["failover"])
 	if d.Name != "failover" || d.Arguments != "instance" || d.MinArgs != 1 || d.MaxArgs != 1 || len(d.Options) != 9 {

@@ -126,6 +126,18 @@ func (f *Flag) StringsVar(p *[]string) { add(f, p, noCheck) }
 // IntVar takes decimal, 0x…, 0b… and octal (010) numbers, as Ganeti does.
 func (f *Flag) IntVar(p *int) { keep(f, p, parseInt) }
 
+// QueuedIntVar is IntVar for a number that may be longer than 64 bits: Ganeti's queue keeps the low ones.
+func (f *Flag) QueuedIntVar(p *int) {
+	keep(f, p, func(spelled, value string) (int, error) {
+		if _, long := unit.LongInt(value); long {
+			if n, err := unit.ParseInt64(value); err == nil {
+				return n, nil
+			}
+		}
+		return parseInt(spelled, value)
+	})
+}
+
 func (f *Flag) IntPtr(p **int) { keepPtr(f, p, parseInt) }
 
 func (f *Flag) FloatVar(p *float64) { keep(f, p, parseFloat) }
