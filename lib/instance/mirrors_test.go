@@ -17,7 +17,7 @@ import (
 
 // mirrored is a world in which web has a mirrored disk of 64 MiB on node1 and node2, with data on it.
 func mirroredWorld(t *testing.T) *world {
-	greetLimit, syncedAgain, syncedAlone = 0, time.Millisecond, 2*time.Millisecond
+	greetLimit, swapLimit, syncedAgain, syncedAlone = 0, 0, time.Millisecond, 2*time.Millisecond
 	w := newWorld(t)
 	w.withOS("exit 0").store = newVolumes()
 	w.cfg.Cluster.VolumeGroupName = "vg"
@@ -401,6 +401,23 @@ func TestDisksThatAreThereAreNotMadeAnew(t *testing.T) {
 	}
 	if e := w.run(RecreateDisks{Name: "web"}); e.Err != nil || len(w.store.names("node1")) != 2 || len(w.store.names("node2")) != 2 {
 		t.Errorf("%v; there are %q and %q", e.Err, w.store.names("node1"), w.store.names("node2"))
+	}
+}
+
+// Whoever makes disks anew on other nodes is told that what is on the older ones is left.
+func TestOldDisksStayWhenTheMakingOfNewOnesElsewhereIsCutOff(t *testing.T) {
+	w := mirroredWorld(t)
+	clear(w.store.minors["node1"])
+	clear(w.store.lvs["node1"])
+	if e := w.run(RecreateDisks{Name: "web", Nodes: []string{"node3", "node1"}}); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	w.web().DisksActive = true
+	if err := w.resolve(append(slices.Clone(w.begun), "node1: leaves OP_INSTANCE_RECREATE_DISKS unfinished")...); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.store.names("node2"); len(got) != 2 {
+		t.Errorf("left on node2 are %q", got)
 	}
 }
 

@@ -40,7 +40,7 @@ const deadJob = 7
 
 func (w *world) resolve(changes ...string) error {
 	w.t.Helper()
-	open := job.OpenIntent{Job: deadJob}
+	open := job.OpenIntent{Job: deadJob, OpID: w.ran}
 	for i, line := range changes {
 		node, what, _ := strings.Cut(line, ": ")
 		in := job.Intent{N: i + 1, Node: node, Changes: what, Instances: []string{"web"}, Outcome: "done"}

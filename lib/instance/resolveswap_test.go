@@ -11,9 +11,6 @@ import (
 // cutSwap has a job that exchanges the volumes of web on a node cut off, and what is written since comes only to the sides that are in use.
 func cutSwap(t *testing.T, mode, at string, by mishap) (w *world, begun []string) {
 	t.Helper()
-	before := swapLimit
-	swapLimit = 0
-	t.Cleanup(func() { swapLimit = before })
 	w = mirroredWorld(t).upAndRunning()
 	w.mends[at] = by
 	if e := w.run(ReplaceDisks{Name: "web", Mode: mode}); e.Err == nil {

@@ -144,8 +144,11 @@ func (x *remains) wholeElsewhere(ctx context.Context, v lvm.Volume) (bool, error
 
 // removeAbandoned removes the volumes of devices that the job has ended and that are nobody's now: it was about to remove them. Volumes
 // that it had given other names are somebody's data, whatever they are called. Those whose disk is
-// not yet complete on other nodes stay: they may be its only second copy.
+// not yet complete on other nodes stay: they may be its only second copy. What was there before disks were made anew elsewhere stays, too.
 func (x *remains) removeAbandoned(ctx context.Context) error {
+	if x.open.OpID == (RecreateDisks{}).OpID() {
+		return nil
+	}
 	for _, in := range x.done {
 		dev, ok := drbd.ParseDevice(in.Object())
 		if !ok || in.Kind() != "ends" || !x.on(in.Node) {

@@ -34,6 +34,7 @@ type world struct {
 	cut    int               // so does none after the change of this number, from 1; 0 is never
 	cutBy  mishap            // and this becomes of that one
 	dead   bool              // that has happened
+	ran    string            // the last operation
 	begun  []string          // what was about to be changed, in order
 	watch  func(line string) // is told of it, too
 	store  *volumes          // nil: there are none
@@ -207,6 +208,7 @@ func (w *world) run(op job.Operation, options ...jobtest.Option) jobtest.Ended {
 		TestOSParams{}.OpID(): func() job.Operation { return &TestOSParams{} },
 	}[op.OpID()]
 	w.forget()
+	w.ran = op.OpID()
 	e := jobtest.Run(w.t, remotetest.New(w.t), w.cfg, op, create, append(options, jobtest.Through(w))...)
 	w.cfg = e.Config
 	return e

@@ -46,7 +46,8 @@ func (in Intent) Object() string {
 
 // OpenIntent is an open intent of a job that has ended.
 type OpenIntent struct {
-	Job int
+	Job  int
+	OpID string // of the operation that made the change
 	Intent
 	All []Intent // of the job, in order: what it had done before belongs to the same unfinished work
 }
@@ -136,7 +137,11 @@ func (q *Queue) OpenIntents() ([]OpenIntent, error) {
 		}
 		for _, in := range j.Intents {
 			if in.Open() {
-				open = append(open, OpenIntent{id, in, j.Intents})
+				o := OpenIntent{Job: id, Intent: in, All: j.Intents}
+				if in.Op >= 0 && in.Op < len(j.Ops) {
+					o.OpID = j.Ops[in.Op].OpID()
+				}
+				open = append(open, o)
 			}
 		}
 	}
