@@ -27,8 +27,8 @@ func add(c *cli.Command) {
 func settings(c *cli.Command, o *group.Options) {
 	cli.DryRun(c)
 	c.Flag("alloc-policy", "Whether new instances are put here: preferred, last_resort or unallocable").Meta("POLICY").StringPtr(&o.AllocPolicy)
-	c.Flag("node-parameters", "Node parameters that differ from the cluster's").Meta("NDPARAMS").ParamsVar(&o.NDParams)
-	c.Flag("disk-parameters", "Parameters of a disk template that differ from the cluster's").Short('D').Meta("DISKPARAMS").IdentsVar(&o.DiskParams)
+	c.Flag("node-parameters", "Node parameters that differ from the cluster's").Meta("NDPARAMS").OrderedParamsVar(&o.NDParams, &o.Order)
+	c.Flag("disk-parameters", "Parameters of a disk template that differ from the cluster's").Short('D').Meta("DISKPARAMS").OrderedIdentsVar(&o.DiskParams, &o.Order)
 	c.Flag("hypervisor-state", "Resources kept for a hypervisor").Meta("HV_STATE").IdentsVar(&o.HVState)
 	c.Flag("disk-state", "Resources kept of the storage").Meta("DISK_STATE").IdentsVar(&o.DiskState)
 	cli.Priority(c)

@@ -41,7 +41,7 @@ func (w *add) Check(context.Context) (err error) {
 	if w.AllocPolicy == "" {
 		w.group.AllocPolicy = allocPolicies[0]
 	}
-	if w.group.NDParams, err = config.NDParams.Force(w.NDParams); err != nil {
+	if w.group.NDParams, err = config.NDParams.ForceTyped(w.NDParams.Keys(), w.NDParams.Map()); err != nil {
 		return err
 	}
 	if err := checkStates(w.Settings); err != nil {
@@ -49,8 +49,9 @@ func (w *add) Check(context.Context) (err error) {
 	}
 	w.group.HVStateStatic, w.group.DiskStateStatic = w.HVState, w.DiskState
 	w.group.DiskParams = map[string]config.Params{}
-	for _, template := range slices.Sorted(maps.Keys(w.DiskParams)) {
-		if w.group.DiskParams[template], err = config.DiskInput.Force(w.DiskParams[template]); err != nil {
+	for _, template := range sortedKeys(w.DiskParams) {
+		said := w.DiskParams[template]
+		if w.group.DiskParams[template], err = config.DiskInput.ForceTyped(said.Keys(), said.Map()); err != nil {
 			return err
 		}
 	}

@@ -257,6 +257,29 @@ func TestWhatWasThereBeforeIsShownFirst(t *testing.T) {
 	}
 }
 
+func TestNewParametersAreShownAsTyped(t *testing.T) {
+	e := run(t, cluster(), change(t, "east", group.Options{NDParams: unit.Params{"spindle_count": "7", "cpu_speed": "2", "ovs": "true", "oob_program": "/bin/true"},
+		DiskParams: []unit.Ident{{Name: "drbd", Params: unit.Params{"resync-rate": "5", "metavg": "x"}}},
+		Order:      []string{"spindle_count", "cpu_speed", "ovs", "oob_program", "resync-rate", "metavg"}}))
+	want := `[["ndparams","{'spindle_count': 7, 'cpu_speed': 2.0, 'ovs': True, 'oob_program': '/bin/true'}"],["diskparams","{'drbd': {'resync-rate': 5, 'metavg': 'x'}}"]]`
+	if e.Err != nil || string(e.Result) != want {
+		t.Errorf("%v, result %s, want %s", e.Err, e.Result, want)
+	}
+}
+
+// Of several mistakes Ganeti finds that in a parameter of the group's first, then the others as they were typed.
+func TestTheFirstMistakeIsRefused(t *testing.T) {
+	cfg := cluster()
+	cfg.NodeGroups[1].NDParams = config.Params{"spindle_count": int64(4)}
+	o := group.Options{NDParams: unit.Params{"zz": "1", "spindle_count": "x"}, Order: []string{"zz", "spindle_count"}}
+	if e := run(t, cfg, change(t, "east", o)); e.Err == nil || e.Err.Error() != "'spindle_count' (value x) is not a valid integer" {
+		t.Errorf("%v", e.Err)
+	}
+	if e := run(t, cluster(), change(t, "east", o)); e.Err == nil || e.Err.Error() != "Unknown parameter 'zz'" {
+		t.Errorf("%v", e.Err)
+	}
+}
+
 func TestTemplatesThatWereThereBeforeAreShownFirst(t *testing.T) {
 	cfg := cluster()
 	cfg.NodeGroups[1].DiskParams = map[string]config.Params{config.DTRBD: {"access": "kernelspace"}}

@@ -98,7 +98,7 @@ func (w *modify) changeNodeParams(g *config.NodeGroup) (err error) {
 func (w *modify) changeDiskParams(g *config.NodeGroup) error {
 	all := map[string]config.Params{}
 	maps.Copy(all, g.DiskParams)
-	for _, template := range slices.Sorted(maps.Keys(w.DiskParams)) {
+	for _, template := range sortedKeys(w.DiskParams) {
 		params, err := updated(config.DiskInput, all[template], w.DiskParams[template])
 		if err != nil {
 			return err
@@ -129,16 +129,16 @@ func (w *modify) changeStates(g *config.NodeGroup) error {
 }
 
 // updated puts what is said over old values; the word "default" takes one away, even one that does not exist.
-func updated(table config.Table, old config.Params, said map[string]any) (config.Params, error) {
+func updated(table config.Table, old config.Params, said unit.Dict) (config.Params, error) {
 	all := map[string]any{}
 	maps.Copy(all, old)
-	for name, v := range said {
-		all[name] = v
-		if v == config.Default {
-			delete(all, name)
+	for _, e := range said {
+		all[e.Key] = e.Value
+		if e.Value == config.Default {
+			delete(all, e.Key)
 		}
 	}
-	return table.Force(all)
+	return table.ForceTyped(slices.Concat(sortedKeys(old), said.Keys()), all) // what is known already comes first in Ganeti's dictionary
 }
 
 // checkAccess looks at how disks are reached, the one parameter with fixed values.
@@ -199,30 +199,32 @@ func (w *modify) Run(ctx context.Context) (any, error) {
 	})
 	changes := [][2]string{}
 	if len(w.NDParams) > 0 {
-		changes = append(changes, [2]string{"ndparams", shown(w.next.NDParams, before.NDParams, config.NDOrder).String()})
+		changes = append(changes, [2]string{"ndparams", shown(w.next.NDParams, before.NDParams, config.NDOrder, w.NDParams.Keys()).String()})
 	}
 	if len(w.DiskParams) > 0 {
 		templates := map[string]any{}
 		for template, p := range w.next.DiskParams {
 			old := before.DiskParams[template]
-			templates[template] = shown(p, old, sortedKeys(old))
+			templates[template] = shown(p, old, sortedKeys(old), w.DiskParams[template].Keys())
 		}
-		changes = append(changes, [2]string{"diskparams", shown(templates, before.DiskParams, sortedKeys(before.DiskParams)).String()})
+		changes = append(changes, [2]string{"diskparams", shown(templates, before.DiskParams, sortedKeys(before.DiskParams), sortedKeys(templates)).String()})
 	}
 	return changes, err
 }
 
-// shown puts values in the order of Ganeti's result: first those that were there before, in the order in which they are kept.
-func shown[M ~map[string]any, B ~map[string]V, V any](now M, before B, order []string) (d unit.Dict) {
+// shown puts values in the order of Ganeti's result: first those that were there before, in the order in which they are kept, then the
+// new ones, as they were typed.
+func shown[M ~map[string]any, B ~map[string]V, V any](now M, before B, order, typed []string) (d unit.Dict) {
 	for _, name := range order {
 		_, old := before[name]
 		if v, still := now[name]; old && still {
 			d = append(d, unit.Entry{Key: name, Value: v})
 		}
 	}
-	for _, name := range sortedKeys(now) {
-		if _, old := before[name]; !old {
-			d = append(d, unit.Entry{Key: name, Value: now[name]})
+	for _, name := range typed {
+		_, old := before[name]
+		if v, given := now[name]; given && !old {
+			d = append(d, unit.Entry{Key: name, Value: v})
 		}
 	}
 	return d

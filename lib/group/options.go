@@ -17,13 +17,14 @@ type Options struct {
 	HVState     []unit.Ident
 	DiskState   []unit.Ident
 	Policy      config.PolicyOptions
+	Order       []string // of all parameters, as they were typed
 }
 
 // Settings are the attributes that making a group and changing it have in common. Parameters get their types in the job.
 type Settings struct {
 	AllocPolicy string                              `json:"alloc_policy,omitempty"`
-	NDParams    map[string]any                      `json:"ndparams,omitempty"`
-	DiskParams  map[string]map[string]any           `json:"diskparams"`
+	NDParams    unit.Dict                           `json:"ndparams,omitempty"`
+	DiskParams  map[string]unit.Dict                `json:"diskparams"`
 	HVState     map[string]config.Params            `json:"hv_state"`
 	DiskState   map[string]map[string]config.Params `json:"disk_state"`
 }
@@ -59,7 +60,10 @@ func (o Options) Modify(name string) (op Modify, err error) {
 
 // settings refuses words that cannot stand in a job.
 func (o Options) settings() (s Settings, err error) {
-	s = Settings{NDParams: o.NDParams, DiskParams: byName(o.DiskParams)}
+	s = Settings{NDParams: o.NDParams.Typed(o.Order), DiskParams: map[string]unit.Dict{}}
+	for _, said := range o.DiskParams {
+		s.DiskParams[said.Name] = said.Params.Typed(o.Order)
+	}
 	if o.AllocPolicy != nil {
 		s.AllocPolicy = *o.AllocPolicy
 		if !slices.Contains(allocPolicies, s.AllocPolicy) {
@@ -76,12 +80,4 @@ func (o Options) settings() (s Settings, err error) {
 	}
 	s.DiskState, err = config.DiskStates(o.DiskState)
 	return s, err
-}
-
-func byName(options []unit.Ident) map[string]map[string]any {
-	all := map[string]map[string]any{}
-	for _, o := range options {
-		all[o.Name] = o.Params
-	}
-	return all
 }

@@ -3,6 +3,7 @@ package unit
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -23,6 +24,24 @@ func (d Dict) Get(key string) any {
 		}
 	}
 	return nil
+}
+
+// Map forgets the order.
+func (d Dict) Map() map[string]any {
+	all := make(map[string]any, len(d))
+	for _, e := range d {
+		all[e.Key] = e.Value
+	}
+	return all
+}
+
+// Keys are its keys in their order.
+func (d Dict) Keys() []string {
+	keys := make([]string, len(d))
+	for i, e := range d {
+		keys[i] = e.Key
+	}
+	return keys
 }
 
 // String shows it as Repr does a map.
@@ -56,4 +75,28 @@ func (d Dict) MarshalJSON() ([]byte, error) {
 	}
 	out.WriteByte('}')
 	return out.Bytes(), nil
+}
+
+// UnmarshalJSON reads an object, with the order of its keys.
+func (d *Dict) UnmarshalJSON(data []byte) error {
+	in := json.NewDecoder(bytes.NewReader(data))
+	start, err := in.Token()
+	if start == nil || err != nil {
+		return err
+	}
+	if start != json.Delim('{') {
+		return fmt.Errorf("%s is no object", data)
+	}
+	for *d = (Dict{}); in.More(); {
+		var value any
+		key, err := in.Token()
+		if err == nil {
+			err = in.Decode(&value)
+		}
+		if err != nil {
+			return err
+		}
+		*d = append(*d, Entry{key.(string), value})
+	}
+	return nil
 }

@@ -23,3 +23,24 @@ func TestDictKeepsItsOrder(t *testing.T) {
 		t.Error("what is in it is not found")
 	}
 }
+
+func TestDictIsReadInItsOrder(t *testing.T) {
+	for text, want := range map[string]string{`{"z":"1","a":null,"m":true}`: `{'z': '1', 'a': None, 'm': True}`, `{}`: `{}`, `null`: `{}`} {
+		var d Dict
+		if err := json.Unmarshal([]byte(text), &d); err != nil || d.String() != want || (d == nil) != (text == "null") {
+			t.Errorf("%s: %s, %v", text, d, err)
+		}
+	}
+	for _, text := range []string{`[1]`, `"x"`, `3`} {
+		if err := json.Unmarshal([]byte(text), new(Dict)); err == nil {
+			t.Errorf("%s was taken", text)
+		}
+	}
+}
+
+func TestParametersAreAsTyped(t *testing.T) {
+	p := Params{"z": "1", "a": "2", "m": true, "k": nil}
+	if got := p.Typed([]string{"z", "nosuch", "m", "z"}).String(); got != "{'z': '1', 'm': True, 'a': '2', 'k': None}" {
+		t.Error(got)
+	}
+}

@@ -1,6 +1,8 @@
 package unit
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"gantry/lib/fault"
@@ -9,6 +11,16 @@ import (
 // Params are the values of a key=value list: string, true for a bare key, false
 // for no_key, nil for -key (back to the default).
 type Params map[string]any
+
+// Typed gives them the order in which their keys were typed; what was not follows.
+func (p Params) Typed(order []string) (d Dict) {
+	for _, key := range slices.Concat(order, slices.Sorted(maps.Keys(p))) {
+		if v, given := p[key]; given && !slices.Contains(d.Keys(), key) {
+			d = append(d, Entry{key, v})
+		}
+	}
+	return d
+}
 
 // Ident is the value of an ident:key=value option. Params is nil when the whole
 // group was taken away; Off then tells no_ident (true) from -ident.
