@@ -147,6 +147,23 @@ func (on On) exclusive() bool {
 	return n != nil && on.Config.FilledND(n).Bool("exclusive_storage")
 }
 
+// SetInfo notes with a disk, where it can hold that, whose it is.
+func (on On) SetInfo(ctx context.Context, instance string, d *config.Disk) error {
+	switch d.DevType {
+	case config.DTPlain:
+		return lvm.SetTag(ctx, on, on.Node, volume(d), instance)
+	case config.DTDRBD:
+		for _, child := range d.Children {
+			if err := lvm.SetTag(ctx, on, on.Node, volume(child), instance); err != nil {
+				return err
+			}
+		}
+	case config.DTExt:
+		return on.external(d).SetInfo(ctx, on, on.Node, lvm.Tag(instance))
+	}
+	return nil
+}
+
 // Spindles is how many physical volumes of its own the volume of a disk gets on this node; nil is none.
 func (on On) Spindles(d *config.Disk) (*int64, error) {
 	if !on.exclusive() {

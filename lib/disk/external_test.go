@@ -25,10 +25,11 @@ func expecting(t *testing.T, actions ...string) *remotetest.Fake {
 
 func TestExternalDisk(t *testing.T) {
 	cfg, d := kept()
-	fake := expecting(t, "create", "attach", "open", "setinfo", "grow", "open", "close", "detach", "detach", "remove")
+	fake := expecting(t, "create", "attach", "open", "setinfo", "grow", "setinfo", "open", "close", "detach", "detach", "remove")
 	on := On{Runner: fake, Config: cfg, Node: "node1"}
 	err := on.Create(t.Context(), "web", d)
 	for _, do := range []func() error{func() error { return on.Grow(t.Context(), d, 16, false) }, func() error { return on.Grow(t.Context(), d, 16, true) },
+		func() error { return on.SetInfo(t.Context(), "www", d) },
 		func() error { on.Shared = true; return on.Open(t.Context(), d) }, func() error { return on.Close(t.Context(), d) },
 		func() error { return on.Detach(t.Context(), d) }, func() error { return on.Remove(t.Context(), d) }} {
 		if err == nil {
@@ -49,7 +50,7 @@ func TestExternalDisk(t *testing.T) {
 			t.Errorf("%v", s.Cmd.Env)
 		}
 	}
-	if want := []string{"True", "originstname+web", "48", "False"}; !slices.Equal(seen, want) {
+	if want := []string{"True", "originstname+web", "48", "originstname+www", "False"}; !slices.Equal(seen, want) {
 		t.Errorf("scripts saw %q", seen)
 	}
 	if got := on.Device(d); got != "/var/run/ganeti/extstorage/1.ext.disk0" {

@@ -397,6 +397,25 @@ func TestRename(t *testing.T) {
 	}
 }
 
+func TestRenameTagsTheVolumesOfAllNodes(t *testing.T) {
+	w := mirroredWorld(t)
+	if e := w.run(Rename{Name: "web", NewName: "www"}); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	for _, node := range []string{"node1", "node2"} {
+		for name, v := range w.store.lvs[node] {
+			if v.tag != "originstname+www" {
+				t.Errorf("%s on %s is tagged %s", name, node, v.tag)
+			}
+		}
+	}
+	w.cfg.Nodes[1].Offline = true
+	e := w.run(Rename{Name: "www", NewName: "web"})
+	if said := strings.Join(e.Messages, "|"); e.Err != nil || !strings.Contains(said, " - WARNING: Error setting info on node node2 for disk 0: Node is marked offline") {
+		t.Errorf("%v: %s", e.Err, said)
+	}
+}
+
 func TestRenameRefused(t *testing.T) {
 	w := newWorld(t)
 	other := *w.web()

@@ -122,6 +122,7 @@ func (w *rename) Run(ctx context.Context) (any, error) {
 		job.Do("", w.recordName),
 		job.Do("", w.renameDir),
 		job.Do("", w.prepare),
+		job.Do("", w.setInfo),
 		job.Do("", w.runScript),
 	})
 	return w.inst.Name, err
@@ -168,6 +169,26 @@ func (w *rename) prepare(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(err, w.detach(ctx, w.primary().Name))
+}
+
+// setInfo notes the new name with the disks on all nodes. Where that fails it is only warned of.
+func (w *rename) setInfo(ctx context.Context) error {
+	cfg := w.env.Config
+	for i, d := range cfg.InstanceDisks(w.inst) {
+		for _, uuid := range cfg.InstanceNodes(w.inst) {
+			node, err := cfg.Node(uuid), error(fault.Exec("Node is marked offline"))
+			if !node.Offline {
+				err = w.on(node.Name).SetInfo(ctx, w.inst.Name, d)
+			}
+			if isUnknown(err) {
+				return err
+			}
+			if err != nil {
+				w.env.Warn("Error setting info on node %s for disk %d: %v", node.Name, i, err)
+			}
+		}
+	}
+	return nil
 }
 
 // runScript tells the OS. That it fails is only warned of.
