@@ -30,8 +30,8 @@ func TestCommands(t *testing.T) {
 		"send over":    {Send(s, "gzip-fast", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "gzip -1", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
 		"receive":      {Receive(s, "gzip", nil, "/e/d"), []string{"export-x-web-disk0", "/os/x", "", "sh", "-c", loadScript, "sh", "/e/d", ""}},
 		"receive over": {Receive(s, "lzop", hop, "/e/d"), []string{"export-x-web-disk0", "/os/x", "lzop -d", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", loadScript, "sh", "/e/d", "lzop")}},
-		"transfer":     {Transfer("/dev/vg/a b", "gzip", hop, "/dev/vg/c"), []string{"/dev/vg/a b", "", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/dev/vg/c", "gzip -d", "nocreat,notrunc")}},
-		"send raw":     {SendRaw("/dev/vg/a b", "gzip", hop, "/e/d"), []string{"/dev/vg/a b", "", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
+		"transfer":     {Transfer("/dev/vg/a b", 20, "gzip", hop, "/dev/vg/c"), []string{"/dev/vg/a b", "20", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/dev/vg/c", "gzip -d", "nocreat,notrunc")}},
+		"send raw":     {SendRaw("/dev/vg/a b", 20, "gzip", hop, "/e/d"), []string{"/dev/vg/a b", "20", "gzip", "ssh", "root@198.51.100.12", remote.Quote("sh", "-c", storeScript, "sh", "/e/d", "gzip -d", "excl")}},
 		"receive raw":  {ReceiveRaw("/e/d", "gzip", nil, "/dev/vg/a"), []string{"/e/d", "", "", "sh", "-c", storeScript, "sh", "/dev/vg/a", "", "nocreat,notrunc"}},
 		"convert":      {Convert("/dev/vg/a", 20, "/srv/a b"), []string{"/dev/vg/a", "20", "", "sh", "-c", storeScript, "sh", "/srv/a b", "", "nocreat,notrunc"}},
 		"sizes":        {sizes("/e/a b"), []string{"/e/a b"}},
@@ -50,7 +50,7 @@ func TestCommands(t *testing.T) {
 	if c := Send(s, None, hop, "/e/d"); !c.LendKey || !c.Secret || c.Changes == "" || string(c.Stdin) != "export A='b'\n" {
 		t.Errorf("%+v", c)
 	}
-	if c := Transfer("/d", None, hop, "/d"); !c.LendKey || c.Changes != "copies device /d" {
+	if c := Transfer("/d", 1, None, hop, "/d"); !c.LendKey || c.Changes != "copies device /d" {
 		t.Errorf("%+v", c)
 	}
 	if from, to, ok := Converted(Convert("/d", 1, "/a to").Changes); !ok || from != "/d" || to != "/a to" {
@@ -292,28 +292,34 @@ func TestDumpsAreCopied(t *testing.T) {
 }
 
 // A volume is larger than its disk when its group has large extents.
-func TestOnlyTheDiskIsConverted(t *testing.T) {
+func TestOnlyTheDiskIsCopied(t *testing.T) {
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
 	data := strings.Repeat("0123456789abcdef", 3<<16) // 3 MiB
-	for file, text := range map[string]string{from: data, to: ""} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(from, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stays := []string{"sh", "-c"} // a hop that does
+	for name, c := range map[string]remote.Cmd{"converted": Convert(from, 2, to), "moved": Transfer(from, 2, "gzip", stays, to), "dumped": SendRaw(from, 2, None, stays, to)} {
+		if err := os.WriteFile(to, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-	c := Convert(from, 2, to)
-	if out, err := exec.CommandContext(t.Context(), c.Argv[0], c.Argv[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if got, err := os.ReadFile(to); err != nil || string(got) != data[:2<<20] {
-		t.Errorf("%d bytes, %v", len(got), err)
+		if name == "dumped" {
+			os.Remove(to)
+		}
+		if out, err := exec.CommandContext(t.Context(), c.Argv[0], c.Argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", name, err, out)
+		}
+		if got, err := os.ReadFile(to); err != nil || string(got) != data[:2<<20] {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
 	}
 }
 
 func TestDevicesAreCopiedOverWhatIsThere(t *testing.T) {
 	transfer := func(from, tool, to string) Copied {
 		t.Helper()
-		c := Transfer(from, tool, []string{"sh", "-c"}, to) // a hop that stays
+		c := Transfer(from, 3, tool, []string{"sh", "-c"}, to) // a hop that stays
 		out, err := exec.CommandContext(t.Context(), c.Argv[0], c.Argv[1:]...).Output()
 		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != failed) {
 			t.Fatal(err)

@@ -92,16 +92,15 @@ func Receive(s Script, tool string, hop []string, file string) remote.Cmd {
 	return durable(c, s, hop)
 }
 
-// Transfer copies all of a device, or file, to one on another node that is there and at least as large. It is durable work; give its
-// result to Judge, as one of an export.
-func Transfer(device, tool string, hop []string, to string) remote.Cmd {
-	c := transfer(device, "", tool, hop, to, "nocreat,notrunc")
+// Transfer copies so many MiB of a device, or file, which may be larger, to one on another node that is there and has room for them. It is
+// durable work; give its result to Judge, as one of an export.
+func Transfer(device string, mib int64, tool string, hop []string, to string) remote.Cmd {
+	c := transfer(device, strconv.FormatInt(mib, 10), tool, hop, to, "nocreat,notrunc")
 	c.Changes = "copies device " + device
 	return c
 }
 
-// Convert copies so many MiB of a device, or file, which may be larger, to another one on its node that is there and has room for them.
-// Like Transfer it is durable work whose result is an export's.
+// Convert is Transfer to another device, or file, on the same node.
 func Convert(device string, mib int64, to string) remote.Cmd {
 	c := transfer(device, strconv.FormatInt(mib, 10), None, nil, to, "nocreat,notrunc")
 	c.Changes = "converts device " + device + " to " + to
@@ -115,9 +114,9 @@ func Converted(changes string) (device, to string, ok bool) {
 	return device, to, is && both
 }
 
-// SendRaw is Send without a script: the dump is all of the device.
-func SendRaw(device, tool string, hop []string, file string) remote.Cmd {
-	c := transfer(device, "", tool, hop, file, "excl")
+// SendRaw is Send without a script: the dump is so many MiB of the device.
+func SendRaw(device string, mib int64, tool string, hop []string, file string) remote.Cmd {
+	c := transfer(device, strconv.FormatInt(mib, 10), tool, hop, file, "excl")
 	c.Changes = "writes dump " + path.Base(file)
 	return c
 }

@@ -90,7 +90,7 @@ func TestWhatAKeyChangesIsKnown(t *testing.T) {
 
 func TestACopyGoesOverItsKey(t *testing.T) {
 	k := Key{id: "os-transfer-1-0-uuid"}
-	c := Transfer("/d", None, k.Over([]string{"ssh", "root@192.0.2.12"}), "/d")
+	c := Transfer("/d", 1, None, k.Over([]string{"ssh", "root@192.0.2.12"}), "/d")
 	nodes := remotetest.New(t).InOrder().Answer("node2: "+k.admit(c.Argv[len(c.Argv)-1]).Line(), "").Fail("node1: "+k.give().Line(), 1, "no room")
 	if err := k.Lend(t.Context(), nodes, "node1", "node2", &c); err == nil || c.LendKey {
 		t.Errorf("%v, %v", err, c.LendKey)

@@ -271,9 +271,9 @@ func (c *diskCopy) withdraw(pieces []piece) {
 func (c *diskCopy) command(ctx context.Context, p piece, hop []string) (remote.Cmd, error) {
 	switch c.script {
 	case transfer:
-		return backup.Transfer(p.device, c.tool, hop, p.file), nil
+		return backup.Transfer(p.device, int64(p.mib), c.tool, hop, p.file), nil
 	case sendRaw:
-		return backup.SendRaw(p.device, c.tool, hop, p.file), nil
+		return backup.SendRaw(p.device, int64(p.mib), c.tool, hop, p.file), nil
 	case receiveRaw:
 		return backup.ReceiveRaw(p.file, c.tool, hop, p.device), nil
 	}
