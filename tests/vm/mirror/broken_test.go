@@ -80,6 +80,8 @@ func TestMirrorsThatBreak(t *testing.T) {
 		{"the replication network fails for a while", replicationFails},
 		{"both sides are written", bothWritten},
 		{"a migration whose target dies", targetDies},
+		{"a migration whose target loses its power", targetLosesPower},
+		{"a migration whose source loses its power", sourceLosesPower},
 		{"the node loses its power while it writes", powerFails},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { s.in(t, func() { step.run(s) }) }) {
@@ -176,8 +178,7 @@ func bothWritten(s *stand) {
 
 // targetDies: the guest goes on where it was, and only one side of its mirror can be written.
 func targetDies(s *stand) {
-	source := strings.TrimSuffix(s.field("pnode"), ".example.com")
-	target := strings.TrimSuffix(s.field("snodes"), ".example.com")
+	source, target := s.sides()
 	kill, err := s.Command(target, "sh", "-c", "for i in $(seq 3000); do p=$(pgrep -f '^/usr/bin/[^ ]* -name "+victim+" ') && kill -9 $p && exit; sleep 0.1; done; exit 1")
 	if err != nil {
 		s.t.Fatal(err)
@@ -193,14 +194,97 @@ func targetDies(s *stand) {
 	if on := inv.on(victim); !slices.Equal(on, []string{source}) || s.field("pnode") != source+".example.com" {
 		s.t.Errorf("it runs on %s, its primary node is %s", on, s.field("pnode"))
 	}
-	for _, node := range []string{source, target} {
+	s.oneWriter()
+	s.wholeAgain()
+	s.must("node1", "gnt-instance migrate -f "+victim)
+	s.must("node1", "gnt-instance migrate -f "+victim)
+}
+
+// sides are the node that the victim belongs to and the one of its mirror.
+func (s *stand) sides() (primary, secondary string) {
+	s.t.Helper()
+	return strings.TrimSuffix(s.field("pnode"), ".example.com"), strings.TrimSuffix(s.field("snodes"), ".example.com")
+}
+
+// oneWriter fails if a side of the victim's mirror still allows two primaries.
+func (s *stand) oneWriter() {
+	s.t.Helper()
+	inv := s.inventory()
+	primary, secondary := s.sides()
+	for _, node := range []string{primary, secondary} {
 		if got := s.must(node, fmt.Sprintf("drbdsetup show %d", s.minor(inv, node))); strings.Contains(got, "two-primaries") {
 			s.t.Errorf("two sides may be primary, says %s:\n%s", node, got)
 		}
 	}
+}
+
+// migratePowerless migrates the victim and takes the power from a node once both sides can be written: the guest is about to be sent.
+func (s *stand) migratePowerless(node string) {
+	s.t.Helper()
+	watch, err := s.Command(node, "sh", "-c", "for i in $(seq 3000); do grep -q 'ro:Primary/Primary' /proc/drbd && exit; sleep 0.1; done; exit 1")
+	if err == nil {
+		err = watch.Start()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	killed := make(chan error, 1)
+	go func() {
+		err := watch.Wait()
+		if err == nil {
+			err = s.Kill(node)
+		}
+		killed <- err
+	}()
+	r := s.Run("node1", "gnt-instance migrate -f "+victim)
+	if err := <-killed; err != nil || r.Status == 0 {
+		s.t.Fatalf("taking the power from %s: %v; the migration ended with %d: %s%s", node, err, r.Status, r.Stdout, r.Stderr)
+	}
+	s.t.Logf("the migration says\n%s%s", r.Stdout, r.Stderr)
+}
+
+// targetLosesPower: the guest goes on where it was, and when the node is back one command makes the mirror whole, which may be written on
+// one side again.
+func targetLosesPower(s *stand) {
+	source, target := s.sides()
+	w := s.writer(source, s.device())
+	s.migratePowerless(target)
+	if err := s.Power(target); err != nil {
+		s.t.Fatal(err)
+	}
+	s.must("node1", "gnt-instance activate-disks "+victim)
+	if on := s.inventory().on(victim); !slices.Equal(on, []string{source}) || s.field("pnode") != source+".example.com" {
+		s.t.Errorf("it runs on %s, its primary node is %s", on, s.field("pnode"))
+	}
 	s.wholeAgain()
+	s.oneWriter()
+	last := w.stop()
+	s.records(source, s.device(), last)
 	s.must("node1", "gnt-instance migrate -f "+victim)
+	s.records(target, s.device(), last)
 	s.must("node1", "gnt-instance migrate -f "+victim)
+}
+
+// sourceLosesPower: what waits for the guest on the other node does not stand in the way of its failover, nor that in the way of the node
+// when it is back.
+func sourceLosesPower(s *stand) {
+	source, target := s.sides()
+	w := s.writer(source, s.device())
+	s.migratePowerless(source)
+	last := w.stop()
+	s.must("node1", "gnt-node modify --offline=yes -f "+source+" && gnt-node failover -f --ignore-consistency "+source)
+	s.records(target, s.device(), last)
+	if err := s.Power(source); err != nil {
+		s.t.Fatal(err)
+	}
+	s.must("node1", "gnt-node add --readd --no-ssh-key-check "+source+".example.com && gnt-instance activate-disks --wait-for-sync "+victim)
+	if on := s.inventory().on(victim); !slices.Equal(on, []string{target}) || s.field("pnode") != target+".example.com" {
+		s.t.Errorf("it runs on %s, its primary node is %s", on, s.field("pnode"))
+	}
+	s.wholeAgain()
+	s.oneWriter()
+	s.must("node1", "gnt-instance migrate -f "+victim)
+	s.records(source, s.device(), last)
 }
 
 // powerFails: what was on the disk when the power went is there where the instance is failed over to, and still when the node is back.
