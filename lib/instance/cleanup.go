@@ -22,6 +22,11 @@ func (w *migrate) cleanUp(ctx context.Context) error {
 	if w.target == w.source { // an earlier job, or the resolution of one, has recorded it already
 		return w.confirm(found[w.source.Name])
 	}
+	if w.source.Offline {
+		if err := w.checkOffline(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.separate(ctx, found); err != nil {
 		return err
 	}
@@ -96,9 +101,13 @@ const (
 )
 
 // separate ends one side where both have a qemu process: the target's if it still waits for the memory, the source's if it has given
-// it away.
+// it away. One that waits for a source that is gone is ended too: nobody will ever send it anything.
 func (w *migrate) separate(ctx context.Context, found map[string]state) error {
 	source, target := found[w.source.Name], found[w.target.Name]
+	if !source.Running && target.Status == waiting {
+		found[w.target.Name] = state{}
+		return w.endWaiting(ctx)
+	}
 	if !source.Running || !target.Running {
 		return nil
 	}

@@ -9,7 +9,6 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
-	"gantry/lib/resolve"
 	"gantry/lib/unit"
 )
 
@@ -94,19 +93,6 @@ func (w *failover) checkStart(ctx context.Context) error {
 	return provenAbsent(ctx, w.env.Nodes, w.inst, others)
 }
 
-// checkOffline believes a person's word that the source is off, unless the node itself shows that it runs the instance.
-func (w *failover) checkOffline(ctx context.Context) error {
-	if !resolve.Answers(ctx, w.source.PrimaryIP, w.env.Config.SSHPort(w.source)) {
-		return nil
-	}
-	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.source.Name)
-	if err != nil || !s.Running {
-		return nil // somebody has the address and cannot be asked
-	}
-	return fault.Refuse(fault.WrongState, "Node %s is marked offline, but it answers and instance %s runs there; end it there, or mark the node online",
-		w.source.Name, w.inst.Name)
-}
-
 func (w *failover) Hooks() *hooks.Plan {
 	cfg := w.env.Config
 	env := w.hooksEnv(map[string]string{"IGNORE_CONSISTENCY": unit.Str(w.IgnoreConsistency), "SHUTDOWN_TIMEOUT": unit.Str(w.ShutdownTimeout),
@@ -168,7 +154,7 @@ func (w *failover) end(ctx context.Context) error {
 	if w.source.Offline {
 		w.env.Warn("Could not shutdown instance %s on node %s, proceeding anyway; please make sure node %s is down; error details: Node is marked offline",
 			w.inst.Name, w.source.Name, w.source.Name)
-		return nil
+		return w.endWaiting(ctx)
 	}
 	if err := w.stop(ctx, w.source.Name, w.ShutdownTimeout); err != nil {
 		return fault.Exec("Could not shutdown instance %s on node %s: %w", w.inst.Name, w.source.Name, err)

@@ -12,6 +12,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/iallocator"
 	"gantry/lib/job"
+	"gantry/lib/resolve"
 )
 
 // relocation is what failover and migrate share: they make another node that can reach the disks the primary one.
@@ -174,11 +175,40 @@ func (o *relocation) checkTarget(ctx context.Context) error {
 	if s.Running && boundDisks(o.env.Config, o.inst) != "" {
 		return fault.Refuse(fault.WrongState, "An instance of the name %s runs on node %s already; end it there first", o.inst.Name, o.target.Name)
 	}
-	if s.Running {
+	if s.Running && !(s.Status == waiting && o.source.Offline) { // what waits for a node that a person has declared off is ended later
 		return fault.Refuse(fault.WrongState, "Instance %s runs on node %s already; run 'gnt-instance migrate --cleanup -n %s %s' first",
 			o.inst.Name, o.target.Name, o.target.Name, o.inst.Name)
 	}
 	return nil
+}
+
+// checkOffline believes a person's word that the source is off, unless the node itself shows that it runs the instance.
+func (o *relocation) checkOffline(ctx context.Context) error {
+	if !resolve.Answers(ctx, o.source.PrimaryIP, o.env.Config.SSHPort(o.source)) {
+		return nil
+	}
+	s, err := stateOf(ctx, o.env.Nodes, o.inst, o.source.Name)
+	if err != nil || !s.Running {
+		return nil // somebody has the address and cannot be asked
+	}
+	return fault.Refuse(fault.WrongState, "Node %s is marked offline, but it answers and instance %s runs there; end it there, or mark the node online",
+		o.source.Name, o.inst.Name)
+}
+
+// endWaiting ends a guest on the target that waits for the memory of one on the source, which is gone. It has never run and has written
+// nothing; that it is still so is looked at once more.
+func (o *relocation) endWaiting(ctx context.Context) error {
+	s, err := stateOf(ctx, o.env.Nodes, o.inst, o.target.Name)
+	switch {
+	case err != nil:
+		return fault.Exec("Cannot tell whether instance %s runs on node %s: %w", o.inst.Name, o.target.Name, err)
+	case !s.Running:
+		return nil
+	case s.Status != waiting:
+		return fault.Exec("Instance %s runs on node %s", o.inst.Name, o.target.Name)
+	}
+	o.env.Info("Ending what is left of the guest of instance %s on node %s (%s)", o.inst.Name, o.target.Name, s.Status)
+	return killGuest(ctx, o.env.Nodes, o.inst, o.target.Name)
 }
 
 // hooksEnv tells the scripts where the instance comes from and where it goes. After the move both are the target. Mirrored disks go

@@ -316,10 +316,6 @@ func (g *guestRemains) endUnborn(ctx context.Context) error {
 func (g *guestRemains) followGuest(ctx context.Context, node string) error {
 	m := &migrate{Migrate: Migrate{Name: g.name, Cleanup: true}}
 	m.relocation = relocation{onOne: g.onOne, source: g.primary(), target: g.env.Config.NodeByName(node)}
-	if m.source.Offline {
-		return fault.Exec("Instance %s runs on node %s, and its primary node %s is marked offline; run 'gnt-instance failover' with node %s as its target",
-			g.inst.Name, node, m.source.Name, node)
-	}
 	return m.cleanUp(ctx)
 }
 

@@ -39,6 +39,7 @@ type world struct {
 	watch  func(line string) // is told of it, too
 	store  *volumes          // nil: there are none
 	alone  bool              // no agent is forwarded
+	guests guests            // nil: there is no kvm
 }
 
 // mishap is what happens to a command.
@@ -164,6 +165,11 @@ func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.
 				return res, nil
 			}
 			return res, &remote.Error{Node: node, Line: c.Line(), Outcome: remote.Failed, Status: status}
+		}
+	}
+	if w.guests != nil {
+		if out, handled := w.guests.run(node, c); handled {
+			return remote.Result{Stdout: []byte(out)}, nil
 		}
 	}
 	argv := slices.Clone(c.Argv)

@@ -1,0 +1,113 @@
+package instance
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"gantry/lib/config"
+	"gantry/lib/job"
+	"gantry/lib/remote"
+	"gantry/lib/remote/remotetest"
+)
+
+// guests imitates kvm on the nodes of a world: qemu's word for what web does on each.
+type guests map[string]string
+
+// run is a command of a node; handled is false for those that have nothing to do with qemu.
+func (g guests) run(node string, c remote.Cmd) (out string, handled bool) {
+	is := func(name string) bool { return len(c.Argv) > 2 && strings.Contains(c.Argv[2], "\n# "+name+".sh") }
+	switch {
+	case is("state") && g[node] == "":
+		return "=== pids\n=== down\n=== commands\n", true
+	case is("state"):
+		return kvmState(g[node]), true
+	case is("stop"):
+		delete(g, node)
+		return "", true
+	case is("cleanup"), len(c.Argv) > 2 && strings.HasPrefix(c.Argv[2], "# ifdown.sh"):
+		return "", true
+	case is("qmp") && strings.Contains(string(c.Stdin), "migrate_cancel"):
+		if strings.Contains(string(c.Stdin), "cont") {
+			g[node] = "running"
+		}
+		return "{\"QMP\": {}}\n" + strings.Repeat("{\"return\": {}}\n", strings.Count(string(c.Stdin), "\n")), true
+	case is("qmp"):
+		return "{\"QMP\": {}}\n{\"return\": {}}\n{\"return\": {}}\n", true
+	}
+	return "", false
+}
+
+// kvmWorld is a world in which web is a guest of kvm that does this on the nodes.
+func kvmWorld(t *testing.T, doing guests) *world {
+	w := newWorld(t)
+	w.guests = doing
+	w.cfg.Cluster.EnabledHypervisors = []string{config.HVKVM}
+	w.web().Hypervisor = config.HVKVM
+	return w
+}
+
+// died marks node1 as off; node3 is the master then.
+func (w *world) died() *world {
+	w.cfg.Node("n1").Offline, w.cfg.Cluster.MasterNode, w.off["node1"] = true, "n3", true
+	return w
+}
+
+// The source of a migration was the master and is gone, and so is all that it had written of it.
+func TestWhatWaitsForASourceThatIsGoneIsEnded(t *testing.T) {
+	for name, tt := range map[string]struct {
+		doing         guests
+		died, cleanup bool
+		failure       string
+		left          guests
+		primary       string
+	}{
+		"failover":                          {guests{"node2": waiting}, true, false, "", guests{}, "n2"},
+		"failover, the guest has arrived":   {guests{"node2": "running"}, true, false, "Instance web runs on node node2 already", guests{"node2": "running"}, "n1"},
+		"failover, it does not say":         {guests{"node2": "?"}, true, false, "Instance web runs on node node2 already", guests{"node2": "?"}, "n1"},
+		"failover, the source is there":     {guests{"node1": "running", "node2": waiting}, false, false, "runs on node node2 already", guests{"node1": "running", "node2": waiting}, "n1"},
+		"cleanup":                           {guests{"node2": waiting}, true, true, "not seem to be running at all", guests{}, "n1"},
+		"cleanup, the guest has arrived":    {guests{"node2": "running"}, true, true, "", guests{"node2": "running"}, "n2"},
+		"cleanup, the source came back":     {guests{"node2": waiting}, false, true, "not seem to be running at all", guests{}, "n1"},
+		"cleanup, the source runs it":       {guests{"node1": "running", "node2": waiting}, false, true, "", guests{"node1": "running"}, "n1"},
+		"cleanup, the source has sent it":   {guests{"node1": left, "node2": waiting}, false, true, "the guest has arrived", guests{"node1": left, "node2": waiting}, "n1"},
+		"cleanup, nobody says what he does": {guests{"node1": "?", "node2": "?"}, false, true, "running on two nodes", guests{"node1": "?", "node2": "?"}, "n1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := kvmWorld(t, maps.Clone(tt.doing))
+			if tt.died {
+				w.died()
+			}
+			op := job.Operation(Failover{Name: "web", TargetNode: "node2"})
+			if tt.cleanup {
+				op = Migrate{Name: "web", TargetNode: "node2", Cleanup: true}
+			}
+			e := w.run(op)
+			if tt.failure == "" && e.Err != nil || tt.failure != "" && (e.Err == nil || !strings.Contains(e.Err.Error(), tt.failure)) {
+				t.Errorf("%v, want %q", e.Err, tt.failure)
+			}
+			if !maps.Equal(w.guests, tt.left) || w.web().PrimaryNode != tt.primary {
+				t.Errorf("left %v, it belongs to %s", w.guests, w.web().PrimaryNode)
+			}
+		})
+	}
+}
+
+// It is looked at once more before anything is ended: the guest may have arrived meanwhile.
+func TestOnlyWhatStillWaitsIsEnded(t *testing.T) {
+	for status, failure := range map[string]string{"running": "Instance web runs on node node2", "": "Instance web runs on node node2"} {
+		travel := kvmTravel(remotetest.New(t).Answer("node2: state.sh web", kvmState(status)))
+		o := relocation{onOne: onOne{env: travel.env, inst: travel.inst}, target: travel.target}
+		if err := o.endWaiting(t.Context()); err == nil || err.Error() != failure {
+			t.Errorf("%q: %v", status, err)
+		}
+	}
+}
+
+// The next job finds the guest where it has arrived, and the node that it has left is off.
+func TestAGuestThatHasLeftADeadNodeIsFollowed(t *testing.T) {
+	w := newWorld(t).running("node2").died()
+	if err := w.resolve("node2: starts instance web"); err != nil || w.web().PrimaryNode != "n2" {
+		t.Errorf("%v, it belongs to %s", err, w.web().PrimaryNode)
+	}
+}
