@@ -3,9 +3,11 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"gantry/lib/config"
+	"gantry/lib/disk"
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
 	"gantry/lib/job"
@@ -58,7 +60,7 @@ func (w *repairStorage) Check(ctx context.Context) error {
 	return nil
 }
 
-// soundOn refuses when another node, whose copy would be the only one left, has a faulty one.
+// soundOn refuses when another node, whose copy would be the only one left, has a faulty one, or one of which that is not known.
 func (w *repairStorage) soundOn(ctx context.Context, inst *config.Instance, n *config.Node) error {
 	faulty, err := w.faultyOn(ctx, inst, n)
 	switch {
@@ -83,7 +85,15 @@ func (w *repairStorage) faultyOn(ctx context.Context, inst *config.Instance, n *
 		return false, err
 	}
 	for _, d := range w.env.Config.InstanceDisks(inst) {
-		if id, ok := d.DRBD(); ok && minors[id.Minor(n.UUID)].LocalStatus() == drbd.Faulty {
+		id, ok := d.DRBD()
+		if !ok {
+			continue
+		}
+		s, there := minors[id.Minor(n.UUID)]
+		if !there {
+			return false, fmt.Errorf("Can't find device %s", disk.Describe(d))
+		}
+		if state := s.LocalStatus(); state == drbd.Faulty || state == drbd.Unknown {
 			return true, nil
 		}
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strings"
 	"testing"
 
 	"gantry/lib/config"
@@ -70,6 +71,14 @@ func TestRepairStorage(t *testing.T) {
 	}
 	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, broken), RepairStorage{})
 	if end.Err == nil || end.Err.Error() != "Instance 'web' has faulty disks on node 'node3.example.com'" {
+		t.Error(end.Err)
+	}
+	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, "version: 8.4.11\n 5: cs:StandAlone ro:Secondary/Unknown ds:Inconsistent/DUnknown   r-----\n"), RepairStorage{})
+	if end.Err == nil || end.Err.Error() != "Instance 'web' has faulty disks on node 'node3.example.com'" {
+		t.Error(end.Err)
+	}
+	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, "version: 8.4.11\n"), RepairStorage{})
+	if want := "Error while getting disk status from node node3.example.com: Can't find device <DRBD8("; end.Err == nil || !strings.HasPrefix(end.Err.Error(), want) {
 		t.Error(end.Err)
 	}
 	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, broken).Answer(reduce, ""), RepairStorage{IgnoreConsistency: true})
