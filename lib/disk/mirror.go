@@ -292,9 +292,12 @@ func (on On) Setup(ctx context.Context, d *config.Disk) (drbd.Setup, error) {
 }
 
 // MetaVG is the volume group for the metadata of mirrored disks. Its built-in name is a guess: where nobody has set another, that of the
-// cluster is meant.
+// cluster is meant. A cluster has the built-in name written down, whether anybody has said it or not; a group only what was said.
 func MetaVG(cfg *config.Config, group *config.NodeGroup) string {
 	vg := cfg.FilledDisk(config.DTDRBD, group).String("metavg")
+	if group != nil && group.DiskParams[config.DTDRBD]["metavg"] != nil {
+		return vg
+	}
 	if vg == config.DiskTable(config.DTDRBD).Defaults()["metavg"] && cfg.Cluster.VolumeGroupName != "" {
 		return cfg.Cluster.VolumeGroupName
 	}

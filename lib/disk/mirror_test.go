@@ -106,4 +106,8 @@ func TestMetaVGFallsBackToTheClusters(t *testing.T) {
 	if got := MetaVG(cfg, nil); got != "fast" {
 		t.Errorf("as set: %s", got)
 	}
+	group := &config.NodeGroup{DiskParams: map[string]config.Params{config.DTDRBD: {"metavg": "xenvg"}}}
+	if got := MetaVG(cfg, group); got != "xenvg" {
+		t.Errorf("as a group says: %s", got)
+	}
 }
