@@ -34,6 +34,8 @@ var plainRules = []plain{
 	{"process id", regexp.MustCompile(`\bpid([ =])\d+\b`), "pid${1}<pid>"},
 	{"loop device", regexp.MustCompile(`/dev/loop\d+( \(7:\d+\))?`), "/dev/loop<n>"},
 	{"LUN's number", regexp.MustCompile(`(/dev/disk/by-id/orc-lun\d+) \(7:\d+\)`), "$1 (7:<n>)"},
+	// the kernel gives device mapper the first major number that is free
+	{"major number", regexp.MustCompile(`(/dev/vg_\w+/\S+) \(25[34]:`), "$1 (<dm>:"},
 	{"device id", regexp.MustCompile(`\b(hotnic|hotdisk|nic|disk|bal)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}\b`), "$1-<id>"},
 	{"host key", regexp.MustCompile(`\bAAAA[A-Za-z0-9+/]{40,}=*`), "<key>"},
 	{"fingerprint", regexp.MustCompile(`\bSHA256:[A-Za-z0-9+/]{43}\b`), "SHA256:<fingerprint>"},

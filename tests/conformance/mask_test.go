@@ -28,6 +28,7 @@ var maskCases = map[string]struct{ cmd, want, same, wrong string }{
 	"process id":               {"gnt-node add", "ssh pid=12 said\n", "ssh pid=3456 said\n", "ssh pid=x said\n"},
 	"loop device":              {"gnt-instance info", "on primary: /dev/loop105 (7:105)\n", "on primary: /dev/loop2005 (7:2005)\n", "on primary: /dev/sda (8:0)\n"},
 	"LUN's number":             {"gnt-instance info", "/dev/disk/by-id/orc-lun0 (7:100)\n", "/dev/disk/by-id/orc-lun0 (7:2000)\n", "/dev/disk/by-id/orc-lun1 (7:100)\n"},
+	"major number":             {"gnt-instance info", "/dev/vg_ganeti/a.disk0 (253:5)\n", "/dev/vg_ganeti/a.disk0 (254:5)\n", "/dev/vg_ganeti/a.disk0 (254:6)\n"},
 	"device id":                {"gnt-instance modify", "Device nic-d9a9d91b-f15e-4663 gone\n", "Device nic-00000000-0000-0000 gone\n", "Device disk-d9a9d91b-f15e-4663 gone\n"},
 	"host key":                 {"gnt-cluster verify", "ssh-rsa AAAA" + long + "==\n", "ssh-rsa AAAA" + strings.ToLower(long) + "\n", "ssh-dss AAAA" + long + "==\n"},
 	"fingerprint":              {"gnt-node add", "is SHA256:" + long[:43] + ".\n", "is SHA256:" + strings.ToLower(long)[:43] + ".\n", "is SHA256:.\n"},
