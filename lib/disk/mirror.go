@@ -138,7 +138,8 @@ func (on On) RemoveVolumes(ctx context.Context, volumes ...*config.Disk) error {
 	return all
 }
 
-// assemble activates the volumes and brings the device to where it is attached and connected.
+// assemble activates the volumes and brings the device to where it is attached and connected. One whose volumes are lost works with those
+// of its peer, until they are replaced.
 func (on On) assemble(ctx context.Context, d *config.Disk) error {
 	m, err := on.mirror(d)
 	if err != nil {
@@ -146,9 +147,17 @@ func (on On) assemble(ctx context.Context, d *config.Disk) error {
 	}
 	for _, child := range d.Children {
 		if err := lvm.Activate(ctx, on, on.Node, volume(child)); err != nil {
-			return err
+			if m.Diskless = remote.OutcomeOf(err) != remote.Unknown && lvm.Lost(ctx, on, on.Node, volume(child)); !m.Diskless {
+				return err
+			}
+			break
 		}
 	}
+	err = m.Assemble(ctx, on, on.Node, on.params(d))
+	if err == nil || m.Diskless || remote.OutcomeOf(err) == remote.Unknown || !m.Unreadable(ctx, on, on.Node) {
+		return err
+	}
+	m.Diskless = true
 	return m.Assemble(ctx, on, on.Node, on.params(d))
 }
 

@@ -78,6 +78,66 @@ func TestAMirrorThatCannotBeFormattedLeavesNothing(t *testing.T) {
 	}
 }
 
+const (
+	volumesLine = "node1: lvs --noheadings '--separator=|' --units=k --nosuffix -ovg_name,lv_name,lv_attr,lv_kernel_major,lv_kernel_minor,vg_extent_size,stripes,devices"
+	metaVolume  = "xenvg|a.disk0_meta|-wi-a-----|253|1|4096|1|/dev/vdb(0)\n"
+	joined      = "resource r { _remote_host { address ipv4 198.51.100.12:11010; } _this_host { address ipv4 198.51.100.11:11010; volume 0 { device minor 3; } } }"
+)
+
+func connected(nodes *remotetest.Fake) *remotetest.Fake {
+	return nodes.Answer(minors, "").Answer("node1: drbdsetup new-resource resource3", "").Answer("node1: drbdsetup new-minor resource3 3 0", "").
+		Answer("node1: connect.sh resource3 ipv4:198.51.100.11:11010 ipv4:198.51.100.12:11010 --protocol C --after-sb-0pri discard-zero-changes --after-sb-1pri consensus --cram-hmac-alg md5", "").
+		Answer("node1: drbdsetup show 3", joined)
+}
+
+func TestAMirrorWhoseVolumeIsLostWorksWithItsPeer(t *testing.T) {
+	const refused = "Can't activate lv /dev/hdd/a.disk0_data: Failed to find logical volume"
+	for name, tt := range map[string]struct {
+		answer func(*remotetest.Fake) *remotetest.Fake
+		want   string
+	}{
+		"it is not there": {func(f *remotetest.Fake) *remotetest.Fake { return connected(f.Answer(volumesLine, metaVolume)) }, ""},
+		"a part of it is gone": {func(f *remotetest.Fake) *remotetest.Fake {
+			return connected(f.Answer(volumesLine, "hdd|a.disk0_data|-wi-----p-|-1|-1|4096|1|[unknown](0)\n"+metaVolume))
+		}, ""},
+		"it is there": {func(f *remotetest.Fake) *remotetest.Fake {
+			return f.Answer(volumesLine, "hdd|a.disk0_data|-wi-------|-1|-1|4096|1|/dev/vdc(0)\n"+metaVolume)
+		}, refused},
+		"nobody can say": {func(f *remotetest.Fake) *remotetest.Fake { return f.Fail(volumesLine, 5, "locked") }, refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nodes := tt.answer(remotetest.New(t).Fail("node1: lvchange -ay /dev/hdd/a.disk0_data", 5, "Failed to find logical volume"))
+			got := ""
+			if err := here(nodes).Attach(t.Context(), mirrored); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAMirrorWhoseMetadataCannotBeReadWorksWithItsPeer(t *testing.T) {
+	const read = "node1: dd if=/dev/xenvg/a.disk0_meta of=/dev/null bs=4096 count=32 iflag=direct"
+	for _, status := range []int{1, 0, 124} {
+		nodes := remotetest.New(t).Answer("node1: lvchange -ay /dev/hdd/a.disk0_data", "").Answer("node1: lvchange -ay /dev/xenvg/a.disk0_meta", "").
+			Answer(minors, "").Answer("node1: drbdsetup new-resource resource3", "").Answer("node1: drbdsetup new-minor resource3 3 0", "").
+			Fail("node1: drbdmeta /dev/drbd3 v08 /dev/xenvg/a.disk0_meta flex-external apply-al", 20, "no")
+		switch status {
+		case 0:
+			nodes.Answer(read, "")
+		case 1:
+			connected(nodes.Fail(read, 1, "Input/output error"))
+		default:
+			nodes.Fail(read, status, "")
+		}
+		if err := here(nodes).Attach(t.Context(), mirrored); (err == nil) != (status == 1) {
+			t.Errorf("reading ended with %d: %v", status, err)
+		}
+	}
+}
+
 func TestAMinorInUseIsNotTaken(t *testing.T) {
 	nodes := remotetest.New(t).Answer(minors, " 3: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----\n")
 	if err := here(nodes).Create(t.Context(), "web", mirrored); err == nil || err.Error() != "drbd3: minor is already in use at Create() time" {

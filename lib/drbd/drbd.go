@@ -42,6 +42,7 @@ type Device struct {
 	Local, Remote string // addresses of this node and the other one
 	Port          int    // the same on both
 	Secret        string
+	Diskless      bool // its volumes are lost: it works with those of its peer
 }
 
 // Path is the device file.
@@ -100,6 +101,17 @@ func (d Device) run(ctx context.Context, r remote.Runner, node, words string, c 
 }
 
 func (d Device) getSize() remote.Cmd { return remote.Command("blockdev", "--getsize", d.Meta) }
+
+func (d Device) readMeta() remote.Cmd {
+	return remote.Command("dd", "if="+d.Meta, "of=/dev/null", "bs=4096", "count=32", "iflag=direct")
+}
+
+// Unreadable says whether the metadata is known to be.
+func (d Device) Unreadable(ctx context.Context, r remote.Runner, node string) bool {
+	_, err := r.Run(ctx, node, d.readMeta())
+	e, is := errors.AsType[*remote.Error](err)
+	return is && e.Outcome == remote.Failed && e.Err == nil && e.Status == 1
+}
 
 func (d Device) zeroMeta() remote.Cmd {
 	c := d.changing("formats", "dd", "if=/dev/zero", "of="+d.Meta, "bs=1048576", fmt.Sprintf("count=%d", MetaMiB), "oflag=direct")

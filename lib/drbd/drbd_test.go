@@ -26,6 +26,7 @@ func TestCommands(t *testing.T) {
 	six.Local, six.Remote = "2001:db8::1", "2001:db8::2"
 	for name, tt := range map[string]struct{ got, want string }{
 		"size":         {line(disk0.getSize()), "blockdev --getsize /dev/vg_ganeti/3169.disk0_meta"},
+		"read":         {line(disk0.readMeta()), "dd if=/dev/vg_ganeti/3169.disk0_meta of=/dev/null bs=4096 count=32 iflag=direct"},
 		"zero":         {line(disk0.zeroMeta()), "dd if=/dev/zero of=/dev/vg_ganeti/3169.disk0_meta bs=1048576 count=128 oflag=direct"},
 		"create":       {line(disk0.createMeta(0)), "drbdmeta --force /dev/drbd0 v08 /dev/vg_ganeti/3169.disk0_meta flex-external create-md"},
 		"create as":    {line(disk0.createMeta(1)), "drbdmeta --force /dev/drbd1 v08 /dev/vg_ganeti/3169.disk0_meta flex-external create-md"},

@@ -191,8 +191,10 @@ func (d Device) Assemble(ctx context.Context, r remote.Runner, node string, p co
 
 // begin sets up a side that is not there.
 func (d Device) begin(ctx context.Context, r remote.Runner, node string, p config.Params) error {
-	if err := d.Attach(ctx, r, node, p); err != nil {
-		return err
+	if !d.Diskless {
+		if err := d.Attach(ctx, r, node, p); err != nil {
+			return err
+		}
 	}
 	return d.Connect(ctx, r, node, p, OnePrimary)
 }

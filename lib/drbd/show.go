@@ -33,8 +33,10 @@ func (d Device) Show(ctx context.Context, r remote.Runner, node string) (Setup, 
 	return ParseShow(out.Stdout)
 }
 
-// attached says whether the side has the volumes of the device.
-func (d Device) attached(s Setup) bool { return s.Data == d.Data && s.Meta == d.Meta }
+// attached says whether the side has the volumes of the device, or none where they are lost.
+func (d Device) attached(s Setup) bool {
+	return d.Diskless && s.Data == "" || s.Data == d.Data && s.Meta == d.Meta
+}
 
 // networked says whether the side is set up for this connection.
 func (d Device) networked(s Setup) bool {

@@ -404,6 +404,32 @@ func TestDisksThatAreThereAreNotMadeAnew(t *testing.T) {
 	}
 }
 
+func TestAMirrorThatHasLostItsVolumesIsRepaired(t *testing.T) {
+	for _, tt := range []struct {
+		mode, node string
+		running    bool
+	}{
+		{ReplaceSecondary, "node2", true}, {ReplaceAuto, "node2", true}, {ReplaceSecondary, "node2", false},
+		{ReplacePrimary, "node1", true}, {ReplaceAuto, "node1", true},
+	} {
+		t.Run(tt.mode+" on "+tt.node, func(t *testing.T) {
+			w := mirroredWorld(t)
+			w.store.minors["node1"], w.store.minors["node2"] = map[int]*minor{}, map[int]*minor{}
+			clear(w.store.lvs[tt.node])
+			if tt.running {
+				if e := w.run(ActivateDisks{Name: "web"}); e.Err != nil {
+					t.Fatal(e.Err)
+				}
+				w.upAndRunning()
+			}
+			if e := w.run(ReplaceDisks{Name: "web", Mode: tt.mode}); e.Err != nil {
+				t.Fatal(e.Err)
+			}
+			w.whole("repaired")
+		})
+	}
+}
+
 // Whoever makes disks anew on other nodes is told that what is on the older ones is left.
 func TestOldDisksStayWhenTheMakingOfNewOnesElsewhereIsCutOff(t *testing.T) {
 	w := mirroredWorld(t)

@@ -141,6 +141,14 @@ func chooseEmpty(all []PV, mib, spindles int64) ([]string, int64, error) {
 	return empty[:spindles], spindles, nil
 }
 
+// Lost says whether a node is known to have lost a volume, or a part of it.
+func Lost(ctx context.Context, r remote.Runner, node string, v Volume) bool {
+	all, err := LVs(ctx, r, node)
+	found, there := all[v]
+	const health = 8 // of the attributes
+	return err == nil && (!there || len(found.Attributes) > health && found.Attributes[health] == 'p')
+}
+
 // Activate makes a volume's device appear. Ganeti does it at every assemble, and never the opposite.
 func Activate(ctx context.Context, r remote.Runner, node string, v Volume) error {
 	_, err := r.Run(ctx, node, changing("activates volume "+v.String(), "lvchange", "-ay", v.Device()))
