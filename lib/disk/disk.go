@@ -21,9 +21,10 @@ import (
 // disks are set up there.
 type On struct {
 	remote.Runner
-	Config *config.Config
-	Node   string
-	Shared bool // a disk that is opened may be in use on another node, too
+	Config  *config.Config
+	Node    string
+	Shared  bool // a disk that is opened may be in use on another node, too
+	AnySize bool // a disk is as large as what it stands on, whatever the configuration says
 }
 
 // Supported refuses templates that nothing here can make yet.

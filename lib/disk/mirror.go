@@ -25,7 +25,11 @@ func (on On) mirror(d *config.Disk) (drbd.Device, error) {
 	if peer == nil {
 		return drbd.Device{}, fault.New(fault.BlockDevice, "%s has no other side", Describe(d))
 	}
-	return drbd.Device{Minor: id.Minor(node.UUID), Data: Device(d.Children[0], node.UUID), Meta: Device(d.Children[1], node.UUID), MiB: d.Size,
+	size := d.Size
+	if on.AnySize {
+		size = 0
+	}
+	return drbd.Device{Minor: id.Minor(node.UUID), Data: Device(d.Children[0], node.UUID), Meta: Device(d.Children[1], node.UUID), MiB: size,
 		Local: node.SecondaryIP, Remote: peer.SecondaryIP, Port: id.Port, Secret: id.Secret}, nil
 }
 

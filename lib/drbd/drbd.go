@@ -38,7 +38,7 @@ const (
 type Device struct {
 	Minor         int
 	Data, Meta    string // device files of the volumes
-	MiB           int64
+	MiB           int64  // 0 is that of the volumes
 	Local, Remote string // addresses of this node and the other one
 	Port          int    // the same on both
 	Secret        string
@@ -160,7 +160,10 @@ func (d Device) applyLog() remote.Cmd {
 }
 
 func (d Device) attach(p config.Params) remote.Cmd {
-	argv := []string{"drbdsetup", "attach", d.minor(), d.Data, d.Meta, "flexible", "--on-io-error=detach", "--size", fmt.Sprintf("%dm", d.MiB)}
+	argv := []string{"drbdsetup", "attach", d.minor(), d.Data, d.Meta, "flexible", "--on-io-error=detach"}
+	if d.MiB > 0 {
+		argv = append(argv, "--size", fmt.Sprintf("%dm", d.MiB))
+	}
 	argv = append(argv, barriers(p)...)
 	return d.changing("attaches", append(argv, words(p.String("disk-custom"))...)...)
 }

@@ -22,7 +22,8 @@ var (
 func TestCommands(t *testing.T) {
 	line := func(c remote.Cmd) string { return remote.Quote(c.Argv...) }
 	script := func(c remote.Cmd) string { return strings.Join(c.Argv[4:], " ") }
-	six := disk0
+	six, whole := disk0, disk0
+	whole.MiB = 0
 	six.Local, six.Remote = "2001:db8::1", "2001:db8::2"
 	for name, tt := range map[string]struct{ got, want string }{
 		"size":         {line(disk0.getSize()), "blockdev --getsize /dev/vg_ganeti/3169.disk0_meta"},
@@ -35,6 +36,7 @@ func TestCommands(t *testing.T) {
 		"apply":        {line(disk0.applyLog()), "drbdmeta /dev/drbd0 v08 /dev/vg_ganeti/3169.disk0_meta flex-external apply-al"},
 		"attach": {line(disk0.attach(recorded)), "drbdsetup attach 0 /dev/vg_ganeti/3169.disk0_data /dev/vg_ganeti/3169.disk0_meta flexible " +
 			"--on-io-error=detach --size 128m --c-plan-ahead 0"},
+		"any size": {line(whole.attach(defaults)), "drbdsetup attach 0 /dev/vg_ganeti/3169.disk0_data /dev/vg_ganeti/3169.disk0_meta flexible --on-io-error=detach"},
 		"barriers": {line(disk0.attach(config.Params{"meta-barriers": true, "disk-barriers": "bfd"}.Fill(defaults))), "drbdsetup attach 0 /dev/vg_ganeti/3169.disk0_data " +
 			"/dev/vg_ganeti/3169.disk0_meta flexible --on-io-error=detach --size 128m --md-flushes=no --disk-flushes=no --disk-drain=no --disk-barrier=no"},
 		"rate": {line(disk0.diskOptions(recorded)), "drbdsetup disk-options 0 --resync-rate 61440"},

@@ -58,7 +58,7 @@ func (w *activateDisks) Run(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	node := w.primary().Name
-	if err := attachDisks(ctx, w.env, w.inst, node); err != nil {
+	if err := (&assembly{env: w.env, inst: w.inst, node: node, anySize: w.IgnoreSize}).run(ctx); err != nil {
 		if isUnknown(err) {
 			return nil, err
 		}

@@ -42,6 +42,7 @@ type assembly struct {
 	node     string // where it is to run
 	alone    bool   // mirrors that cannot be had are done without
 	shared   bool   // it may run elsewhere at this moment
+	anySize  bool   // sizes of devices are not held against the configuration
 	failed   bool
 	attached map[string][]*config.Disk // by node
 }
@@ -55,6 +56,12 @@ func attachDisks(ctx context.Context, env *job.Env, inst *config.Instance, node 
 // attachAlone is attachDisks for when the other nodes may be down.
 func attachAlone(ctx context.Context, env *job.Env, inst *config.Instance, node string) error {
 	return (&assembly{env: env, inst: inst, node: node, alone: true}).run(ctx)
+}
+
+func (a *assembly) on(node string) disk.On {
+	there := on(a.env, node)
+	there.Shared, there.AnySize = a.shared, a.anySize
+	return there
 }
 
 func (a *assembly) run(ctx context.Context) error {
@@ -109,7 +116,7 @@ func (a *assembly) everywhere(ctx context.Context, i int, d *config.Disk) error 
 		if n := cfg.NodeByName(node); n != nil && n.Offline {
 			return struct{}{}, fault.Exec("Node is marked offline")
 		}
-		if err := on(a.env, node).Attach(ctx, d); err != nil {
+		if err := a.on(node).Attach(ctx, d); err != nil {
 			return struct{}{}, fmt.Errorf("Error while assembling disk: %w", err)
 		}
 		return struct{}{}, nil
@@ -184,8 +191,7 @@ func (a *assembly) open(ctx context.Context, i int, d *config.Disk) error {
 	if a.failed && d.DevType == config.DTDRBD {
 		return nil // the instance will not be started: nothing becomes writable
 	}
-	there := on(a.env, a.node)
-	there.Shared = a.shared
+	there := a.on(a.node)
 	var err error
 	if !slices.Contains(a.attached[a.node], d) {
 		if err = there.Attach(ctx, d); err != nil {

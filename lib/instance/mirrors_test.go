@@ -430,6 +430,21 @@ func TestAMirrorThatHasLostItsVolumesIsRepaired(t *testing.T) {
 	}
 }
 
+func TestSizesAreHeldAgainstTheConfigurationUnlessTheyAreToBeIgnored(t *testing.T) {
+	for _, ignore := range []bool{false, true} {
+		w := mirroredWorld(t)
+		w.store.minors["node1"], w.store.minors["node2"] = map[int]*minor{}, map[int]*minor{}
+		if e := w.run(ActivateDisks{Name: "web", IgnoreSize: ignore}); e.Err != nil {
+			t.Fatal(e.Err)
+		}
+		for _, node := range []string{"node1", "node2"} {
+			if got := w.store.minors[node][0].sized; got == ignore {
+				t.Errorf("ignored %v: a size was given on %s: %v", ignore, node, got)
+			}
+		}
+	}
+}
+
 // Whoever makes disks anew on other nodes is told that what is on the older ones is left.
 func TestOldDisksStayWhenTheMakingOfNewOnesElsewhereIsCutOff(t *testing.T) {
 	w := mirroredWorld(t)

@@ -32,6 +32,7 @@ type minor struct {
 	primary, two  bool
 	valid         bool
 	refused       bool // the other side is set up in another way: this one has given up
+	sized         bool // it was attached with a size
 }
 
 func newVolumes() *volumes {
@@ -317,7 +318,7 @@ func (s *volumes) setup(node string, argv []string) (string, int) {
 		if m.data != "" || s.lvs[node][data] == nil || s.lvs[node][meta] == nil || !s.lvs[node][meta].meta {
 			return "", 20
 		}
-		m.data, m.meta = data, meta
+		m.data, m.meta, m.sized = data, meta, slices.Contains(argv, "--size")
 		m.valid = !m.fresh(s.lvs[node][meta]) && s.lvs[node][data].data != ""
 		s.sync(node, m)
 	case "detach":
