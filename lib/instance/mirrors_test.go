@@ -445,6 +445,25 @@ func TestSizesAreHeldAgainstTheConfigurationUnlessTheyAreToBeIgnored(t *testing.
 	}
 }
 
+func TestMirrorsThatCannotAllBeHadAreGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		op      job.Operation
+		running bool
+	}{{Startup{Name: "web"}, false}, {Reboot{Name: "web", Type: RebootFull}, true}, {Reboot{Name: "web", Type: RebootFull}, false}, {Reinstall{Name: "web"}, false}} {
+		w := mirroredWorld(t)
+		if tt.running {
+			w.upAndRunning()
+		} else {
+			w.store.minors["node1"], w.store.minors["node2"] = map[int]*minor{}, map[int]*minor{}
+		}
+		w.mends["node1: promotes drbd0"] = refused
+		e := w.run(tt.op)
+		if up := len(w.store.minors["node1"]) + len(w.store.minors["node2"]); e.Err == nil || up > 0 || w.web().DisksActive {
+			t.Errorf("%s: %v; %d sides are up, marked so %v", tt.op.OpID(), e.Err, up, w.web().DisksActive)
+		}
+	}
+}
+
 // Whoever makes disks anew on other nodes is told that what is on the older ones is left.
 func TestOldDisksStayWhenTheMakingOfNewOnesElsewhereIsCutOff(t *testing.T) {
 	w := mirroredWorld(t)

@@ -132,7 +132,11 @@ func (w *reboot) prepare(ctx context.Context) error {
 	if err := w.record(ctx, mark{Disks: new(true)}); err != nil {
 		return err
 	}
-	return w.attach(ctx, w.primary().Name, !w.IgnoreSecondaries)
+	err := w.attach(ctx, w.primary().Name, !w.IgnoreSecondaries)
+	if err == nil || isUnknown(err) {
+		return err
+	}
+	return errors.Join(err, w.giveUpDisks(context.WithoutCancel(ctx)))
 }
 
 func (w *reboot) startFull(ctx context.Context) error {

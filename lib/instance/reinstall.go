@@ -120,10 +120,10 @@ func (w *reinstall) Run(ctx context.Context) (any, error) {
 			return nil, err
 		}
 	}
-	if err := attachDisks(ctx, w.env, w.inst, w.node.Name); err != nil {
-		return nil, err
+	err := attachDisks(ctx, w.env, w.inst, w.node.Name)
+	if err == nil {
+		err = w.install(ctx)
 	}
-	err := w.install(ctx)
 	if isUnknown(err) {
 		return nil, err
 	}

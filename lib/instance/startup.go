@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 
 	"gantry/lib/config"
 	"gantry/lib/fault"
@@ -173,7 +174,11 @@ func (w *startup) clear(ctx context.Context) error {
 }
 
 func (w *startup) prepare(ctx context.Context) error {
-	return w.attach(ctx, w.primary().Name, !w.Force)
+	err := w.attach(ctx, w.primary().Name, !w.Force)
+	if err == nil || isUnknown(err) {
+		return err
+	}
+	return errors.Join(err, w.giveUpDisks(context.WithoutCancel(ctx)))
 }
 
 func (w *startup) giveUpDisks(ctx context.Context) error {
