@@ -464,6 +464,21 @@ func TestMirrorsThatCannotAllBeHadAreGivenUp(t *testing.T) {
 	}
 }
 
+func TestADiskThatIsNamedTwiceIsReplacedOnce(t *testing.T) {
+	w := mirroredWorld(t).upAndRunning()
+	e := w.run(ReplaceDisks{Name: "web", Mode: ReplaceSecondary, Disks: []int{0, 0}})
+	made := 0
+	for _, line := range w.begun {
+		if strings.Contains(line, "creates volume") {
+			made++
+		}
+	}
+	if e.Err != nil || made != 2 {
+		t.Errorf("%v; %d volumes were made", e.Err, made)
+	}
+	w.whole("replaced")
+}
+
 // Whoever makes disks anew on other nodes is told that what is on the older ones is left.
 func TestOldDisksStayWhenTheMakingOfNewOnesElsewhereIsCutOff(t *testing.T) {
 	w := mirroredWorld(t)

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +59,8 @@ type replaceDisks struct {
 	target *config.Node   // whose disks are replaced
 	other  *config.Node   // who keeps the data meanwhile
 	next   *config.Node   // the secondary to be, nil if that stays
-	disks  []*config.Disk // those that are replaced
+	disks  []*config.Disk // those that are replaced, each once
+	named  []string       // as they were asked for
 	minors map[string]map[int]bool
 }
 
@@ -178,11 +180,16 @@ func (w *replaceDisks) chooseDisks(ctx context.Context) error {
 			w.Disks = append(w.Disks, i)
 		}
 	}
-	w.disks = nil
+	w.disks, w.named = nil, nil
 	for _, i := range w.Disks {
 		if i < 0 || i >= len(all) {
 			return fault.Refuse(fault.WrongInput, "Invalid disk index: %d (instace has disks 0 to %d", i, len(all)-1)
 		}
+		w.named = append(w.named, strconv.Itoa(i))
+	}
+	slices.Sort(w.Disks)
+	w.Disks = slices.Compact(w.Disks)
+	for _, i := range w.Disks {
 		w.disks = append(w.disks, all[i])
 	}
 	return nil
@@ -283,11 +290,7 @@ func (w *replaceDisks) Run(ctx context.Context) (any, error) {
 		w.env.Say("No disks need replacement for instance '%s'", w.inst.Name)
 		return nil, nil
 	}
-	var numbers []string
-	for _, i := range w.Disks {
-		numbers = append(numbers, strconv.Itoa(i))
-	}
-	w.env.Say("Replacing disk(s) %s for instance '%s'", strings.Join(numbers, ", "), w.inst.Name)
+	w.env.Say("Replacing disk(s) %s for instance '%s'", strings.Join(w.named, ", "), w.inst.Name)
 	w.env.Say("Current primary node: %s", w.primary().Name)
 	w.env.Say("Current secondary node: %s", w.old.Name)
 	down := !w.inst.DisksActive
