@@ -59,6 +59,41 @@ func (on On) growExternal(ctx context.Context, d *config.Disk, more int64, dryRu
 	return on.external(d).Grow(ctx, on, on.Node, d.Size, d.Size+more)
 }
 
+// SnapshotOf is the snapshot of a disk as a disk of its own, called as in Ganeti. It has no UUID: that of the disk means something else.
+func SnapshotOf(d *config.Disk) *config.Disk {
+	if d.DevType == config.DTDRBD {
+		d = d.Children[0]
+	}
+	snap := *d
+	snap.UUID, snap.Name = "", ""
+	if provider, name, ok := d.External(); ok {
+		snap.LogicalID = config.LogicalID{provider, name + ".snap"}
+	} else {
+		vg, name, _ := d.LV()
+		snap.LogicalID = config.LogicalID{vg, name + ".snap"}
+	}
+	return &snap
+}
+
+// Snapshot makes the snapshot of a disk, and attaches it. On failure nothing of it is left, unless the outcome is unknown.
+func (on On) Snapshot(ctx context.Context, d *config.Disk) error {
+	snap := SnapshotOf(d)
+	switch d.DevType {
+	case config.DTDRBD:
+		return lvm.Snapshot(ctx, on, on.Node, volume(d.Children[0]), d.Size, volume(snap).Name)
+	case config.DTPlain:
+		return lvm.Snapshot(ctx, on, on.Node, volume(d), d.Size, volume(snap).Name)
+	}
+	if err := on.external(d).Snapshot(ctx, on, on.Node, on.external(snap).Name, d.Size); err != nil {
+		return err
+	}
+	err := on.attachExternal(ctx, snap)
+	if err == nil || remote.OutcomeOf(err) == remote.Unknown {
+		return err
+	}
+	return errors.Join(err, on.removeExternal(context.WithoutCancel(ctx), snap))
+}
+
 // attachExternal wants a device: hypervisors that open volumes by themselves are not served.
 func (on On) attachExternal(ctx context.Context, d *config.Disk) error {
 	v := on.external(d)

@@ -58,6 +58,27 @@ func TestExternalDisk(t *testing.T) {
 	}
 }
 
+func TestSnapshotOfAnExternalDisk(t *testing.T) {
+	cfg, d := kept()
+	fake := remotetest.New(t).InOrder().Answer("node1: action.sh snapshot filext 1.ext.disk0", "").
+		Answer("node1: action.sh attach filext 1.ext.disk0.snap", "/dev/loop1\n").Answer("node1: action.sh detach filext 1.ext.disk0.snap", "").
+		Answer("node1: action.sh remove filext 1.ext.disk0.snap", "")
+	on := On{Runner: fake, Config: cfg, Node: "node1"}
+	if err := on.Snapshot(t.Context(), d); err != nil {
+		t.Error(err)
+	}
+	if err := on.Remove(t.Context(), SnapshotOf(d)); err != nil {
+		t.Error(err)
+	}
+	sent := fake.Sent()
+	if env := sent[0].Cmd.Env; env["VOL_NAME"] != "1.ext.disk0" || env["VOL_SNAPSHOT_NAME"] != "1.ext.disk0.snap" || env["VOL_SNAPSHOT_SIZE"] != "32" {
+		t.Errorf("%v", env)
+	}
+	if env := sent[3].Cmd.Env; env["VOL_NAME"] != "1.ext.disk0.snap" || env["VOL_UUID"] != "" {
+		t.Errorf("%v: it may be taken for the disk", env)
+	}
+}
+
 func TestAnExternalDiskThatCannotBeAttachedIsRemoved(t *testing.T) {
 	cfg, d := kept()
 	fake := remotetest.New(t).InOrder().Answer("node1: action.sh create filext 1.ext.disk0", "").Answer("node1: action.sh attach filext 1.ext.disk0", "\nkvm:file:/x\n").

@@ -54,6 +54,10 @@ func (v Volume) run(ctx context.Context, r remote.Runner, node, name string, mor
 	switch out.Status {
 	case 10:
 		return nil, fault.New(fault.BlockDevice, "Directory for External Storage Provider %s not found in search path", v.Provider)
+	case 11:
+		if name == "snapshot" {
+			return nil, fault.New(fault.BlockDevice, "External Storage Provider %s has no snapshot script", v.Provider)
+		}
 	case 12:
 		status, said, _ := bytes.Cut(out.Stdout, []byte("\n"))
 		return nil, fault.New(fault.BlockDevice, "External storage's %s script failed (exited with exit code %s), last lines of output:\n%s", name, status,
@@ -126,10 +130,7 @@ func (v Volume) SetInfo(ctx context.Context, r remote.Runner, node, text string)
 
 // Snapshot copies a volume. Providers need not be able to.
 func (v Volume) Snapshot(ctx context.Context, r remote.Runner, node, name string, mib int64) error {
-	out, err := r.Run(ctx, node, v.action("snapshot", map[string]string{"VOL_SNAPSHOT_NAME": name, "VOL_SNAPSHOT_SIZE": mebibytes(mib)}))
-	if err == nil && out.Status == 11 {
-		return fault.New(fault.BlockDevice, "External Storage Provider %s has no snapshot script", v.Provider)
-	}
+	_, err := v.run(ctx, r, node, "snapshot", map[string]string{"VOL_SNAPSHOT_NAME": name, "VOL_SNAPSHOT_SIZE": mebibytes(mib)})
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"gantry/lib/backup"
 	"gantry/lib/config"
+	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
@@ -211,19 +212,12 @@ func (w *export) steps() []job.Step {
 	return steps
 }
 
-// snapshotsPossible says whether all disks are on volumes.
+// snapshotsPossible says whether all disks are on volumes. Not each provider of external ones makes snapshots, and none is asked where
+// the instance may be away for long.
 func (w *export) snapshotsPossible() bool {
-	disks := w.env.Config.InstanceDisks(w.inst)
-	return !slices.ContainsFunc(disks, func(d *config.Disk) bool { _, ok := dataVolume(d); return !ok })
-}
-
-// dataVolume is the volume on which the data of a disk are.
-func dataVolume(d *config.Disk) (lvm.Volume, bool) {
-	if d.DevType == config.DTDRBD && len(d.Children) > 0 {
-		d = d.Children[0]
-	}
-	vg, name, ok := d.LV()
-	return lvm.Volume{VG: vg, Name: name}, ok && d.DevType == config.DTPlain
+	return !slices.ContainsFunc(w.env.Config.InstanceDisks(w.inst), func(d *config.Disk) bool {
+		return !disk.InVolumes(d.DevType) && (d.DevType != config.DTExt || w.LongSleep)
+	})
 }
 
 // shutdown stops the guest, but refuses before it does if the disks could not be exported while it is away for a short time. The
@@ -284,19 +278,14 @@ func (w *export) deactivate(ctx context.Context) error {
 	return w.detach(ctx, w.primary().Name)
 }
 
-// snapshotName is what Ganeti calls the snapshot of a volume.
-func snapshotName(v lvm.Volume) string { return v.Name + ".snap" }
-
 // snapshot makes one of each disk. When one cannot be made, those before it go.
 func (w *export) snapshot(ctx context.Context) error {
 	node := w.primary().Name
 	for i, d := range w.env.Config.InstanceDisks(w.inst) {
 		w.env.Say("Creating a snapshot of disk/%d on node %s", i, node)
-		v, _ := dataVolume(d)
-		snap := lvm.Volume{VG: v.VG, Name: snapshotName(v)}
-		err := w.dropSnapshot(ctx, snap) // that of an export that was cut off
+		err := w.dropOlder(ctx, disk.SnapshotOf(d))
 		if err == nil {
-			err = lvm.Snapshot(ctx, w.env.Nodes, node, v, d.Size, snap.Name)
+			err = w.on(node).Snapshot(ctx, d)
 		}
 		if err != nil {
 			if isUnknown(err) {
@@ -305,25 +294,41 @@ func (w *export) snapshot(ctx context.Context) error {
 			w.env.Warn("Could not snapshot disk/%d on node %s: %s", i, node, err)
 			return errors.Join(fault.Exec("Not all disks could be snapshotted; aborting"), w.dropSnapshots(context.WithoutCancel(ctx)))
 		}
-		w.devices = append(w.devices, snap.Device())
+		w.devices = append(w.devices, disk.Device(disk.SnapshotOf(d), w.inst.PrimaryNode))
 	}
 	return nil
 }
 
 func (w *export) dropSnapshots(ctx context.Context) (all error) {
-	for _, d := range w.env.Config.InstanceDisks(w.inst) {
-		v, _ := dataVolume(d)
-		all = errors.Join(all, w.dropSnapshot(ctx, lvm.Volume{VG: v.VG, Name: snapshotName(v)}))
+	for _, d := range w.env.Config.InstanceDisks(w.inst)[:len(w.devices)] {
+		all = errors.Join(all, w.dropSnapshot(ctx, disk.SnapshotOf(d)))
 	}
 	return all
 }
 
-func (w *export) dropSnapshot(ctx context.Context, snap lvm.Volume) error {
+// dropOlder removes the snapshot that an export which was cut off has left. Of an external one it is not known whether it is there until
+// it can be attached.
+func (w *export) dropOlder(ctx context.Context, snap *config.Disk) error {
+	if snap.DevType == config.DTExt {
+		if err := w.on(w.primary().Name).Attach(ctx, snap); err != nil {
+			if isUnknown(err) {
+				return err
+			}
+			return nil
+		}
+	}
+	return w.dropSnapshot(ctx, snap)
+}
+
+func (w *export) dropSnapshot(ctx context.Context, snap *config.Disk) error {
+	if snap.DevType == config.DTExt {
+		return w.on(w.primary().Name).Remove(ctx, snap)
+	}
 	volumes, err := lvm.Sizes(ctx, w.env.Nodes, w.primary().Name)
-	if err != nil || !slices.ContainsFunc(volumes, func(s lvm.Size) bool { return s.Volume == snap }) {
+	if err != nil || !slices.ContainsFunc(volumes, func(s lvm.Size) bool { return s.Volume == volumeOf(snap) }) {
 		return err
 	}
-	return lvm.Remove(ctx, w.env.Nodes, w.primary().Name, snap)
+	return lvm.Remove(ctx, w.env.Nodes, w.primary().Name, volumeOf(snap))
 }
 
 func (w *export) makeDir(ctx context.Context) error {

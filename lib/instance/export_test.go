@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gantry/lib/config"
+	"gantry/lib/job"
 	"gantry/lib/job/jobtest"
 )
 
@@ -146,6 +147,48 @@ func TestExportOfARunningInstanceInFiles(t *testing.T) {
 	w, e = run(func(op *Export) { op.RemoveInstance = true })
 	if e.Err != nil || w.cfg.InstanceByName("db") != nil || len(w.left()) > 0 || len(w.exports("node2")) != 3 {
 		t.Errorf("%v, %q, left %q", e.Err, e.Messages, w.left())
+	}
+}
+
+func TestExportOfARunningInstanceOnExternalStorage(t *testing.T) {
+	w := newWorld(t).withFiles()
+	w.copying()
+	store := filepath.Join(w.dir, "store")
+	for script, does := range map[string]string{"create": `truncate -s "${VOL_SIZE}M" "$VOL_NAME"`, "attach": `[ -f "$VOL_NAME" ] && echo "$PWD/$VOL_NAME"`, "remove": `rm "$VOL_NAME"`,
+		"snapshot": `[ ! -e "$VOL_SNAPSHOT_NAME" ] && cp "$VOL_NAME" "$VOL_SNAPSHOT_NAME"`, "detach": "", "grow": "", "setinfo": "", "verify": ""} {
+		w.write("extstorage/san/"+script, "#!/bin/sh\ncd "+store+"\n"+does+"\n", 0o755)
+	}
+	w.write("extstorage/san/parameters.list", "size of\n", 0o644)
+	w.write("os/noop/export", "#!/bin/sh\nexec cat \""+w.dir+"/node1/${EXPORT_DEVICE#/var/run/ganeti/}\"\n", 0o755)
+	w.write("store/before", "", 0o644)
+	w.cfg.Cluster.EnabledDiskTemplates = append(w.cfg.Cluster.EnabledDiskTemplates, config.DTExt)
+	op := newInstance("db", nil)
+	op.DiskTemplate, op.Disks, op.NoInstall, op.Start = config.DTExt, []map[string]any{{"size": 1, "provider": "san"}}, true, false
+	for _, op := range []job.Operation{op, Startup{Name: "db"}} {
+		if e := w.run(op); e.Err != nil {
+			t.Fatal(e.Err)
+		}
+	}
+	_, name, _ := w.cfg.InstanceDisks(w.cfg.InstanceByName("db"))[0].External()
+	w.write("store/"+name, "the data", 0o644)
+	w.write("store/"+name+".snap", "left of an export that was cut off", 0o644)
+	e := w.run(exportTo("node2", func(op *Export) { op.Shutdown = false }))
+	if e.Err != nil || !slices.Contains(e.Messages, "Creating a snapshot of disk/0 on node node1") {
+		t.Fatalf("%v, %q", e.Err, e.Messages)
+	}
+	dump, err := os.ReadFile(filepath.Join(w.dir, "node2/lib/export/db", w.cfg.InstanceDisks(w.cfg.InstanceByName("db"))[0].UUID))
+	if left, _ := filepath.Glob(store + "/*.snap"); string(dump) != "the data" || len(left) > 0 {
+		t.Errorf("%v: %q, left %q", err, dump, left)
+	}
+	if err := os.Remove(filepath.Join(w.dir, "extstorage/san/snapshot")); err != nil {
+		t.Fatal(err)
+	}
+	e = w.run(exportTo("node2", nil))
+	if s, err := stateOf(t.Context(), w, w.cfg.InstanceByName("db"), "node1"); e.Err == nil || e.Err.Error() != "Not all disks could be snapshotted; aborting" || err != nil || !s.Running {
+		t.Errorf("a provider without snapshots: %v, %+v", e.Err, s)
+	}
+	if e = w.run(exportTo("node2", func(op *Export) { op.LongSleep = true })); e.Err != nil {
+		t.Errorf("with --long-sleep: %v", e.Err)
 	}
 }
 

@@ -173,7 +173,7 @@ func (w *world) execute(ctx context.Context, node string, c remote.Cmd) (remote.
 		}
 	}
 	argv := slices.Clone(c.Argv)
-	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/run/ganeti/gantry", filepath.Join(w.dir, node, "gantry"), "/root/.ssh", filepath.Join(w.dir, node, "ssh"), "/etc/ganeti", filepath.Join(w.dir, node, "etc"),
+	places := strings.NewReplacer("/var/run/ganeti", filepath.Join(w.dir, node), "/run/ganeti/gantry", filepath.Join(w.dir, node, "gantry"), "/root/.ssh", filepath.Join(w.dir, node, "ssh"), "/etc/ganeti", filepath.Join(w.dir, node, "etc"), "/srv/ganeti/extstorage", filepath.Join(w.dir, "extstorage"),
 		"/var/log/ganeti", filepath.Join(w.dir, node, "log"), "/var/lib/ganeti", filepath.Join(w.dir, node, "lib"), "/usr/share/ganeti/os", filepath.Join(w.dir, "os"),
 		"/usr/local/lib/ganeti/iallocators", filepath.Join(w.dir, "iallocators"))
 	for i := range argv {
