@@ -17,6 +17,7 @@ import (
 
 	"gantry/lib/fault"
 	"gantry/lib/remote"
+	"gantry/lib/unit"
 )
 
 // Volume is a logical volume by its names.
@@ -221,8 +222,19 @@ func Rename(ctx context.Context, r remote.Runner, node string, v Volume, name st
 
 // Snapshot makes a snapshot of a volume, with space of its own for mib MiB of changes.
 func Snapshot(ctx context.Context, r remote.Runner, node string, v Volume, mib int64, name string) error {
+	all, err := VGs(ctx, r, node)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(vg VG) bool { return vg.Name == v.VG })
+	switch {
+	case i < 0:
+		return broken("Can't compute VG info for vg %s", v.VG)
+	case all[i].Free < float64(mib):
+		return broken("Not enough free space: required %d, available %s", mib, unit.Str(all[i].Free))
+	}
 	c := changing("makes snapshot "+v.VG+"/"+name, "lvcreate", fmt.Sprintf("-L%dm", mib), "-s", "-n"+name, v.Device())
-	_, err := r.Run(ctx, node, c)
+	_, err = r.Run(ctx, node, c)
 	return namedCommand(err, c)
 }
 

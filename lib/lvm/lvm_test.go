@@ -58,6 +58,27 @@ func TestCreateTakesTheEmptiestAndFewerStripes(t *testing.T) {
 	}
 }
 
+func TestSnapshotNeedsRoom(t *testing.T) {
+	const vgs = "node1: vgs --noheadings --nosuffix --units=m --unbuffered '--separator=|' -ovg_name,vg_free,vg_attr,vg_size"
+	const made = "node1: lvcreate -L100m -s -n0e4f.disk0_data.snap /dev/vg_ganeti/0e4f.disk0_data"
+	for name, tt := range map[string]struct {
+		nodes *remotetest.Fake
+		want  string
+	}{
+		"room":     {remotetest.New(t).Answer(vgs, "other|1.00|wz--n-|4092.00\nvg_ganeti|100.00|wz--n-|4092.00\n").Answer(made, ""), ""},
+		"no room":  {remotetest.New(t).Answer(vgs, "vg_ganeti|96.00|wz--n-|4092.00\n"), "Not enough free space: required 100, available 96.0"},
+		"no group": {remotetest.New(t).Answer(vgs, "other|100.00|wz--n-|4092.00\n"), "Can't compute VG info for vg vg_ganeti"},
+	} {
+		got := ""
+		if err := Snapshot(t.Context(), tt.nodes, "node1", data, 100, "0e4f.disk0_data.snap"); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
 func TestCreateFailures(t *testing.T) {
 	const one = "  /dev/vdb|vg_ganeti|100.00|a--|4092.00|/dev/vdb\n"
 	for name, tt := range map[string]struct {
