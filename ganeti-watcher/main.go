@@ -38,7 +38,7 @@ func declare(c *cli.Command) {
 	c.Flag("ignore-pause", "Run although the watcher is paused").BoolVar(&o.ignorePause)
 	c.Flag("wait-children", "Accepted for compatibility: it always ends after all its work").Bool()
 	c.Flag("no-wait-children", "Accepted for compatibility: it always ends after all its work").Bool()
-	c.Flag("no-verify-disks", "Do not look after disks").BoolVar(&o.KeepDisks)
+	c.Flag("no-verify-disks", "Do not look for disks that are detached").BoolVar(&o.KeepDisks)
 	c.Flag("rapi-ip", "Accepted for compatibility: there is no remote API").String()
 	c.Flag("boot", "Make the node's run directories and, on the master, bring up the cluster's address").Own().BoolVar(&o.boot)
 

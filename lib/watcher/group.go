@@ -15,20 +15,21 @@ import (
 // group is the state of looking after one group of nodes.
 type group struct {
 	*Watcher
+	uuid      string
 	known     state
 	path      string // of the state
 	instances []*query.InstanceRow
 	nodes     []*query.NodeRow
 }
 
-// group brings one group in order: instances first, then the disks of nodes that were started anew.
+// group brings one group in order: instances first, then the disks of nodes that were started anew, then those that are broken.
 func (w *Watcher) group(ctx context.Context, g *config.NodeGroup) error {
 	w.Log.Info("Watcher for node group '%s'", g.UUID)
 	s, err := readState(w.path(g.UUID, "data"))
 	if err != nil {
 		w.Log.Warn("Invalid state file. Using defaults. Error message: %v", err)
 	}
-	x := &group{Watcher: w, known: s, path: w.path(g.UUID, "data")}
+	x := &group{Watcher: w, uuid: g.UUID, known: s, path: w.path(g.UUID, "data")}
 	if err := x.ask(ctx, g.UUID); err != nil {
 		return err
 	}
@@ -37,7 +38,10 @@ func (w *Watcher) group(ctx context.Context, g *config.NodeGroup) error {
 	}
 	x.known.expire(w.Now(), func(name string) bool { return w.cfg.InstanceByName(name) != nil })
 	started := x.restart(ctx)
-	x.noteBoots(started)
+	x.activate(ctx, x.rebooted(started))
+	if !x.KeepDisks {
+		x.verifyDisks(ctx)
+	}
 	return x.known.write(x.path)
 }
 
@@ -114,32 +118,22 @@ func (x *group) userDown(ctx context.Context, name string) {
 
 // do runs one operation as a job and follows it.
 func (x *group) do(ctx context.Context, op job.Operation) error {
-	id, err := x.Queue.Submit(ctx, []job.Operation{op}, job.Options{
+	_, err := x.follow(ctx, op)
+	return err
+}
+
+// follow is do, and says which job it was.
+func (x *group) follow(ctx context.Context, op job.Operation) (id int, err error) {
+	id, err = x.Queue.Submit(ctx, []job.Operation{op}, job.Options{
 		Reason: []job.Reason{{Source: "gnt:watcher", Text: "ganeti-watcher", Time: x.Now().UnixNano()}},
 	})
 	if err != nil {
-		return err
+		return id, err
 	}
 	if err := x.Follow(ctx, id); err != nil {
-		return fmt.Errorf("job %d: %w", id, err)
+		return id, fmt.Errorf("job %d: %w", id, err)
 	}
-	return nil
-}
-
-// noteBoots keeps the boot ids of nodes. What a restart of a node has taken down was started again above, with its disks: they are
-// attached by whoever starts an instance.
-func (x *group) noteBoots(started []string) {
-	for _, r := range x.nodes {
-		id := r.Live.BootID
-		if id == "" {
-			x.Log.Debug("Node '%s' missing boot ID", r.Node.Name)
-			continue
-		}
-		if old := x.known.Nodes[r.Node.Name].BootID; old != "" && old != id {
-			x.Log.Info("Node '%s' was started anew; instances restarted in this run: %v", r.Node.Name, started)
-		}
-		x.known.Nodes[r.Node.Name] = seen{id}
-	}
+	return id, nil
 }
 
 // oneLine is a failure as the log has it.

@@ -21,7 +21,7 @@ import (
 type Options struct {
 	Group     string        // name or UUID; "" is all groups
 	JobAge    time.Duration // jobs that ended longer ago are archived; negative: all that ended
-	KeepDisks bool          // do not look after disks
+	KeepDisks bool          // do not look for disks that are detached
 }
 
 // Watcher is the state of one run on the master.
