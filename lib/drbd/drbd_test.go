@@ -225,6 +225,27 @@ func TestFormatChecksTheSize(t *testing.T) {
 	}
 }
 
+func TestDisconnectAsksAgainWhereThePeerDoesSoAtTheSameTime(t *testing.T) {
+	shortest = time.Millisecond
+	connected := minor0("cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate")
+	alone := minor0("cs:StandAlone ro:Primary/Unknown ds:UpToDate/DUnknown")
+	nodes := remotetest.New(t).InOrder().
+		Answer(procLine, connected).Fail(partLine, 17, "??: State change failed: (-2) Need access to UpToDate data\n").Answer(procLine, connected).
+		Answer(procLine, connected).Answer(partLine, "").Answer(procLine, alone)
+	if err := disk0.Disconnect(t.Context(), nodes, "node1"); err != nil {
+		t.Error(err)
+	}
+	if err := disk0.Disconnect(t.Context(), remotetest.New(t).Answer(procLine, connected).Unknown(partLine), "node1"); remote.OutcomeOf(err) != remote.Unknown {
+		t.Errorf("lost on the way: %v", err)
+	}
+	defer func(before time.Duration) { disconnectLimit = before }(disconnectLimit)
+	disconnectLimit, shortest = 200*time.Millisecond, 300*time.Millisecond
+	nodes = remotetest.New(t).Answer(procLine, connected).Answer(procLine, connected).Answer(procLine, connected).Fail(partLine, 17, "??: State change failed: (-2) Need access to UpToDate data\n")
+	if err := disk0.Disconnect(t.Context(), nodes, "node1"); err == nil || err.Error() != "drbd0: can't shutdown network: ??: State change failed: (-2) Need access to UpToDate data" {
+		t.Errorf("refused again and again: %v", err)
+	}
+}
+
 func TestReconnectWaitsForBothSides(t *testing.T) {
 	shortest = time.Millisecond
 	both := joinLine[:strings.Index(joinLine, " --cram")] + " --allow-two-primaries --cram-hmac-alg md5"

@@ -2,10 +2,12 @@ package drbd
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
 	"gantry/lib/config"
+	"gantry/lib/fault"
 	"gantry/lib/remote"
 )
 
@@ -95,10 +97,11 @@ func (d Device) status(ctx context.Context, r remote.Runner, node string) (Statu
 	return s, err
 }
 
-// Disconnect ends the connection, and proves it. Both sides are to do so at once: a side whose peer has gone by itself waits for it.
-// One that is not set up has no connection.
+// Disconnect ends the connection, and proves it. Both sides are to do so at once: a side whose peer has gone by itself waits for it, and one
+// whose request meets that of its peer is refused ("Need access to UpToDate data"), so that it asks again. One that is not set up has no
+// connection.
 func (d Device) Disconnect(ctx context.Context, r remote.Runner, node string) error {
-	wait := shortest
+	wait, failed := shortest, error(nil)
 	for end := time.Now().Add(disconnectLimit); ; wait = min(2*time.Second, wait*3/2) {
 		s, there, err := d.look(ctx, r, node)
 		if err != nil || !there {
@@ -110,11 +113,15 @@ func (d Device) Disconnect(ctx context.Context, r remote.Runner, node string) er
 				return err
 			}
 		}
-		if time.Now().After(end) {
+		switch {
+		case time.Now().After(end) && failed != nil:
+			return failed
+		case time.Now().After(end):
 			return d.broken("device did not react to the 'disconnect' command in a timely manner")
 		}
-		if err := d.run(ctx, r, node, "can't shutdown network", d.disconnect()); err != nil {
-			return err
+		failed = d.run(ctx, r, node, "can't shutdown network", d.disconnect())
+		if _, refused := errors.AsType[*fault.Error](failed); failed != nil && !refused {
+			return failed
 		}
 		if s, err := d.status(ctx, r, node); err != nil || s.StandAlone() {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"gantry/lib/config"
 	"gantry/lib/drbd"
@@ -212,6 +213,30 @@ func (x *remains) mirrors(ctx context.Context) error {
 				return err
 			}
 			x.env.Warn("%v", err)
+			continue
+		}
+		if err := x.resynced(ctx, inst, primary.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resyncLimit is how long what was torn apart for a moment is waited for.
+var resyncLimit = 10 * time.Second
+
+// resynced waits for what a side has missed meanwhile, if that is little: the command that comes next may want whole mirrors.
+func (x *remains) resynced(ctx context.Context, inst *config.Instance, node string) error {
+	for end := x.env.Clock().Add(resyncLimit); x.env.Clock().Before(end); {
+		states, err := on(x.env, node).Statuses(ctx, x.env.Config.InstanceDisks(inst))
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(states, func(s *drbd.Status) bool { return s != nil && s.InResync() }) {
+			return nil
+		}
+		if err := sleep(ctx, greetAgain); err != nil {
+			return err
 		}
 	}
 	return nil
