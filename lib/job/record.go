@@ -13,8 +13,9 @@ import (
 )
 
 // urgent are the kinds of intents before which the fence is asked each time: what makes an instance or a disk live
-// somewhere. Other changes ask once, before the first one of a job.
-var urgent = []string{"starts", "promotes", "resumes", "migrates"}
+// somewhere (a migration that is cancelled goes on at its source), and what ends an instance that somebody else may have started since.
+// Other changes ask once, before the first one of a job.
+var urgent = []string{"starts", "promotes", "resumes", "migrates", "cancels", "switches", "stops"}
 
 // recorded is the Nodes of an operation: what changes something is written to the job before it is sent, and what became
 // of it after.

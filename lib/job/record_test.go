@@ -135,13 +135,14 @@ func TestAnIntentIsOnTheDiskBeforeItsCommandRuns(t *testing.T) {
 func TestTheFenceIsAskedBeforeWhatMustNotHappenTwice(t *testing.T) {
 	nodes, g := &scripted{}, &gate{}
 	env, _ := bench(t, nodes, g)
-	for _, changes := range []string{"", "lv-create vg/a", "lv-create vg/b", "starts web", "promotes drbd0", "lv-remove vg/a"} {
+	for _, changes := range []string{"", "lv-create vg/a", "lv-create vg/b", "starts web", "promotes drbd0", "lv-remove vg/a",
+		"cancels the migration of web", "switches the migration to postcopy for web", "stops web"} {
 		if _, err := env.Nodes.Run(t.Context(), "node1", changing(changes, "x")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(g.asked) != 3 || g.asked[0] != store.Decide {
-		t.Errorf("asked %v, want once at first and before each start", g.asked)
+	if len(g.asked) != 6 || g.asked[0] != store.Decide {
+		t.Errorf("asked %v, want once at first and before whatever starts or ends a guest", g.asked)
 	}
 	g.closed = errors.New("node2 has a higher epoch")
 	sent := len(nodes.log)
