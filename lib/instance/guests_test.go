@@ -2,6 +2,7 @@ package instance
 
 import (
 	"maps"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -109,5 +110,24 @@ func TestAGuestThatHasLeftADeadNodeIsFollowed(t *testing.T) {
 	w := newWorld(t).running("node2").died()
 	if err := w.resolve("node2: starts instance web"); err != nil || w.web().PrimaryNode != "n2" {
 		t.Errorf("%v, it belongs to %s", err, w.web().PrimaryNode)
+	}
+}
+
+// A job that was killed while an interface was removed leaves nothing open for ever.
+func TestEveryIntentOfARemovedDeviceIsResolved(t *testing.T) {
+	for _, change := range []string{"removes device nic-two from instance web", "removes a network interface of instance web", "forgets a network interface of instance web"} {
+		w := kvmWorld(t, guests{"node1": "running"})
+		if Resolvers()[strings.Fields(change)[0]] == nil {
+			t.Errorf("nobody resolves %q", change)
+			continue
+		}
+		w.write(filepath.Join("node1", "kvm-hypervisor", "conf", "web.runtime"), `[["kvm"], [], {}, []]`, 0o600)
+		if err := w.resolve("node1: removes device nic-two from instance web", "node1: "+change); err != nil {
+			t.Errorf("%s: %v", change, err)
+		}
+		w = kvmWorld(t, guests{"node1": "running"}) // the runtime file is lost
+		if err := w.resolve("node1: " + change); strings.Contains(change, "nic-two") != (err != nil) {
+			t.Errorf("%s without a runtime file: %v", change, err)
+		}
 	}
 }

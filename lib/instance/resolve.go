@@ -27,7 +27,7 @@ func Resolvers() map[string]job.Resolver {
 	all := map[string]job.Resolver{}
 	for _, kind := range []string{
 		"activates", "adds", "admits", "attaches", "brings", "cancels", "changes", "cleans", "connects", "continues", "converts", "copies", "creates", "demotes",
-		"detaches", "disconnects", "ends", "formats", "gives", "grows", "leaves", "links", "makes", "pauses", "pins", "promotes", "records", "removes",
+		"detaches", "disconnects", "ends", "forgets", "formats", "gives", "grows", "leaves", "links", "makes", "pauses", "pins", "promotes", "records", "removes",
 		"renames", "resizes", "resumes", "runs", "sets", "starts", "stops", "switches", "tags", "tunes", "unlinks", "untags", "wipes", "withdraws",
 		"work", "write", "writes",
 	} {
@@ -54,7 +54,7 @@ func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
 			x.done = append(x.done, in)
 		}
 	}
-	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.guests, x.removeMoved, x.removeConverted, x.mirrors, x.removeAbandoned} {
+	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.guests, x.unplugged, x.removeMoved, x.removeConverted, x.mirrors, x.removeAbandoned} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
 		}
@@ -346,6 +346,32 @@ func (g *guestRemains) cleanNode(ctx context.Context, node string, foreign bool)
 		return nil
 	}
 	return g.on(node).Unlink(ctx, g.inst.Name, len(g.inst.Disks))
+}
+
+// unplugged has guests' runtime files say so where they have let go of a device that the job was removing.
+func (x *remains) unplugged(ctx context.Context) error {
+	for _, in := range x.done {
+		id, name, is := kvm.RemovedDevice(in.Changes)
+		inst := x.env.Config.InstanceByName(name)
+		if !is || inst == nil || !x.on(in.Node) {
+			continue
+		}
+		s, err := stateOf(ctx, x.env.Nodes, inst, in.Node)
+		if err != nil || !s.Running {
+			return err
+		}
+		tap, err := kvm.FinishRemoval(ctx, x.env.Nodes, in.Node, name, id)
+		if err == nil && tap != "" {
+			err = bridge.Down(ctx, x.env.Nodes, in.Node, name, tap)
+		}
+		if isUnknown(err) {
+			return err
+		}
+		if err != nil {
+			x.later = fmt.Errorf("whether instance %s still has the device %s: %w (%w)", name, id, err, job.ErrLater)
+		}
+	}
+	return nil
 }
 
 // goOn ends a transfer that nobody waits for on the other side any more: the guest has not been away.

@@ -186,7 +186,7 @@ func giveUp(ctx context.Context, r remote.Runner, node, name string, why error, 
 }
 
 func unplug(ctx context.Context, r remote.Runner, node, name, id string) error {
-	if err := change(ctx, r, node, name, "removes a device from", request{"device_del", attributes{"id": id}}); err != nil {
+	if err := change(ctx, r, node, name, removesDevice+id+" from", request{"device_del", attributes{"id": id}}); err != nil {
 		return err
 	}
 	return await(ctx, r, node, name, id, false)
@@ -199,8 +199,9 @@ func await(ctx context.Context, r remote.Runner, node, name, id string, present 
 		if err != nil {
 			return err
 		}
-		if hasDevice(got, id) == present {
-			return nil
+		has, err := hasDevice(got, id)
+		if err != nil || has == present {
+			return err
 		}
 		if try == 4 {
 			return fail("Device %s should have been %s", id, onOff(present, "added but is missing", "removed but is still there"))
@@ -214,7 +215,7 @@ func await(ctx context.Context, r remote.Runner, node, name, id string, present 
 }
 
 // hasDevice looks for a device in the answers to query-pci and query-block.
-func hasDevice(answers []json.RawMessage, id string) bool {
+func hasDevice(answers []json.RawMessage, id string) (bool, error) {
 	var buses []struct {
 		Bus     int
 		Devices []struct {
@@ -222,20 +223,20 @@ func hasDevice(answers []json.RawMessage, id string) bool {
 		}
 	}
 	var drives []struct{ Device string }
-	if json.Unmarshal(answers[0], &buses) != nil || json.Unmarshal(answers[1], &drives) != nil {
-		return false
+	if err := errors.Join(json.Unmarshal(answers[0], &buses), json.Unmarshal(answers[1], &drives)); err != nil {
+		return false, fmt.Errorf("reading qemu's lists of devices: %w", err)
 	}
 	for _, bus := range buses {
 		for _, device := range bus.Devices {
 			if bus.Bus == 0 && device.ID == id {
-				return true
+				return true, nil
 			}
 		}
 	}
 	for _, drive := range drives {
 		if drive.Device == id {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }

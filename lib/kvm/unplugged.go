@@ -1,0 +1,73 @@
+package kvm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gantry/lib/remote"
+)
+
+// removesDevice begins the intent of a removal, which goes on with the device and the instance.
+const removesDevice = "removes device "
+
+// RemovedDevice reads which device of which instance a job was about to remove.
+func RemovedDevice(changes string) (id, name string, is bool) {
+	rest, is := strings.CutPrefix(changes, removesDevice)
+	id, name, both := strings.Cut(rest, " from instance ")
+	return id, name, is && both
+}
+
+// FinishRemoval completes the removal of a device that was cut off, if the guest has let go of it: its runtime file must not name what
+// it no longer has, or it could not be migrated. Of a network interface it returns the tap device, for the caller to remove.
+func FinishRemoval(ctx context.Context, r remote.Runner, node, name, id string) (tap string, err error) {
+	rt, _, err := ReadRuntime(ctx, r, node, name)
+	if err != nil {
+		return "", err
+	}
+	nic := slices.IndexFunc(rt.NICs, func(n NIC) bool { return n.Slot != nil && n.Slot.ID == id })
+	disk := slices.IndexFunc(rt.Disks, func(d Disk) bool { return d.Slot != nil && d.Slot.ID == id })
+	if nic < 0 && disk < 0 {
+		return "", nil
+	}
+	got, err := ask(ctx, r, node, exchange(name, request{Execute: "query-pci"}, request{Execute: "query-block"}))
+	if err != nil {
+		return "", err
+	}
+	if has, err := hasDevice(got, id); has || err != nil {
+		return "", err
+	}
+	if disk >= 0 {
+		rt.Disks = slices.Delete(rt.Disks, disk, disk+1)
+	} else {
+		if tap, err = forgetNIC(ctx, r, node, name, id, nic, len(rt.NICs)); err != nil {
+			return "", err
+		}
+		rt.NICs = slices.Delete(rt.NICs, nic, nic+1)
+	}
+	data, err := rt.Encode()
+	if err == nil {
+		err = WriteRuntime(ctx, r, node, name, data)
+	}
+	return tap, err
+}
+
+// forgetNIC removes the host's side of network interface n of so many, and its file, unless that is done already.
+func forgetNIC(ctx context.Context, r remote.Runner, node, name, id string, n, many int) (tap string, err error) {
+	err = change(ctx, r, node, name, "removes a network interface of", request{"netdev_del", attributes{"id": id}})
+	if _, gone := errors.AsType[*QMPError](err); err != nil && !gone {
+		return "", err
+	}
+	out, err := r.Run(ctx, node, remote.Script(`cd "$1" && ls | wc -l && if [ -e "$2" ]; then cat "$2"; fi`, Root+"/nic/"+name, strconv.Itoa(n)))
+	if err != nil {
+		return "", fmt.Errorf("looking for the tap device of a network interface: %w", err)
+	}
+	count, tap, _ := strings.Cut(string(out.Stdout), "\n")
+	if strings.TrimSpace(count) != strconv.Itoa(many) {
+		return "", nil
+	}
+	return tap, dropNICFile(ctx, r, node, name, n)
+}
