@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"gantry/lib/bridge"
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/job"
@@ -183,7 +184,11 @@ func (w *migrate) adopt(ctx context.Context) error {
 	}
 	if w.source.Offline || w.guest.read(ctx) != nil {
 		w.env.Warn("The runtime file of instance %s is lost: it cannot be migrated or changed while it runs before it has been restarted", w.inst.Name)
-		return nil
+		nics := bridge.NICsOf(w.env.Config, w.inst)
+		if len(nics) > 1 { // they may have another order in the guest
+			return nil
+		}
+		return w.guest.takeAddresses(ctx, nics)
 	}
 	return w.guest.finishTarget(ctx)
 }

@@ -26,6 +26,9 @@ func (g guests) run(node string, c remote.Cmd) (out string, handled bool) {
 	case is("stop"):
 		delete(g, node)
 		return "", true
+	case len(c.Argv) > 5 && strings.HasPrefix(c.Argv[2], "# ifup.sh") && c.Argv[4] == "up":
+		g["routes of "+node] = c.Env["IP"] + " on " + c.Argv[5]
+		return c.Argv[5] + " 0", true
 	case is("cleanup"), len(c.Argv) > 2 && strings.HasPrefix(c.Argv[2], "# ifdown.sh"):
 		return "", true
 	case is("qmp") && strings.Contains(string(c.Stdin), "migrate_cancel"):
@@ -129,5 +132,41 @@ func TestEveryIntentOfARemovedDeviceIsResolved(t *testing.T) {
 		if err := w.resolve("node1: " + change); strings.Contains(change, "nic-two") != (err != nil) {
 			t.Errorf("%s without a runtime file: %v", change, err)
 		}
+	}
+}
+
+// The job that had made the tap devices is gone: their names stand on the target.
+func TestRoutedInterfacesAreConfiguredByACleanup(t *testing.T) {
+	const runtime = `[["kvm"], [{"uuid": "u1", "mac": "aa:00:00:00:00:01", "ip": "198.51.100.7", "nicparams": {"mode": "routed", "link": "main"}}], {}, []]`
+	for name, tt := range map[string]struct {
+		taps   string
+		died   bool
+		warned bool
+		want   string
+	}{
+		"from the source":    {"tap3", false, false, "198.51.100.7 on tap3"},
+		"the source is gone": {"tap4", true, false, "198.51.100.7 on tap4"},
+		"no tap":             {"", false, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := kvmWorld(t, guests{"node1": left, "node2": "running"})
+			w.web().NICs = []config.NIC{{UUID: "u1", MAC: "aa:00:00:00:00:01", IP: "198.51.100.7", NICParams: config.Params{"mode": "routed", "link": "main"}}}
+			w.write("node1/kvm-hypervisor/conf/web.runtime", runtime, 0o600)
+			w.write("node2/kvm-hypervisor/conf/other.runtime", "", 0o600)
+			if tt.taps != "" {
+				w.write("node2/kvm-hypervisor/nic/web/0", tt.taps, 0o600)
+			}
+			if tt.died {
+				w.died()
+			}
+			e := w.run(Migrate{Name: "web", TargetNode: "node2", Cleanup: true})
+			warned := strings.Contains(strings.Join(e.Messages, "\n"), "it has 1 interfaces there, and 0 tap devices are known")
+			if e.Err != nil || warned != tt.warned || w.web().PrimaryNode != "n2" {
+				t.Errorf("%v, it belongs to %s, messages %q", e.Err, w.web().PrimaryNode, e.Messages)
+			}
+			if got := w.guests["routes of node2"]; got != tt.want {
+				t.Errorf("configured %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -212,15 +212,34 @@ func (t *travel) finishTarget(ctx context.Context) error {
 		be := t.env.Config.FilledBE(t.inst)
 		return fake.FinishTarget(ctx, r, node, t.inst.Name, t.memory, be.Int("vcpus"))
 	}
-	for i, nic := range runtimeNICs(t.env.Config, t.inst, t.runtime) {
-		if nic.NICParams.String("mode") != config.NICRouted || i >= len(t.taps) {
+	if err := t.takeAddresses(ctx, runtimeNICs(t.env.Config, t.inst, t.runtime)); err != nil {
+		return err
+	}
+	return kvm.FinishTarget(ctx, r, node, t.inst.Name, t.file, t.capabilities())
+}
+
+// takeAddresses configures the routed interfaces: the target has only made their tap devices before the guest was there. Which those are
+// stands on the target if it was another job that made them.
+func (t *travel) takeAddresses(ctx context.Context, nics []bridge.NIC) (err error) {
+	for i, nic := range nics {
+		if nic.NICParams.String("mode") != config.NICRouted {
 			continue
 		}
-		if err := bridge.Configure(ctx, r, node, nic, t.taps[i]); err != nil {
+		if t.taps == nil {
+			if t.taps, err = kvm.Taps(ctx, t.env.Nodes, t.target.Name, t.inst.Name); err != nil {
+				return err
+			}
+		}
+		if len(t.taps) != len(nics) {
+			t.env.Warn("The routed network interfaces of instance %s are not configured on node %s: it has %d interfaces there, and %d tap devices are known",
+				t.inst.Name, t.target.Name, len(nics), len(t.taps))
+			return nil
+		}
+		if err := bridge.Configure(ctx, t.env.Nodes, t.target.Name, nic, t.taps[i]); err != nil {
 			return err
 		}
 	}
-	return kvm.FinishTarget(ctx, r, node, t.inst.Name, t.file, t.capabilities())
+	return nil
 }
 
 // balloonGuest changes the memory of a running guest.

@@ -110,6 +110,15 @@ func writeNICFile(ctx context.Context, r remote.Runner, node, name string, n int
 	return nil
 }
 
+// Taps reads on which tap devices a guest was started, in the order of its network interfaces.
+func Taps(ctx context.Context, r remote.Runner, node, name string) ([]string, error) {
+	out, err := r.Run(ctx, node, remote.Script(`n=0; while [ -e "$1/$n" ]; do cat "$1/$n" || exit; echo; n=$((n + 1)); done`, Root+"/nic/"+name))
+	if err != nil {
+		return nil, fmt.Errorf("looking for the tap devices of %s: %w", name, err)
+	}
+	return strings.Fields(string(out.Stdout)), nil
+}
+
 // RemoveNIC takes a network interface from a running guest. Its tap device is the caller's.
 func RemoveNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, uuid string) error {
 	i := slices.IndexFunc(rt.NICs, func(n NIC) bool { return n.UUID == uuid })
