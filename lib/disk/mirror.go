@@ -184,6 +184,11 @@ func (on On) Close(ctx context.Context, d *config.Disk) error {
 	return on.onMirror(ctx, d, drbd.Device.Secondary)
 }
 
+// Outdate marks what this side has as old.
+func (on On) Outdate(ctx context.Context, d *config.Disk) error {
+	return on.onMirror(ctx, d, drbd.Device.Outdate)
+}
+
 // OpenNew opens a disk that was made this moment: what is on this side is what counts, whatever it is.
 func (on On) OpenNew(ctx context.Context, d *config.Disk) error {
 	return on.onMirror(ctx, d, drbd.Device.ForcePrimary)

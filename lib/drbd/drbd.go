@@ -259,6 +259,15 @@ func (d Device) Down(ctx context.Context, r remote.Runner, node string) error {
 
 func (d Device) down() remote.Cmd { return d.changing("ends", "drbdsetup", "down", d.resource()) }
 
+// Outdate marks the data of a side that is not connected as old: it cannot become primary before it has that of its peer.
+func (d Device) Outdate(ctx context.Context, r remote.Runner, node string) error {
+	return d.run(ctx, r, node, "can't mark drbd device as outdated", d.outdate())
+}
+
+func (d Device) outdate() remote.Cmd {
+	return d.changing("tunes", "drbdsetup", "outdate", d.minor())
+}
+
 // Resize tells a primary device that its volumes on both nodes have grown.
 func (d Device) Resize(ctx context.Context, r remote.Runner, node string, mib int64) error {
 	c := d.changing("resizes", "drbdsetup", "resize", d.minor(), "--size", fmt.Sprintf("%dm", mib))

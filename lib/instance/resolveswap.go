@@ -22,6 +22,7 @@ type swap struct {
 	disk  *config.Disk
 	sides []*swapped // in the order of the disk's volumes
 	taken bool       // the new volumes have been formatted and attached, or may be
+	apart bool       // the device was detached, and is not known to have been attached again
 }
 
 // swapped is one of those volumes: by the name it has in the configuration, by that of the new one while it was made, and by that of the
@@ -38,6 +39,9 @@ func (x *remains) swaps() (list []*swap) {
 	for _, in := range x.done {
 		if in.Kind() == "creates" {
 			made[in.Node+" "+in.Object()] = true
+		}
+		if dev, ok := drbd.ParseDevice(in.Object()); ok && in.Kind() == "detaches" && x.on(in.Node) {
+			x.swapOf(&list, in.Node, volumeAt(dev.Data))
 		}
 		from, to, is := renamed(in)
 		isOld, isNew := strings.Contains(to.Name, replaced), made[in.Node+" volume "+from.String()]
@@ -63,7 +67,7 @@ func (x *remains) swaps() (list []*swap) {
 		}
 	}
 	for _, s := range list {
-		s.taken = x.taken(s)
+		s.taken, s.apart = x.reached(s)
 	}
 	return list
 }
@@ -87,20 +91,24 @@ func (x *remains) swapOf(list *[]*swap, node string, own lvm.Volume) *swap {
 	return s
 }
 
-// taken says whether the job came to where it attached what it had formatted.
-func (x *remains) taken(s *swap) bool {
+// reached says how far the job came: whether it attached what it had formatted, and whether it left the device detached.
+func (x *remains) reached(s *swap) (taken, apart bool) {
 	formatted := false
 	for _, in := range x.done {
 		dev, ok := drbd.ParseDevice(in.Object())
 		if !ok || in.Node != s.node || !s.has(volumeAt(dev.Data)) {
 			continue
 		}
-		formatted = formatted || in.Kind() == "formats"
-		if formatted && in.Kind() == "attaches" {
-			return true
+		switch in.Kind() {
+		case "formats":
+			formatted = true
+		case "detaches":
+			apart = true
+		case "attaches":
+			taken, apart = taken || formatted, false
 		}
 	}
-	return false
+	return taken, apart
 }
 
 func (x *remains) endSwap(ctx context.Context, s *swap) error {
@@ -146,7 +154,7 @@ func (x *remains) takeBack(ctx context.Context, s *swap) error {
 		}
 	}
 	old, err := x.aside(ctx, s)
-	if err != nil || len(old) == 0 {
+	if err != nil || len(old) == 0 && (!s.apart || setup.Data != "") {
 		return err
 	}
 	met := false
@@ -154,6 +162,9 @@ func (x *remains) takeBack(ctx context.Context, s *swap) error {
 		if met, err = x.met(ctx, s); err != nil {
 			return err
 		}
+	}
+	if !met && len(old) == 0 {
+		return x.outdate(ctx, s)
 	}
 	if !met {
 		x.wait("the old volumes of %s on node %s, %s, stay aside until it is connected to its other node, which may have newer data", s.disk.IVName, s.node, named(old))
@@ -167,6 +178,17 @@ func (x *remains) takeBack(ctx context.Context, s *swap) error {
 		}
 	}
 	return x.tolerate(there.AttachAlone(ctx, s.disk))
+}
+
+// outdate attaches volumes from which the peer has gone on, and marks them as old: they must not be taken for its data while it is away.
+func (x *remains) outdate(ctx context.Context, s *swap) error {
+	x.env.Warn("%s on node %s is not connected to its other node, which may have newer data, and is marked as outdated", s.disk.IVName, s.node)
+	there := on(x.env, s.node)
+	err := there.AttachAlone(ctx, s.disk)
+	if err == nil {
+		err = there.Outdate(ctx, s.disk)
+	}
+	return x.tolerate(err)
 }
 
 // dropNew gives the new volumes, which have never been attached, the names under which they are removed.

@@ -118,6 +118,24 @@ func TestOldVolumesStayAsideWithoutThePeer(t *testing.T) {
 	}
 }
 
+func TestADetachedSideIsOutdatedWithoutThePeer(t *testing.T) {
+	w, begun := cutSwap(t, ReplaceSecondary, "node2: detaches drbd0", unheard)
+	w.away("node1", true)
+	primary := w.store.minors["node1"][0]
+	clear(w.store.minors["node1"])
+	if err := w.resolve(begun...); err != nil {
+		t.Error(err)
+	}
+	if m := w.store.minors["node2"][0]; m.data == "" || m.valid {
+		t.Errorf("the side is %+v", m)
+	}
+	w.away("node1", false)
+	w.store.minors["node1"][0] = primary
+	if e := w.run(ActivateDisks{Name: "web"}); e.Err != nil {
+		t.Error(e.Err)
+	}
+}
+
 // Metadata that was set aside must never come beside new data.
 func TestTheOldVolumesThatAreLeftGoTogether(t *testing.T) {
 	w, begun := cutSwap(t, ReplaceSecondary, "node2: removes volume", unheard)

@@ -335,6 +335,8 @@ func (s *volumes) setup(node string, argv []string) (string, int) {
 		s.sync(node, m)
 	case "secondary":
 		m.primary = false
+	case "outdate":
+		m.valid = false
 	case "show":
 		return show(n, m), 0
 	}
