@@ -85,6 +85,9 @@ func (a *assembly) attach(ctx context.Context, disks []*config.Disk) error {
 			}
 		}
 	}
+	if err := a.again(ctx, disks); err != nil {
+		return err
+	}
 	if err := a.greet(ctx, disks); err != nil {
 		return err
 	}
@@ -131,6 +134,28 @@ func (a *assembly) everywhere(ctx context.Context, i int, d *config.Disk) error 
 		n := cfg.NodeByName(reply.Node)
 		if reply.Node == a.node || !a.alone && (n == nil || !n.Offline) {
 			a.failed = true
+		}
+	}
+	return nil
+}
+
+// again attaches sides once more that have given up: one may have met the other as a migration had left it, just before that was mended.
+func (a *assembly) again(ctx context.Context, disks []*config.Disk) error {
+	for i, d := range disks {
+		for _, node := range places(a.env.Config, d, a.node) {
+			if d.DevType != config.DTDRBD || !slices.Contains(a.attached[node], d) {
+				continue
+			}
+			states, err := on(a.env, node).Statuses(ctx, []*config.Disk{d})
+			if err == nil && states[0] != nil && states[0].StandAlone() {
+				err = on(a.env, node).Attach(ctx, d)
+			}
+			if err == nil {
+				continue
+			}
+			if err := a.warn(i, node, 1, err); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
