@@ -23,8 +23,8 @@ func (w *migrate) cleanUp(ctx context.Context) error {
 	if w.target == w.source { // an earlier job, or the resolution of one, has recorded it already
 		return w.confirm(found[w.source.Name])
 	}
-	if w.source.Offline {
-		if err := w.checkOffline(ctx); err != nil {
+	for _, node := range []*config.Node{w.source, w.target} {
+		if err := w.checkOffline(ctx, node); err != nil {
 			return err
 		}
 	}

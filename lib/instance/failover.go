@@ -71,7 +71,7 @@ func (o *relocation) checkFree(ctx context.Context) (int64, error) {
 // checkSource refuses when nobody can say what the source does and nobody has vouched that it is off.
 func (w *failover) checkSource(ctx context.Context) error {
 	if w.source.Offline {
-		if err := w.checkOffline(ctx); err != nil {
+		if err := w.checkOffline(ctx, w.source); err != nil {
 			return err
 		}
 		return w.checkStart(ctx)

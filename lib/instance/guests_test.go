@@ -37,7 +37,7 @@ func (g guests) run(node string, c remote.Cmd) (out string, handled bool) {
 		}
 		return "{\"QMP\": {}}\n" + strings.Repeat("{\"return\": {}}\n", strings.Count(string(c.Stdin), "\n")), true
 	case is("qmp"):
-		return "{\"QMP\": {}}\n{\"return\": {}}\n{\"return\": {}}\n", true
+		return migrating(g["transfer from "+node]), true
 	}
 	return "", false
 }
@@ -166,6 +166,35 @@ func TestRoutedInterfacesAreConfiguredByACleanup(t *testing.T) {
 			}
 			if got := w.guests["routes of node2"]; got != tt.want {
 				t.Errorf("configured %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// A guest that was paused to be migrated and whose target is gone goes on where it was, once a person has said that the target is off.
+func TestACleanupLetsAGuestGoOnWhoseTargetIsGone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		doing   guests
+		offline bool
+		failure string
+		status  string
+	}{
+		"the transfer failed":       {guests{"node1": "paused", "transfer from node1": "failed"}, true, "", "running"},
+		"nobody says that it is":    {guests{"node1": "paused", "transfer from node1": "failed"}, false, "Can't contact node node2", "paused"},
+		"it was paused before":      {guests{"node1": "paused"}, true, "", "paused"},
+		"it has given itself away":  {guests{"node1": left, "transfer from node1": "completed"}, true, "not seem to be running at all", left},
+		"it runs on":                {guests{"node1": "running", "transfer from node1": "cancelled"}, true, "", "running"},
+		"it came by an earlier one": {guests{"node1": "running", "transfer from node1": "completed"}, true, "", "running"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := kvmWorld(t, maps.Clone(tt.doing))
+			w.cfg.Node("n2").Offline, w.off["node2"] = tt.offline, true
+			e := w.run(Migrate{Name: "web", TargetNode: "node2", Cleanup: true})
+			if tt.failure == "" && e.Err != nil || tt.failure != "" && (e.Err == nil || !strings.Contains(e.Err.Error(), tt.failure)) {
+				t.Errorf("%v, want %q", e.Err, tt.failure)
+			}
+			if w.guests["node1"] != tt.status || w.web().PrimaryNode != "n1" {
+				t.Errorf("it is %q and belongs to %s", w.guests["node1"], w.web().PrimaryNode)
 			}
 		})
 	}

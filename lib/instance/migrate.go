@@ -66,6 +66,9 @@ func (w *migrate) Check(ctx context.Context) error {
 	}
 	if w.Cleanup {
 		w.env.Info("Not checking memory on the secondary node as instance will not be started")
+		if w.target.Offline {
+			return nil
+		}
 		return checkBridges(ctx, w.env.Nodes, w.env.Config, w.inst.NICs, w.target.Name)
 	}
 	var err error

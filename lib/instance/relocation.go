@@ -81,7 +81,7 @@ func (o *relocation) chooseTarget(ctx context.Context, what string) error {
 	if o.target == o.source && !o.cleanup {
 		return fault.Refuse(fault.WrongState, "Cannot migrate instance %s to its primary (%s)", o.inst.Name, o.source.Name)
 	}
-	if o.target.Offline {
+	if o.target.Offline && !o.cleanup { // what has been on its way to a node that is off is where it was
 		return fault.Refuse(fault.Environment, "Can't get data from node %s: Node is marked offline", o.target.Name)
 	}
 	return nil
@@ -182,17 +182,17 @@ func (o *relocation) checkTarget(ctx context.Context) error {
 	return nil
 }
 
-// checkOffline believes a person's word that the source is off, unless the node itself shows that it runs the instance.
-func (o *relocation) checkOffline(ctx context.Context) error {
-	if !resolve.Answers(ctx, o.source.PrimaryIP, o.env.Config.SSHPort(o.source)) {
+// checkOffline believes a person's word that a node is off, unless the node itself shows that it runs the instance.
+func (o *relocation) checkOffline(ctx context.Context, node *config.Node) error {
+	if !node.Offline || !resolve.Answers(ctx, node.PrimaryIP, o.env.Config.SSHPort(node)) {
 		return nil
 	}
-	s, err := stateOf(ctx, o.env.Nodes, o.inst, o.source.Name)
+	s, err := stateOf(ctx, o.env.Nodes, o.inst, node.Name)
 	if err != nil || !s.Running {
 		return nil // somebody has the address and cannot be asked
 	}
 	return fault.Refuse(fault.WrongState, "Node %s is marked offline, but it answers and instance %s runs there; end it there, or mark the node online",
-		o.source.Name, o.inst.Name)
+		node.Name, o.inst.Name)
 }
 
 // endWaiting ends a guest on the target that waits for the memory of one on the source, which is gone. It has never run and has written
