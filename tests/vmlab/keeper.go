@@ -94,6 +94,7 @@ type keeper struct {
 	mu       sync.Mutex
 	machines map[int]*machine
 	running  map[int]*process
+	over     bool        // its directory goes
 	fork     chan func() // what must run on the main thread: starting children, which die with it
 }
 
@@ -244,10 +245,13 @@ func (k *keeper) serve(failed chan<- error) {
 	lab.Serve(control, k.number, lab.Verbs{"start": k.start, "kill": k.kill}, k.publish)
 }
 
-// publish tells the lab's commands who runs.
+// publish tells the lab's commands who runs, as long as the lab does.
 func (k *keeper) publish() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.over {
+		return nil
+	}
 	s := lab.State{World: os.Getpid(), Nodes: map[string]int{}}
 	for n := 1; n <= k.Options.machines(); n++ {
 		s.Nodes[k.name(n)] = 0
@@ -408,6 +412,7 @@ func (k *keeper) kill(n int) error {
 func (k *keeper) end() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.over = true
 	for _, p := range k.running {
 		syscall.Kill(p.pid, syscall.SIGKILL)
 	}

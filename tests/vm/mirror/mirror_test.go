@@ -293,3 +293,15 @@ func remove(s *stand) {
 		s.t.Errorf("verify: status %s%s", got, s.must("node1", "gnt-cluster verify || true"))
 	}
 }
+
+// TestTheLabLeavesNothing is the last one: what goes wrong at the end of the lab has a test's name, so that it can be repeated.
+func TestTheLabLeavesNothing(t *testing.T) {
+	start(t)
+	if shared == nil {
+		t.Skip("SKIPPED, NOT TESTED: the lab is somebody's")
+	}
+	if err := vmlab.Down("", shared.Dir()); err != nil {
+		t.Error(err)
+	}
+	shared = nil
+}
