@@ -28,6 +28,7 @@ type Controls struct {
 // Kind is what a kind of lab does in its own way.
 type Kind interface {
 	Number(node string) (int, error) // of a node's port on either wire, from its name, short or full
+	Cable(net, way string) string    // how ip pulls ("down") or plugs in ("up") a cable of that wire, after "link set PORT "
 	Command(node string, argv ...string) (*exec.Cmd, error)
 	Do(ctx context.Context, node, text string) (Result, error)
 }
@@ -108,7 +109,7 @@ func (c *Controls) Link(node, net, way string) error {
 		if !slices.Contains(nets, net) {
 			return fmt.Errorf("unknown network %q", net)
 		}
-		lines += fmt.Sprintf("link set %s%d %s\n", net, n, way)
+		lines += fmt.Sprintf("link set %s%d %s\n", net, n, c.kind.Cable(net, way))
 	}
 	return IP(strconv.Itoa(c.world), lines)
 }

@@ -34,6 +34,9 @@ func Secondary(n int) string { return secondaryNet + strconv.Itoa(10+n) }
 // Number implements Kind.
 func (l *Lab) Number(node string) (int, error) { return number(node) }
 
+// Cable takes the port down: the node sees it.
+func (l *Lab) Cable(_, way string) string { return way }
+
 // number reads a node's name, short or full.
 func number(node string) (int, error) {
 	short := strings.TrimSuffix(node, "."+Domain)

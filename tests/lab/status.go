@@ -56,12 +56,12 @@ func (c *Controls) Status() ([]NodeStatus, error) {
 	return list, nil
 }
 
-// pulled reads from "ip -o link" which of a node's ports are down.
+// pulled reads from "ip -o link" which of a node's ports are down, or in no switch.
 func pulled(links, n string) (list []string) {
 	for line := range strings.Lines(links) {
 		for _, net := range nets {
 			port := strings.Contains(line, ": "+net+n+"@") || strings.Contains(line, ": "+net+n+": ")
-			if port && !strings.Contains(line, ",UP") && !strings.Contains(line, "<UP") {
+			if up := strings.Contains(line, ",UP") || strings.Contains(line, "<UP"); port && !(up && strings.Contains(line, " master "+net+" ")) {
 				list = append(list, net)
 			}
 		}

@@ -190,3 +190,11 @@ func Attach(id, dir string) (*Lab, error) {
 
 // Number implements lab.Kind.
 func (l *Lab) Number(node string) (int, error) { return l.number(node) }
+
+// Cable takes the port out of the switch: a card of user mode Linux is dead once its port was down.
+func (l *Lab) Cable(net, way string) string {
+	if way == "down" {
+		return "nomaster"
+	}
+	return "master " + net
+}

@@ -105,7 +105,8 @@ func replicationFails(s *stand) {
 	if err := s.Link("node3", "san", "up"); err != nil {
 		s.t.Fatal(err)
 	}
-	s.must("node1", "gnt-instance activate-disks --wait-for-sync "+victim)
+	// DRBD looks for its peer every ten seconds, which is how long the command waits for it, as Ganeti's does
+	s.must("node1", "for i in 1 2 3; do gnt-instance activate-disks --wait-for-sync "+victim+" && exit; done; exit 1")
 	last := w.stop()
 	s.records("node2", s.device(), last)
 	s.wholeAgain()
