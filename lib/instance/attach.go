@@ -85,9 +85,6 @@ func (a *assembly) attach(ctx context.Context, disks []*config.Disk) error {
 			}
 		}
 	}
-	if err := a.again(ctx, disks); err != nil {
-		return err
-	}
 	if err := a.greet(ctx, disks); err != nil {
 		return err
 	}
@@ -139,23 +136,20 @@ func (a *assembly) everywhere(ctx context.Context, i int, d *config.Disk) error 
 	return nil
 }
 
-// again attaches sides once more that have given up: one may have met the other as a migration had left it, just before that was mended.
-func (a *assembly) again(ctx context.Context, disks []*config.Disk) error {
-	for i, d := range disks {
-		for _, node := range places(a.env.Config, d, a.node) {
-			if d.DevType != config.DTDRBD || !slices.Contains(a.attached[node], d) {
-				continue
-			}
-			states, err := on(a.env, node).Statuses(ctx, []*config.Disk{d})
-			if err == nil && states[0] != nil && states[0].StandAlone() {
-				err = on(a.env, node).Attach(ctx, d)
-			}
-			if err == nil {
-				continue
-			}
-			if err := a.warn(i, node, 1, err); err != nil {
-				return err
-			}
+// again attaches the sides of a disk once more that have given up: one may have met the other as a migration had left it, just before that
+// was mended.
+func (a *assembly) again(ctx context.Context, i int, d *config.Disk) error {
+	for _, node := range places(a.env.Config, d, a.node) {
+		there := a.on(node)
+		states, err := there.Statuses(ctx, []*config.Disk{d})
+		if err == nil && states[0] != nil && states[0].StandAlone() {
+			err = there.Attach(ctx, d)
+		}
+		if err == nil {
+			continue
+		}
+		if err := a.warn(i, node, 1, err); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -176,14 +170,24 @@ func (a *assembly) greet(ctx context.Context, disks []*config.Disk) error {
 			waiting = append(waiting, d)
 		}
 	}
-	for end := a.env.Clock().Add(greetLimit); len(waiting) > 0; {
+	first := true
+	for end := a.env.Clock().Add(greetLimit); len(waiting) > 0; first = false {
 		states, err := on(a.env, a.node).Statuses(ctx, waiting)
 		if err != nil {
 			return err
 		}
 		var still []*config.Disk
 		for i, d := range waiting {
-			if s := states[i]; s == nil || !s.Primary() && !s.Connected() && !s.InResync() {
+			s := states[i]
+			if s != nil && (s.Connected() || s.InResync()) {
+				continue
+			}
+			if first {
+				if err := a.again(ctx, slices.Index(disks, d), d); err != nil {
+					return err
+				}
+			}
+			if s == nil || !s.Primary() {
 				still = append(still, d)
 			}
 		}

@@ -95,17 +95,11 @@ func (w *migrate) locations(ctx context.Context) (map[string]state, error) {
 	return found, nil
 }
 
-// What qemu calls a guest that has not got its memory yet, and one that has given it away.
-const (
-	waiting = "inmigrate"
-	left    = "postmigrate"
-)
-
 // separate ends one side where both have a qemu process: the target's if it still waits for the memory, the source's if it has given
 // it away. One that waits for a source that is gone is ended too: nobody will ever send it anything.
 func (w *migrate) separate(ctx context.Context, found map[string]state) error {
 	source, target := found[w.source.Name], found[w.target.Name]
-	if !source.Running && target.Status == waiting {
+	if !source.Running && target.Status == kvm.Waiting {
 		found[w.target.Name] = state{}
 		return w.endWaiting(ctx)
 	}
@@ -114,12 +108,12 @@ func (w *migrate) separate(ctx context.Context, found map[string]state) error {
 	}
 	w.env.Say("Trying to cleanup after failed migration")
 	switch {
-	case target.Status == waiting:
+	case target.Status == kvm.Waiting:
 		if err := w.guest.giveUp(ctx); err != nil {
 			return fault.Exec("Instance migration cleanup failed: %w", err)
 		}
 		return nil
-	case source.Status == left && target.Status != "", w.guest.fake():
+	case source.Status == kvm.Left && target.Status != "", w.guest.fake():
 		if err := w.adopt(ctx); err != nil {
 			return err
 		}
@@ -166,7 +160,7 @@ func verdict(source, target state, others int) error {
 	switch {
 	case source.Running && target.Running, others > 0:
 		return confused()
-	case !source.Running && !target.Running, source.Status == left, target.Status == waiting:
+	case !source.Running && !target.Running, source.Status == kvm.Left, target.Status == kvm.Waiting:
 		return fault.Exec("Instance does not seem to be running at all; in this case it's safer to repair by running 'gnt-instance stop' to " +
 			"ensure disk shutdown, and then restarting it")
 	}

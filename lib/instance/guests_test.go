@@ -8,6 +8,7 @@ import (
 
 	"gantry/lib/config"
 	"gantry/lib/job"
+	"gantry/lib/kvm"
 	"gantry/lib/remote"
 	"gantry/lib/remote/remotetest"
 )
@@ -66,15 +67,15 @@ func TestWhatWaitsForASourceThatIsGoneIsEnded(t *testing.T) {
 		left          guests
 		primary       string
 	}{
-		"failover":                          {guests{"node2": waiting}, true, false, "", guests{}, "n2"},
+		"failover":                          {guests{"node2": kvm.Waiting}, true, false, "", guests{}, "n2"},
 		"failover, the guest has arrived":   {guests{"node2": "running"}, true, false, "Instance web runs on node node2 already", guests{"node2": "running"}, "n1"},
 		"failover, it does not say":         {guests{"node2": "?"}, true, false, "Instance web runs on node node2 already", guests{"node2": "?"}, "n1"},
-		"failover, the source is there":     {guests{"node1": "running", "node2": waiting}, false, false, "runs on node node2 already", guests{"node1": "running", "node2": waiting}, "n1"},
-		"cleanup":                           {guests{"node2": waiting}, true, true, "not seem to be running at all", guests{}, "n1"},
+		"failover, the source is there":     {guests{"node1": "running", "node2": kvm.Waiting}, false, false, "runs on node node2 already", guests{"node1": "running", "node2": kvm.Waiting}, "n1"},
+		"cleanup":                           {guests{"node2": kvm.Waiting}, true, true, "not seem to be running at all", guests{}, "n1"},
 		"cleanup, the guest has arrived":    {guests{"node2": "running"}, true, true, "", guests{"node2": "running"}, "n2"},
-		"cleanup, the source came back":     {guests{"node2": waiting}, false, true, "not seem to be running at all", guests{}, "n1"},
-		"cleanup, the source runs it":       {guests{"node1": "running", "node2": waiting}, false, true, "", guests{"node1": "running"}, "n1"},
-		"cleanup, the source has sent it":   {guests{"node1": left, "node2": waiting}, false, true, "the guest has arrived", guests{"node1": left, "node2": waiting}, "n1"},
+		"cleanup, the source came back":     {guests{"node2": kvm.Waiting}, false, true, "not seem to be running at all", guests{}, "n1"},
+		"cleanup, the source runs it":       {guests{"node1": "running", "node2": kvm.Waiting}, false, true, "", guests{"node1": "running"}, "n1"},
+		"cleanup, the source has sent it":   {guests{"node1": kvm.Left, "node2": kvm.Waiting}, false, true, "the guest has arrived", guests{"node1": kvm.Left, "node2": kvm.Waiting}, "n1"},
 		"cleanup, nobody says what he does": {guests{"node1": "?", "node2": "?"}, false, true, "running on two nodes", guests{"node1": "?", "node2": "?"}, "n1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +150,7 @@ func TestRoutedInterfacesAreConfiguredByACleanup(t *testing.T) {
 		"no tap":             {"", false, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := kvmWorld(t, guests{"node1": left, "node2": "running"})
+			w := kvmWorld(t, guests{"node1": kvm.Left, "node2": "running"})
 			w.web().NICs = []config.NIC{{UUID: "u1", MAC: "aa:00:00:00:00:01", IP: "198.51.100.7", NICParams: config.Params{"mode": "routed", "link": "main"}}}
 			w.write("node1/kvm-hypervisor/conf/web.runtime", runtime, 0o600)
 			w.write("node2/kvm-hypervisor/conf/other.runtime", "", 0o600)
@@ -182,7 +183,7 @@ func TestACleanupLetsAGuestGoOnWhoseTargetIsGone(t *testing.T) {
 		"the transfer failed":       {guests{"node1": "paused", "transfer from node1": "failed"}, true, "", "running"},
 		"nobody says that it is":    {guests{"node1": "paused", "transfer from node1": "failed"}, false, "Can't contact node node2", "paused"},
 		"it was paused before":      {guests{"node1": "paused"}, true, "", "paused"},
-		"it has given itself away":  {guests{"node1": left, "transfer from node1": "completed"}, true, "not seem to be running at all", left},
+		"it has given itself away":  {guests{"node1": kvm.Left, "transfer from node1": "completed"}, true, "not seem to be running at all", kvm.Left},
 		"it runs on":                {guests{"node1": "running", "transfer from node1": "cancelled"}, true, "", "running"},
 		"it came by an earlier one": {guests{"node1": "running", "transfer from node1": "completed"}, true, "", "running"},
 	} {

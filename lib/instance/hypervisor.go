@@ -69,7 +69,7 @@ func startGuest(ctx context.Context, r remote.Runner, cfg *config.Config, inst *
 		return startFake(ctx, r, cfg, inst, node)
 	}
 	s, err := stateOf(ctx, r, inst, node)
-	if err != nil || s.Running && (s.Status != unborn || paused) {
+	if err != nil || s.Running && (s.Status != kvm.Unborn || paused) {
 		return err
 	}
 	if s.Running { // it has never begun: nothing of it can be lost

@@ -12,6 +12,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
+	"gantry/lib/kvm"
 	"gantry/lib/unit"
 )
 
@@ -97,7 +98,7 @@ func (w *migrate) checkRuns(ctx context.Context, fallback bool) error {
 	s, err := stateOf(ctx, w.env.Nodes, w.inst, w.source.Name)
 	w.memory = s.Memory
 	switch {
-	case err == nil && s.Status == left:
+	case err == nil && s.Status == kvm.Left:
 		return fault.Refuse(fault.WrongState, "Instance %s has left node %s already; run 'gnt-instance migrate --cleanup -n %s %s' first",
 			w.inst.Name, w.source.Name, w.target.Name, w.inst.Name)
 	case err == nil && s.Running:

@@ -10,6 +10,7 @@ import (
 	"gantry/lib/config/store"
 	"gantry/lib/job"
 	"gantry/lib/job/jobtest"
+	"gantry/lib/kvm"
 	"gantry/lib/remote/remotetest"
 )
 
@@ -36,7 +37,7 @@ func TestMigrateRefused(t *testing.T) {
 
 // There is nothing to be sent any more, nor to be stopped for a failover: the guest runs elsewhere, or is lost.
 func TestMigrateRefusesWhatHasLeft(t *testing.T) {
-	for status, want := range map[string]string{"running": "", left: "Instance web has left node node1 already; run 'gnt-instance migrate --cleanup -n node2 web' first"} {
+	for status, want := range map[string]string{"running": "", kvm.Left: "Instance web has left node node1 already; run 'gnt-instance migrate --cleanup -n node2 web' first"} {
 		w := newWorld(t)
 		w.web().Hypervisor = config.HVKVM
 		m := &migrate{relocation: relocation{source: w.cfg.Node("n1"), target: w.cfg.Node("n2"), onOne: onOne{
@@ -103,8 +104,8 @@ func TestVerdict(t *testing.T) {
 		"on two, one unforeseen": {up("running"), state{}, 1, "running on two nodes"},
 		"on two others":          {state{}, state{}, 2, "running on two nodes"},
 		"nowhere":                {state{}, state{}, 0, "not seem to be running at all"},
-		"given away and lost":    {up(left), state{}, 0, "not seem to be running at all"},
-		"an empty shell":         {state{}, up(waiting), 0, "not seem to be running at all"},
+		"given away and lost":    {up(kvm.Left), state{}, 0, "not seem to be running at all"},
+		"an empty shell":         {state{}, up(kvm.Waiting), 0, "not seem to be running at all"},
 	} {
 		err := verdict(tt.source, tt.target, tt.others)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {

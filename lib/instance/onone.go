@@ -6,6 +6,7 @@ import (
 	"gantry/lib/config"
 	"gantry/lib/fault"
 	"gantry/lib/job"
+	"gantry/lib/kvm"
 	"gantry/lib/remote"
 )
 
@@ -137,7 +138,7 @@ func (o *onOne) proveHome(ctx context.Context, node string, s state) error {
 		return nil
 	}
 	err := o.elsewhereAbsent(ctx, node)
-	if err == nil && s.Status == left { // it has run elsewhere since
+	if err == nil && s.Status == kvm.Left { // it has run elsewhere since
 		err = fault.Refuse(fault.WrongState, "What is left of instance %s on node %s has given its memory to another node; end it with 'gnt-instance shutdown %s'",
 			o.inst.Name, node, o.inst.Name)
 	}

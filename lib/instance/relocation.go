@@ -12,6 +12,7 @@ import (
 	"gantry/lib/fault"
 	"gantry/lib/iallocator"
 	"gantry/lib/job"
+	"gantry/lib/kvm"
 	"gantry/lib/resolve"
 )
 
@@ -175,7 +176,7 @@ func (o *relocation) checkTarget(ctx context.Context) error {
 	if s.Running && boundDisks(o.env.Config, o.inst) != "" {
 		return fault.Refuse(fault.WrongState, "An instance of the name %s runs on node %s already; end it there first", o.inst.Name, o.target.Name)
 	}
-	if s.Running && !(s.Status == waiting && o.source.Offline) { // what waits for a node that a person has declared off is ended later
+	if s.Running && !(s.Status == kvm.Waiting && o.source.Offline) { // what waits for a node that a person has declared off is ended later
 		return fault.Refuse(fault.WrongState, "Instance %s runs on node %s already; run 'gnt-instance migrate --cleanup -n %s %s' first",
 			o.inst.Name, o.target.Name, o.target.Name, o.inst.Name)
 	}
@@ -204,7 +205,7 @@ func (o *relocation) endWaiting(ctx context.Context) error {
 		return fault.Exec("Cannot tell whether instance %s runs on node %s: %w", o.inst.Name, o.target.Name, err)
 	case !s.Running:
 		return nil
-	case s.Status != waiting:
+	case s.Status != kvm.Waiting:
 		return fault.Exec("Instance %s runs on node %s", o.inst.Name, o.target.Name)
 	}
 	o.env.Info("Ending what is left of the guest of instance %s on node %s (%s)", o.inst.Name, o.target.Name, s.Status)

@@ -286,9 +286,6 @@ func (g *guestRemains) look(ctx context.Context) error {
 	return nil
 }
 
-// unborn is what qemu calls a guest that was started paused and has never run.
-const unborn = "prelaunch"
-
 // endUnborn ends guests that have never run: nothing of them can be lost, and whoever starts the instance begins anew. A guest that is
 // alone and waits for another's memory has none, and one that is alone and has given its memory away must never go on: the other has run
 // since, and its disks have changed.
@@ -300,7 +297,7 @@ func (g *guestRemains) endUnborn(ctx context.Context) error {
 		}
 	}
 	for node, s := range g.found {
-		if !s.Running || s.Status != unborn && (s.Status != waiting && s.Status != left || alone > 1) {
+		if !s.Running || s.Status != kvm.Unborn && (s.Status != kvm.Waiting && s.Status != kvm.Left || alone > 1) {
 			continue
 		}
 		g.env.Info("Ending what is left of the guest of instance %s on node %s (%s)", g.inst.Name, node, s.Status)
@@ -357,8 +354,11 @@ func (x *remains) unplugged(ctx context.Context) error {
 			continue
 		}
 		s, err := stateOf(ctx, x.env.Nodes, inst, in.Node)
-		if err != nil || !s.Running {
+		if err != nil {
 			return err
+		}
+		if !s.Running {
+			continue
 		}
 		tap, err := kvm.FinishRemoval(ctx, x.env.Nodes, in.Node, name, id)
 		if err == nil && tap != "" {
@@ -368,7 +368,7 @@ func (x *remains) unplugged(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			x.later = fmt.Errorf("whether instance %s still has the device %s: %w (%w)", name, id, err, job.ErrLater)
+			x.wait("whether instance %s still has the device %s: %v", name, id, err)
 		}
 	}
 	return nil

@@ -203,11 +203,9 @@ func (x *remains) dropNew(ctx context.Context, s *swap) error {
 		}
 		isNew := there[0] && !there[1]
 		if isNew && side.old.Name != "" { // else there was none before
-			set, err := lvm.Exists(ctx, x.env.Nodes, s.node, side.old)
-			if err != nil {
+			if isNew, err = lvm.Exists(ctx, x.env.Nodes, s.node, side.old); err != nil {
 				return err
 			}
-			isNew = set
 		}
 		if !isNew {
 			continue
@@ -249,7 +247,11 @@ func (x *remains) filled(ctx context.Context, s *swap) (bool, error) {
 	if err := x.tolerate(there.Attach(ctx, s.disk)); err != nil {
 		return false, err
 	}
-	whole, err := x.until(ctx, s, reachable, func(side *drbd.Status) bool { return side.LocalStatus() == drbd.Okay })
+	limit := swapLimit
+	if !reachable { // nobody can send it anything
+		limit = 0
+	}
+	whole, err := x.until(ctx, s.node, []*config.Disk{s.disk}, limit, func(side *drbd.Status) bool { return side.LocalStatus() == drbd.Okay })
 	if err != nil || !whole {
 		return false, err
 	}
@@ -272,7 +274,7 @@ func (x *remains) met(ctx context.Context, s *swap) (bool, error) {
 			return false, err
 		}
 	}
-	return x.until(ctx, s, true, func(side *drbd.Status) bool { return side.Connected() && side.PeerDisk == "UpToDate" })
+	return x.until(ctx, s.node, []*config.Disk{s.disk}, swapLimit, func(side *drbd.Status) bool { return side.Connected() && side.PeerDisk == "UpToDate" })
 }
 
 // attachPeer brings the other side up, if its node can be asked.
@@ -285,17 +287,20 @@ func (x *remains) attachPeer(ctx context.Context, s *swap) (reachable bool, err 
 	return err == nil, x.tolerate(err)
 }
 
-// until looks at a side until it is as it should be, for a while if it may become so.
-func (x *remains) until(ctx context.Context, s *swap, wait bool, fits func(*drbd.Status) bool) (bool, error) {
-	for end := x.env.Clock().Add(swapLimit); ; {
-		states, err := on(x.env, s.node).Statuses(ctx, []*config.Disk{s.disk})
+// until looks at the sides of disks on a node until they are as they should be, for so long. It gives up where one is not set up.
+func (x *remains) until(ctx context.Context, node string, disks []*config.Disk, limit time.Duration, fits func(*drbd.Status) bool) (bool, error) {
+	for end := x.env.Clock().Add(limit); ; {
+		states, err := on(x.env, node).Statuses(ctx, disks)
 		if err != nil {
 			return false, err
 		}
-		if states[0] != nil && fits(states[0]) {
+		if slices.Contains(states, nil) {
+			return false, nil
+		}
+		if !slices.ContainsFunc(states, func(s *drbd.Status) bool { return !fits(s) }) {
 			return true, nil
 		}
-		if states[0] == nil || !wait || x.env.Clock().After(end) {
+		if !x.env.Clock().Before(end) {
 			return false, nil
 		}
 		if err := sleep(ctx, greetAgain); err != nil {

@@ -215,7 +215,8 @@ func (x *remains) mirrors(ctx context.Context) error {
 			x.env.Warn("%v", err)
 			continue
 		}
-		if err := x.resynced(ctx, inst, primary.Name); err != nil {
+		// what a side has missed is waited for, if that is little: the command that comes next may want whole mirrors
+		if _, err := x.until(ctx, primary.Name, x.env.Config.InstanceDisks(inst), resyncLimit, func(s *drbd.Status) bool { return !s.InResync() }); err != nil {
 			return err
 		}
 	}
@@ -224,23 +225,6 @@ func (x *remains) mirrors(ctx context.Context) error {
 
 // resyncLimit is how long what was torn apart for a moment is waited for.
 var resyncLimit = 10 * time.Second
-
-// resynced waits for what a side has missed meanwhile, if that is little: the command that comes next may want whole mirrors.
-func (x *remains) resynced(ctx context.Context, inst *config.Instance, node string) error {
-	for end := x.env.Clock().Add(resyncLimit); x.env.Clock().Before(end); {
-		states, err := on(x.env, node).Statuses(ctx, x.env.Config.InstanceDisks(inst))
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(states, func(s *drbd.Status) bool { return s != nil && s.InResync() }) {
-			return nil
-		}
-		if err := sleep(ctx, greetAgain); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 func isMirrorIntent(in job.Intent) bool {
 	_, ok := drbd.ParseDevice(in.Object())

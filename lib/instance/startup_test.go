@@ -10,6 +10,7 @@ import (
 	"gantry/lib/config/store"
 	"gantry/lib/job"
 	"gantry/lib/job/jobtest"
+	"gantry/lib/kvm"
 	"gantry/lib/remote/remotetest"
 )
 
@@ -251,14 +252,14 @@ func TestRebootNeedsProofWhereTheGuestIsNotForCertain(t *testing.T) {
 		"it came by a migration":           {"running", "completed", "", ""},
 		"it is on its way":                 {"running", "active", "", "Instance web is on its way to another node"},
 		"it runs on there, after postcopy": {"finish-migrate", "postcopy-active", "", "Instance web is on its way to another node"},
-		"it has arrived":                   {left, "completed", kvmState("running"), "Instance web runs on node node2"},
-		"it may have arrived":              {left, "completed", "silent", "Cannot prove that instance web does not run on node node2"},
-		"it is lost":                       {left, "completed", none, "has given its memory to another node; end it with 'gnt-instance shutdown web'"},
-		"it has not begun":                 {unborn, "", none, ""},
-		"it has begun elsewhere":           {unborn, "", kvmState("running"), "Instance web runs on node node2"},
+		"it has arrived":                   {kvm.Left, "completed", kvmState("running"), "Instance web runs on node node2"},
+		"it may have arrived":              {kvm.Left, "completed", "silent", "Cannot prove that instance web does not run on node node2"},
+		"it is lost":                       {kvm.Left, "completed", none, "has given its memory to another node; end it with 'gnt-instance shutdown web'"},
+		"it has not begun":                 {kvm.Unborn, "", none, ""},
+		"it has begun elsewhere":           {kvm.Unborn, "", kvmState("running"), "Instance web runs on node node2"},
 		"its user has ended it":            {"shutdown", "silent", none, ""},
 		"nobody knows whether it stays":    {"running", "silent", "", "Error checking node node1"},
-		"it has not come":                  {waiting, "", kvmState("running"), "Instance web runs on node node2"},
+		"it has not come":                  {kvm.Waiting, "", kvmState("running"), "Instance web runs on node node2"},
 	} {
 		err := rebootOf(t, tt.status, tt.transfer, tt.elsewhere)
 		if tt.failure == "" && err != nil || tt.failure != "" && (err == nil || !strings.Contains(err.Error(), tt.failure)) {
@@ -306,8 +307,8 @@ func kvmWeb(t *testing.T, op job.Operation, create func() job.Operation, script 
 func TestStartupBeginsAnewWhereTheGuestHasNotBegun(t *testing.T) {
 	create := func() job.Operation { return &Startup{} }
 	err := kvmWeb(t, Startup{Name: "web"}, create, func(f *remotetest.Fake) {
-		f.Answer(askState, kvmState(unborn)).
-			Answer(askState, kvmState(unborn)).Answer("node1: stop.sh web 0 no ''", "").Answer("node1: ifdown.sh web", "").
+		f.Answer(askState, kvmState(kvm.Unborn)).
+			Answer(askState, kvmState(kvm.Unborn)).Answer("node1: stop.sh web 0 no ''", "").Answer("node1: ifdown.sh web", "").
 			Fail(asksQemu, 127, "").Answer("node1: stop.sh web 0 no ''", "").Answer("node1: ifdown.sh web", "").
 			Answer(askState, noGuest).Answer(askState, noGuest)
 	})
@@ -317,7 +318,7 @@ func TestStartupBeginsAnewWhereTheGuestHasNotBegun(t *testing.T) {
 	for _, tt := range []struct {
 		status string
 		paused bool
-	}{{"running", false}, {"paused", false}, {unborn, true}} {
+	}{{"running", false}, {"paused", false}, {kvm.Unborn, true}} {
 		err := kvmWeb(t, Startup{Name: "web", Paused: tt.paused}, create, func(f *remotetest.Fake) {
 			f.Answer(askState, kvmState(tt.status)).Answer(askState, kvmState(tt.status))
 		})

@@ -39,7 +39,7 @@ func (t *travel) fake() bool { return t.inst.Hypervisor == config.HVFake }
 
 func (t *travel) capabilities() string { return t.hv.String("migration_caps") }
 
-// versions of the hypervisor on both nodes, 7.2.22 as Ganeti shows it: [7, 2, 22]; "" where it has none.
+// versions of the hypervisor on both nodes, 7.2.22 as Ganeti shows it: [7, 2, 22]; "" of the fake one.
 func (t *travel) versions(ctx context.Context) (from, to string, err error) {
 	if t.fake() {
 		return "", "", nil
@@ -107,7 +107,7 @@ func (t *travel) send(ctx context.Context, live bool) error {
 // brought the guest here.
 func (t *travel) arrived(ctx context.Context) (bool, error) {
 	s, err := stateOf(context.WithoutCancel(ctx), t.env.Nodes, t.inst, t.source.Name)
-	return s.Status == left, err
+	return s.Status == kvm.Left, err
 }
 
 // Between two questions that nobody answers, and how long there may be no answer: networks have hiccups, and the transfer goes on

@@ -29,9 +29,16 @@ type State struct {
 // Running says whether there is a qemu process, be it paused.
 func (s State) Running() bool { return s.PID != 0 && !s.Down }
 
+// What qemu calls a guest that was started paused and has never run, one that waits for another's memory, and one that has given its away.
+const (
+	Unborn  = "prelaunch"
+	Waiting = "inmigrate"
+	Left    = "postmigrate"
+)
+
 // Present says whether the guest is there as far as is known: qemu does not say that it has not begun, has not arrived or has left.
 func Present(status string) bool {
-	return !slices.Contains([]string{"prelaunch", "inmigrate", "postmigrate"}, status)
+	return !slices.Contains([]string{Unborn, Waiting, Left}, status)
 }
 
 // States asks a node for all its guests, in one round trip. Memory and status of the guests named in asked come from
