@@ -184,7 +184,8 @@ func (on On) Close(ctx context.Context, d *config.Disk) error {
 	return on.onMirror(ctx, d, drbd.Device.Secondary)
 }
 
-// Outdate marks what this side has as old.
+// Outdate marks the volumes of this side as old before they are attached: the peer may have gone on from them, and they count for nothing
+// until it has been met.
 func (on On) Outdate(ctx context.Context, d *config.Disk) error {
 	return on.onMirror(ctx, d, drbd.Device.Outdate)
 }

@@ -172,8 +172,20 @@ func (d Device) diskOptions(p config.Params) remote.Cmd {
 	return d.changing("tunes", append([]string{"drbdsetup", "disk-options", d.minor()}, resync(p)...)...)
 }
 
-// retryOptions is how often, each second, the options of a disk are set again that was attached this moment.
-const retryOptions = 5
+// tries is how often, each second, something is done that DRBD refuses for a moment.
+const tries = 5
+
+func again(ctx context.Context, do func() error) error {
+	for n := 1; ; n++ {
+		err := do()
+		if err == nil || n == tries || remote.OutcomeOf(err) == remote.Unknown {
+			return err
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
 
 // add makes resource and minor known to the kernel; both may be.
 func (d Device) add(ctx context.Context, r remote.Runner, node string) error {
@@ -197,15 +209,8 @@ func (d Device) Attach(ctx context.Context, r remote.Runner, node string, p conf
 	if err := d.run(ctx, r, node, "can't attach local disk", d.attach(p)); err != nil {
 		return err
 	}
-	for n := 1; ; n++ {
-		err := d.run(ctx, r, node, "can't set the disk options", d.diskOptions(p))
-		if err == nil || n == retryOptions || remote.OutcomeOf(err) == remote.Unknown {
-			return err
-		}
-		if err := pause(ctx, time.Second); err != nil {
-			return err
-		}
-	}
+	// the options of a disk that was attached this moment are refused, too
+	return again(ctx, func() error { return d.run(ctx, r, node, "can't set the disk options", d.diskOptions(p)) })
 }
 
 // pause waits, unless nobody does any more.
@@ -259,13 +264,25 @@ func (d Device) Down(ctx context.Context, r remote.Runner, node string) error {
 
 func (d Device) down() remote.Cmd { return d.changing("ends", "drbdsetup", "down", d.resource()) }
 
-// Outdate marks the data of a side that is not connected as old: it cannot become primary before it has that of its peer.
+// Outdate marks the data of a side without volumes as old, on the volumes that are about to be attached: it cannot become primary before
+// it has met its peer, whether that is there now, is away, or is lost while they meet.
 func (d Device) Outdate(ctx context.Context, r remote.Runner, node string) error {
-	return d.run(ctx, r, node, "can't mark drbd device as outdated", d.outdate())
+	return again(ctx, func() error { // volumes that were detached this moment are busy
+		for _, c := range d.outdate() {
+			if err := d.run(ctx, r, node, "can't mark drbd device as outdated", c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-func (d Device) outdate() remote.Cmd {
-	return d.changing("tunes", "drbdsetup", "outdate", d.minor())
+// outdate: the log is applied first, or drbdmeta refuses. It exits with 5 when the data is worth less than that.
+func (d Device) outdate() []remote.Cmd {
+	apply := d.applyLog()
+	mark := d.changing("tunes", "drbdmeta", d.Path(), "v08", d.Meta, "flex-external", "outdate")
+	apply.Changes, mark.OK = mark.Changes, []int{5}
+	return []remote.Cmd{apply, mark}
 }
 
 // Resize tells a primary device that its volumes on both nodes have grown.

@@ -36,6 +36,7 @@ func TestCommands(t *testing.T) {
 		"apply":        {line(disk0.applyLog()), "drbdmeta /dev/drbd0 v08 /dev/vg_ganeti/3169.disk0_meta flex-external apply-al"},
 		"attach": {line(disk0.attach(recorded)), "drbdsetup attach 0 /dev/vg_ganeti/3169.disk0_data /dev/vg_ganeti/3169.disk0_meta flexible " +
 			"--on-io-error=detach --size 128m --c-plan-ahead 0"},
+		"outdate":  {line(disk0.outdate()[1]), "drbdmeta /dev/drbd0 v08 /dev/vg_ganeti/3169.disk0_meta flex-external outdate"},
 		"any size": {line(whole.attach(defaults)), "drbdsetup attach 0 /dev/vg_ganeti/3169.disk0_data /dev/vg_ganeti/3169.disk0_meta flexible --on-io-error=detach"},
 		"barriers": {line(disk0.attach(config.Params{"meta-barriers": true, "disk-barriers": "bfd"}.Fill(defaults))), "drbdsetup attach 0 /dev/vg_ganeti/3169.disk0_data " +
 			"/dev/vg_ganeti/3169.disk0_meta flexible --on-io-error=detach --size 128m --md-flushes=no --disk-flushes=no --disk-drain=no --disk-barrier=no"},

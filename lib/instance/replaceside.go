@@ -195,6 +195,9 @@ func (x *exchange) back(ctx context.Context) error {
 	if !x.apart {
 		return nil
 	}
+	if err := w.on(node).Outdate(ctx, x.disk); err != nil {
+		return err
+	}
 	return w.on(node).AttachAlone(ctx, x.disk)
 }
 

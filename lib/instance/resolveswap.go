@@ -141,7 +141,7 @@ func (x *remains) keepNew(ctx context.Context, s *swap) error {
 }
 
 // takeBack gives the old volumes their place again. The peer, which has gone on, has to be there: without it nothing would tell that what
-// they hold is old, so without it they stay aside, and the device has no volumes.
+// they hold is old, so without it they stay aside, and the device has no volumes. Those that are in their place are marked before they are attached.
 func (x *remains) takeBack(ctx context.Context, s *swap) error {
 	there := on(x.env, s.node)
 	setup, err := there.Setup(ctx, s.disk)
@@ -163,10 +163,7 @@ func (x *remains) takeBack(ctx context.Context, s *swap) error {
 			return err
 		}
 	}
-	if !met && len(old) == 0 {
-		return x.outdate(ctx, s)
-	}
-	if !met {
+	if !met && len(old) > 0 {
 		x.wait("the old volumes of %s on node %s, %s, stay aside until it is connected to its other node, which may have newer data", s.disk.IVName, s.node, named(old))
 		return nil
 	}
@@ -177,18 +174,18 @@ func (x *remains) takeBack(ctx context.Context, s *swap) error {
 			}
 		}
 	}
-	return x.tolerate(there.AttachAlone(ctx, s.disk))
-}
-
-// outdate attaches volumes from which the peer has gone on, and marks them as old: they must not be taken for its data while it is away.
-func (x *remains) outdate(ctx context.Context, s *swap) error {
-	x.env.Warn("%s on node %s is not connected to its other node, which may have newer data, and is marked as outdated", s.disk.IVName, s.node)
-	there := on(x.env, s.node)
-	err := there.AttachAlone(ctx, s.disk)
-	if err == nil {
-		err = there.Outdate(ctx, s.disk)
+	if !met {
+		x.env.Warn("%s on node %s is not connected to its other node, which may have newer data, and is marked as outdated", s.disk.IVName, s.node)
 	}
-	return x.tolerate(err)
+	// whether it is connected can be ten seconds old
+	switch err := there.Outdate(ctx, s.disk); {
+	case isUnknown(err):
+		return err
+	case err != nil:
+		x.wait("%s on node %s stays without its volumes, which cannot be marked as old: %v", s.disk.IVName, s.node, err)
+		return nil
+	}
+	return x.tolerate(there.AttachAlone(ctx, s.disk))
 }
 
 // dropNew gives the new volumes, which have never been attached, the names under which they are removed.

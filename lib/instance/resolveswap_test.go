@@ -136,6 +136,43 @@ func TestADetachedSideIsOutdatedWithoutThePeer(t *testing.T) {
 	}
 }
 
+// DRBD needs ten seconds to see that its peer is gone.
+func TestADetachedSideIsOutdatedBeforeItMeetsThePeer(t *testing.T) {
+	for _, at := range []string{"node2: detaches drbd0", "node2: formats drbd0"} {
+		w, begun := cutSwap(t, ReplaceSecondary, at, unheard)
+		marked := ""
+		w.watch = func(line string) {
+			if strings.HasPrefix(line, "node2: attaches drbd0") {
+				marked = w.store.lvs["node2"][volumeOf(w.disk().Children[1]).String()].data
+			}
+		}
+		if err := w.resolve(begun...); err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+		if m := w.store.minors["node2"][0]; marked != "old" || !m.valid {
+			t.Errorf("%s: the metadata was %q, the side is %+v", at, marked, m)
+		}
+	}
+}
+
+func TestVolumesThatCannotBeMarkedAsOldAreLeftDetached(t *testing.T) {
+	w, begun := cutSwap(t, ReplaceSecondary, "node2: detaches drbd0", unheard)
+	attached := false
+	w.watch = func(line string) {
+		switch {
+		case strings.HasPrefix(line, "node2: tunes drbd0"):
+			w.mends["node2: tunes drbd0"] = refused
+		case strings.HasPrefix(line, "node2: activates volume"): // the activation of the job that asked has begun
+			w.watch = nil
+			attached = w.store.minors["node2"][0].data != ""
+		}
+	}
+	err := w.resolve(begun...)
+	if err == nil || !strings.Contains(err.Error(), job.ErrLater.Error()) || attached || w.watch != nil {
+		t.Errorf("resolving = %v", err)
+	}
+}
+
 // Metadata that was set aside must never come beside new data.
 func TestTheOldVolumesThatAreLeftGoTogether(t *testing.T) {
 	w, begun := cutSwap(t, ReplaceSecondary, "node2: removes volume", unheard)

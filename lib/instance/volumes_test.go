@@ -22,7 +22,7 @@ type volumes struct {
 type lv struct {
 	mib  int64
 	tag  string
-	data string // what somebody has written; "" is nothing of worth
+	data string // what somebody has written; "" is nothing of worth; of metadata "used", or "old" once it is outdated
 	meta bool   // it has been formatted
 }
 
@@ -103,19 +103,28 @@ func (s *volumes) run(node string, c remote.Cmd) (out string, status int, handle
 	case "dd":
 		return "", 0, true
 	case "drbdmeta":
-		if v := s.lvs[node][name(argv[len(argv)-3])]; v != nil {
-			v.meta = true
-			if slices.Contains(argv, "create-md") {
-				v.data = ""
-			}
-			return "", 0, true
-		}
-		return "", 20, true
+		return "", s.metadata(node, argv), true
 	case "drbdsetup":
 		out, status = s.setup(node, argv[1:])
 		return out, status, true
 	}
 	return "", 0, false
+}
+
+func (s *volumes) metadata(node string, argv []string) int {
+	v, what := s.lvs[node][name(argv[len(argv)-3])], argv[len(argv)-1]
+	n, _ := strconv.Atoi(strings.TrimPrefix(argv[len(argv)-5], "/dev/drbd"))
+	if m := s.minors[node][n]; v == nil || what != "create-md" && (!v.meta || m != nil && m.data != "") {
+		return 20
+	}
+	v.meta = true
+	switch {
+	case what == "create-md":
+		v.data = ""
+	case what == "outdate" && v.data != "":
+		v.data = "old"
+	}
+	return 0
 }
 
 // convert copies what is on a volume or in a file to a volume, a device or a file.
@@ -277,7 +286,7 @@ func (s *volumes) sync(node string, m *minor) {
 	}
 	if from.data != "" && to.data != "" {
 		s.lvs[toNode][to.data].data = s.lvs[fromNode][from.data].data
-		to.valid = true
+		to.valid, s.lvs[toNode][to.meta].data = true, "used"
 	}
 }
 
@@ -319,7 +328,10 @@ func (s *volumes) setup(node string, argv []string) (string, int) {
 			return "", 20
 		}
 		m.data, m.meta, m.sized = data, meta, slices.Contains(argv, "--size")
-		m.valid = !m.fresh(s.lvs[node][meta]) && s.lvs[node][data].data != ""
+		m.valid = s.lvs[node][meta].data == "used" && s.lvs[node][data].data != ""
+		if s.lvs[node][meta].data == "" {
+			s.lvs[node][meta].data = "used"
+		}
 		s.sync(node, m)
 	case "detach":
 		m.data, m.meta, m.valid = "", "", false
@@ -335,19 +347,10 @@ func (s *volumes) setup(node string, argv []string) (string, int) {
 		s.sync(node, m)
 	case "secondary":
 		m.primary = false
-	case "outdate":
-		m.valid = false
 	case "show":
 		return show(n, m), 0
 	}
 	return "", 0
-}
-
-// fresh says whether metadata was made after the data: then the data does not count.
-func (m *minor) fresh(meta *lv) bool {
-	was := meta.data
-	meta.data = "used"
-	return was == ""
 }
 
 func show(n int, m *minor) string {

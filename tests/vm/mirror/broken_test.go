@@ -78,6 +78,8 @@ func TestMirrorsThatBreak(t *testing.T) {
 		run  func(*stand)
 	}{
 		{"the replication network fails for a while", replicationFails},
+		{"a side is cut off while its volumes are exchanged", cutOffDetached},
+		{"a volume is lost", volumeIsLost},
 		{"both sides are written", bothWritten},
 		{"a migration whose target dies", targetDies},
 		{"a migration whose target loses its power", targetLosesPower},
