@@ -2,10 +2,8 @@ package cluster
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"gantry/lib/config"
 	"gantry/lib/disk"
@@ -178,9 +176,6 @@ func (w *repairDiskSizes) measure(ctx context.Context) (map[string]dimensions, e
 	return found, nil
 }
 
-//go:embed dimensions.sh
-var dimensionsScript string
-
 // measureOn asks one node; a size of 0 is one that it does not know.
 func (w *repairDiskSizes) measureOn(ctx context.Context, node string, disks []owned) ([]dimensions, error) {
 	n := w.env.Config.NodeByName(node)
@@ -191,13 +186,9 @@ func (w *repairDiskSizes) measureOn(ctx context.Context, node string, disks []ow
 	for _, o := range disks {
 		paths = append(paths, disk.Device(o.disk, n.UUID))
 	}
-	out, err := w.env.Nodes.Run(ctx, node, remote.Script(dimensionsScript, paths...))
+	sizes, err := disk.Bytes(ctx, w.env.Nodes, node, paths...)
 	if err != nil {
 		return nil, err
-	}
-	lines := strings.Fields(string(out.Stdout))
-	if len(lines) != len(disks) {
-		return nil, fmt.Errorf("node %s gave %d sizes of %d", node, len(lines), len(disks))
 	}
 	spindles := map[lvm.Volume]lvm.LV{}
 	if w.env.Config.FilledND(n).Bool("exclusive_storage") {
@@ -207,8 +198,7 @@ func (w *repairDiskSizes) measureOn(ctx context.Context, node string, disks []ow
 	}
 	list := make([]dimensions, len(disks))
 	for i, o := range disks {
-		bytes, _ := strconv.ParseInt(lines[i], 10, 64) // what is no number is not known
-		list[i].mib = bytes >> 20
+		list[i].mib = sizes[i] >> 20
 		vg, name, _ := o.disk.LV()
 		if lv, ok := spindles[lvm.Volume{VG: vg, Name: name}]; ok {
 			count := int64(len(lv.PVs))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gantry/lib/config"
+	"gantry/lib/disk"
 	"gantry/lib/fault"
 	"gantry/lib/hooks"
 	"gantry/lib/job"
@@ -171,7 +172,13 @@ func (w *growDisk) Run(ctx context.Context) (any, error) {
 		return nil, fault.Exec("Cannot activate block device to grow")
 	}
 	w.env.Say("Growing disk %d of instance '%s' by %s to %s", w.Disk, w.inst.Name, unit.FormatSize(float64(w.delta), "h"), unit.FormatSize(float64(w.target), "h"))
-	before := w.disk.Size
+	wipes, end := w.env.Config.Cluster.PreallocWipeDisks, int64(0)
+	if wipes {
+		var err error
+		if end, err = w.end(ctx); err != nil {
+			return nil, err
+		}
+	}
 	err := job.Run(ctx, w.env.Say, []job.Step{
 		job.Do("", w.grow("Dry-run grow request failed to node %s: %w", true)),
 		job.Do("", w.grow("Grow request failed to node %s: %w", false)),
@@ -181,12 +188,28 @@ func (w *growDisk) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.env.Config.Cluster.PreallocWipeDisks {
-		if err := wipeFrom(ctx, w.env, w.primary().Name, w.Disk, w.disk, before); err != nil {
+	if wipes {
+		if err := wipeFrom(ctx, w.env, w.primary().Name, w.Disk, w.disk, end); err != nil {
 			return nil, err
 		}
 	}
 	return nil, w.settle(ctx)
+}
+
+// end is where what the guest can have written ends, in MiB: a volume is often larger than the configuration says, for its extents or
+// because somebody has extended it.
+func (w *growDisk) end(ctx context.Context) (int64, error) {
+	there := w.on(w.primary().Name)
+	sizes, err := disk.Bytes(ctx, there, there.Node, there.Device(w.disk))
+	if err != nil || sizes[0] == 0 {
+		return 0, fault.Exec("Failed to retrieve disk size from primary node '%s'", w.primary().Name)
+	}
+	mib, rest := sizes[0]>>20, sizes[0]&(1<<20-1)
+	if rest > 0 {
+		w.env.Warn("Disk size is not an even multiple of 1 MiB; rounding up to not overwrite existing data (%d bytes will not be wiped)", 1<<20-rest)
+		mib++
+	}
+	return max(mib, w.disk.Size), nil
 }
 
 // grow makes the disk larger on all its nodes, or looks whether that could be done.

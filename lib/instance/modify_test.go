@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -486,5 +487,34 @@ func TestGrowingLooksAtDisksAlone(t *testing.T) {
 	}
 	if e := w.run(GrowDisk{Name: "web", Amount: 8000, WaitForSync: true}); e.Err == nil || e.Err.Error() != "Growing disk 0 violates policy: disk-size/0 value 8008 is not in range [0, 4096]" {
 		t.Error(e.Err)
+	}
+}
+
+// What a guest has written behind the size that the configuration has is not wiped with what is added.
+func TestOnlyWhatIsAddedIsWiped(t *testing.T) {
+	w := newWorld(t).withFile()
+	w.cfg.Cluster.PreallocWipeDisks = true
+	file := w.cfg.InstanceDisks(w.web())[0].Path()
+	tail := bytes.Repeat([]byte("x"), 1<<20+4096)
+	written, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = written.Write(tail)
+	}
+	if err == nil {
+		err = written.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := w.run(GrowDisk{Name: "web", Amount: 4})
+	if e.Err != nil || !strings.Contains(strings.Join(e.Messages, "\n"), "rounding up to not overwrite existing data (1044480 bytes will not be wiped)") {
+		t.Errorf("%v, said %q", e.Err, e.Messages)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got[4<<20:4<<20+len(tail)], tail) || !slices.Contains(w.begun, "node1: wipes "+file) {
+		t.Errorf("the end is overwritten, or nothing was wiped: %q", w.begun)
 	}
 }

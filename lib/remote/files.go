@@ -83,7 +83,7 @@ func (p *Pool) transfer(ctx context.Context, node, file, what string, do func(fi
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.opts.Deadlines.Transfer, fmt.Errorf("not done within %v", p.opts.Deadlines.Transfer))
 	defer cancel()
-	after := Inject("remote", node+": "+what)
+	after := Inject(areaOf(!strings.HasPrefix(what, "read ")), node+": "+what)
 	defer after()
 	started := time.Now()
 	err = p.transferTo(ctx, host, do)

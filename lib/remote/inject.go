@@ -20,6 +20,15 @@ import (
 //	GANTRY_FAULT=list:/tmp/points    kill nobody, append "program area:number what" to the file
 var faults = parseFaults(os.Getenv("GANTRY_FAULT"), filepath.Base(os.Args[0]))
 
+// Actions on nodes count in two areas: what only looks may be done more often in one run than in another, and what changes something must
+// have the same number in both.
+func areaOf(changes bool) string {
+	if changes {
+		return "change"
+	}
+	return "remote"
+}
+
 // Injection is the type of Inject, for packages that take it as a hook.
 type Injection func(area, what string) (after func())
 

@@ -148,7 +148,7 @@ func (p *Pool) run(ctx context.Context, node string, x *execution) (Result, erro
 		return Result{}, p.fail(node, c, Failed, err)
 	}
 	if faults != nil {
-		defer Inject("remote", node+": "+c.Line())()
+		defer Inject(areaOf(c.Changes != ""), node+": "+c.Line())()
 	}
 	started := time.Now()
 	p.prepare(x)

@@ -33,7 +33,7 @@ func TestACopyWhereNoAgentIsForwarded(t *testing.T) {
 	if !strings.Contains(c.Must(t, "node3", dataOfDisk), "data\n") || c.Must(t, "node3", lentKeys) != before || strings.Contains(c.Must(t, "node2", lentKeys), "os-transfer") {
 		t.Fatalf("after the copy: %s\nnode2: %s\nnode3: %s", said, c.Must(t, "node2", lentKeys), c.Must(t, "node3", lentKeys))
 	}
-	point := regexp.MustCompile(`gnt-job (remote:\d+) node2[^\n]*umask 077; mkdir`).FindStringSubmatch(c.Must(t, "node1", "cat /tmp/points"))
+	point := regexp.MustCompile(`gnt-job (change:\d+) node2[^\n]*umask 077; mkdir`).FindStringSubmatch(c.Must(t, "node1", "cat /tmp/points"))
 	if point == nil {
 		t.Fatalf("no key was given away:\n%s", c.Must(t, "node1", "cat /tmp/points"))
 	}

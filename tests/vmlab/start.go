@@ -3,6 +3,7 @@ package vmlab
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,16 @@ func All() bool { return os.Getenv("GANTRY_FAULTS") == "all" }
 
 // runLimit is how long Run lets a command run.
 const runLimit = 10 * time.Minute
+
+// Verify is what "gnt-cluster verify" says, which has to come to its end.
+func (l *Lab) Verify(t testing.TB) string {
+	t.Helper()
+	r := l.Run("node1", "gnt-cluster verify")
+	if r.Status > 1 || !strings.Contains(r.Stdout, "* Hooks Results") {
+		t.Fatalf("verify: status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
 
 // Init makes a cluster of the first n nodes, node1 being its master, whose instances are on LVM and DRBD.
 func (l *Lab) Init(t testing.TB, n int) {

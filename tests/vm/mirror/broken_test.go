@@ -55,7 +55,8 @@ func (s *stand) records(node, device, last string) {
 	if last == "0" {
 		s.t.Error("nothing was written")
 	}
-	r := s.Run(node, fmt.Sprintf("dd if=%s bs=512 skip=%d count=%s iflag=direct 2>/dev/null | awk '$1 != NR { print \"record \" NR \" is \" $1; exit 1 }'", device, records+1, last))
+	r := s.Run(node, fmt.Sprintf("dd if=%s bs=512 skip=%d count=%s iflag=direct 2>/dev/null | "+
+		"awk '$1 != NR { print \"record \" NR \" is \" $1; exit } END { exit NR != %[3]s || $1 != NR }'", device, records+1, last))
 	if r.Status != 0 {
 		s.t.Errorf("of %s records on %s: %s%s", last, node, r.Stdout, r.Stderr)
 	}
@@ -148,7 +149,7 @@ func bothWritten(s *stand) {
 		s.t.Fatal(err)
 	}
 	s.must("node1", "gnt-node add --readd --no-ssh-key-check node2.example.com")
-	said := s.must("node1", "gnt-cluster verify || true")
+	said := s.Verify(s.t)
 	for _, want := range []string{"instance " + victim + ": instance should not run on node node2.example.com", "instance " + victim + ": disk/0 on node3.example.com is degraded"} {
 		if !strings.Contains(said, want) {
 			s.t.Errorf("verify does not say %q:\n%s", want, said)

@@ -54,7 +54,7 @@ type operation struct {
 	points   []point        // where it can be killed; nil is not known yet
 }
 
-// point is a moment of an operation: "remote:7:before" and what that command is.
+// point is a moment of an operation: "change:7:before" and what that command is.
 type point struct{ at, what string }
 
 // instance is a command of gnt-instance; %s stands for the name.
@@ -129,6 +129,9 @@ func operations() []*operation {
 			r := s.Run("node1", "gnt-instance replace-disks -n "+newNode+" "+victim)
 			if r.Status != 0 && !strings.Contains(r.Stderr, "The specified node is already the secondary node of the instance") {
 				s.t.Errorf("replaced again: status %d, %s", r.Status, r.Stderr)
+			}
+			if strings.Contains(r.Stdout+r.Stderr, "is kept until the disk is whole on its new nodes") { // by the next command after that
+				s.must("node1", instance("activate-disks --wait-for-sync %[1]s && gnt-instance activate-disks %[1]s")(s))
 			}
 			if got := s.field("snodes"); got != newNode+".example.com" {
 				s.t.Errorf("the secondary is %s, was to be %s", got, newNode)
@@ -261,21 +264,18 @@ func (s *stand) stop() {
 }
 
 // list runs an operation undisturbed and notes where it can be killed: before and after each command that changes something, and at each
-// commit.
+// commit. To die at one that only looks leaves what the change before it has left.
 func (s *stand) list(op *operation) {
 	s.ready(op)
 	s.must("node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+op.command(s))
 	op.points = []point{}
-	intent := false
 	for line := range strings.Lines(s.must("node1", "cat /tmp/points")) {
 		program, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		at, what, _ := strings.Cut(rest, " ")
 		if program != "gnt-job" {
 			continue
 		}
-		changes := intent && strings.HasPrefix(at, "remote:") || what == "commit on candidates" || strings.HasPrefix(what, "rename config.toml.pending")
-		intent = strings.HasPrefix(at, "job:") && strings.HasSuffix(what, " intent") || intent && !strings.HasPrefix(at, "remote:")
-		if changes {
+		if strings.HasPrefix(at, "change:") || what == "commit on candidates" || strings.HasPrefix(what, "rename config.toml.pending") {
 			op.points = append(op.points, point{at + ":before", what}, point{at + ":after", what})
 		}
 	}
@@ -302,7 +302,7 @@ func (s *stand) kill(op *operation, points []point) (killed int, later []point) 
 		case i > 0:
 			later = append(later, p)
 		default:
-			s.t.Logf("no job came to %s", p.at)
+			s.t.Errorf("no job came to %s: %s", p.at, p.what)
 		}
 		s.judge(s.inventory())
 	}
@@ -332,7 +332,7 @@ func (s *stand) judge(inv *inventory) {
 	if len(odd) == 0 {
 		return
 	}
-	said := s.must("node1", "gnt-cluster verify || true")
+	said := s.Verify(s.t)
 	for _, extra := range odd {
 		if !mentioned(said, extra) {
 			s.t.Errorf("verify does not tell of %s:\n%s", extra, said)
@@ -352,14 +352,14 @@ const begin = "bs=1M count=16"
 
 func (s *stand) begins(node, device string) string {
 	s.t.Helper()
-	return strings.Fields(s.must(node, "dd if="+device+" "+begin+" iflag=direct 2>/dev/null | md5sum"))[0]
+	return strings.Fields(s.must(node, "set -o pipefail; dd if="+device+" "+begin+" iflag=direct 2>/dev/null | md5sum"))[0]
 }
 
 // scribble writes something new to the disk where the instance runs.
 func (s *stand) scribble(inv *inventory, node string) {
 	s.t.Helper()
 	device := fmt.Sprintf("/dev/drbd%d", s.minor(inv, node))
-	if r := s.Run(node, fmt.Sprintf("dd if=/dev/urandom of=%s bs=1M count=2 oflag=direct conv=notrunc seek=%d; cat /proc/drbd", device, s.turns%8)); strings.Contains(r.Stderr, "failed") {
+	if r := s.Run(node, fmt.Sprintf("dd if=/dev/urandom of=%s bs=1M count=2 oflag=direct conv=notrunc seek=%d || { cat /proc/drbd; exit 1; }", device, s.turns%8)); r.Status != 0 {
 		s.t.Errorf("the disk cannot be written where the instance runs: %s%s", r.Stderr, r.Stdout)
 	}
 	s.turns++

@@ -144,7 +144,11 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 		s.reaches("node3", onBridge)
 		s.onVLAN("node1")
 	})
-	t.Run("a guest that moves stays reachable", func(t *testing.T) { s.with(t).moves() })
+	t.Run("a guest that moves stays reachable", func(t *testing.T) {
+		s := s.with(t)
+		s.moves("inst1")
+		s.reaches("node3", onBridge)
+	})
 	t.Run("a routed guest is reached through its node", func(t *testing.T) {
 		s := s.with(t)
 		s.must("node1", add+"-n node1 "+ipxe+card(0, routed, "255.255.255.0", "192.0.2.11")+stay+"' --net 0:mode=routed,link=main,ip="+routed+" inst2.example.com")
@@ -165,6 +169,7 @@ func TestGuestsOnRealNetworks(t *testing.T) {
 		s.must("node1", add+"-n node1 "+linux+"guest.ip0="+onSwitch+"/26 guest.ip1="+onBridge+"/26' --net 0:mode=openvswitch,link=br0,vlan=4000 inst3.example.com")
 		s.reaches("node3", onSwitch)
 		s.cards()
+		s.moves("inst3")
 		s.must("node1", "gnt-instance remove -f --shutdown-timeout 1 inst3")
 		s.clean()
 	})
@@ -223,9 +228,9 @@ func (s stand) port(node string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(s.must(node, "p=$(ovs-vsctl list-ports br0 | grep tap); for c in tag trunks vlan_mode; do ovs-vsctl get Port $p $c; done"), "\n", " ")), " ")
 }
 
-// moves migrates the guest under the eyes of node3, whose pings may not miss it for longer than qemu says it stood still, and a
+// moves migrates the one guest under the eyes of node3, whose pings may not miss it for longer than qemu says it stood still, and a
 // second.
-func (s stand) moves() {
+func (s stand) moves(name string) {
 	watch, err := s.Command("node3", "timeout", "600", "ping", "-D", "-i", "0.1", onSwitch)
 	if err != nil {
 		s.t.Fatal(err)
@@ -233,22 +238,25 @@ func (s stand) moves() {
 	replies := s.follow(watch)
 	// qemu tells how long the guest stood still when it has sent all, and is ended soon after
 	downtime, err := s.Command("node1", "sh", "-c", `{ while sleep 0.1; do echo info migrate || exit; done; } | timeout 600 socat -t 1 - UNIX-CONNECT:"$1" | tr -d '\r' | sed -n 's/^downtime: \([0-9]*\).*/\1/p'`,
-		"downtime", "/var/run/ganeti/kvm-hypervisor/ctrl/inst1.example.com.monitor")
+		"downtime", "/var/run/ganeti/kvm-hypervisor/ctrl/"+name+".example.com.monitor")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	told := s.follow(downtime)
 	time.Sleep(2 * time.Second)
-	s.must("node1", "gnt-instance migrate -f -n node2 inst1")
+	s.must("node1", "gnt-instance migrate -f -n node2 "+name)
 	time.Sleep(5 * time.Second)
-	if got := strings.Fields(s.must("node1", "gnt-instance list --no-headers -o pnode,status inst1")); !slices.Equal(got, []string{"node2.example.com", "running"}) {
+	if got := strings.Fields(s.must("node1", "gnt-instance list --no-headers -o pnode,status "+name)); !slices.Equal(got, []string{"node2.example.com", "running"}) {
 		s.t.Fatalf("after the migration: %s", got)
 	}
 	if got := s.must("node1", "ovs-vsctl list-ports br0; ip -o link show type tun"); got != "eth0\n" {
 		s.t.Errorf("on the source there are %q", got)
 	}
-	s.must("node3", "pkill -INT -x ping")
-	gap := longestGap(replies())
+	if got := s.port("node2"); got != "4000 [] []" {
+		s.t.Errorf("tag, trunks and mode of the port on the target are %s", got)
+	}
+	end := s.must("node3", "pkill -INT -x ping; date +[%s.%6N]")
+	gap := longestGap(append(replies(), strings.TrimSpace(end)))
 	milliseconds := told()
 	if len(milliseconds) == 0 {
 		s.t.Fatal("qemu did not tell how long the guest stood still")
@@ -261,7 +269,6 @@ func (s stand) moves() {
 	if limit := time.Duration(stood)*time.Millisecond + time.Second; gap > limit {
 		s.t.Errorf("the guest did not answer for %v, qemu reported %d ms", gap, stood)
 	}
-	s.reaches("node3", onBridge)
 }
 
 // follow starts a command and gives what returns its lines when it has ended.
@@ -295,9 +302,9 @@ func (s stand) follow(cmd *exec.Cmd) func() []string {
 	}
 }
 
-var answer = regexp.MustCompile(`^\[(\d+)\.(\d{6})\] 64 bytes from .*icmp_seq=(\d+)`)
+var answer = regexp.MustCompile(`^\[(\d+)\.(\d{6})\]( 64 bytes from .*icmp_seq=\d+|$)`)
 
-// longestGap is the longest time without an answer in the output of ping -D.
+// longestGap is the longest time without an answer in the output of ping -D, after which comes the time when it was ended.
 func longestGap(lines []string) (longest time.Duration) {
 	var times []time.Duration
 	for _, line := range lines {
@@ -322,8 +329,12 @@ func TestLongestGap(t *testing.T) {
 		"[1700000000.300000] 64 bytes from 192.0.2.1: icmp_seq=2 ttl=64 time=0.5 ms",
 		"[1700000001.900000] 64 bytes from 192.0.2.1: icmp_seq=9 ttl=64 time=0.5 ms",
 		"[1700000002.000000] From 192.0.2.3 icmp_seq=10 Destination Host Unreachable",
+		"[1700000003.000000]",
 	})
 	if got != 1600*time.Millisecond {
 		t.Errorf("got %v", got)
+	}
+	if got := longestGap([]string{"[1700000000.100000] 64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=0.5 ms", "[1700000007.100000]"}); got != 7*time.Second {
+		t.Errorf("of a guest that never came back: %v", got)
 	}
 }
