@@ -87,7 +87,7 @@ func (w *create) checkVolumes(ctx context.Context) error {
 		return fault.Refuse(fault.WrongInput, "Duplicate volume names given for adoption")
 	}
 	for _, d := range w.asked {
-		if usedVolume(w.env.Config, w.pnode.UUID, d.vg, d.adopt) {
+		if usedVolume(w.env.Config, "", d.vg, d.adopt) { // nodes can see the same volumes, on a SAN
 			return fault.Refuse(fault.NotUnique, "LV named %s/%s used by another instance", d.vg, d.adopt)
 		}
 	}
@@ -116,13 +116,13 @@ func (w *create) checkVolumes(ctx context.Context) error {
 	return nil
 }
 
-// usedVolume says whether a volume of a node is, or is part of, some instance's disk.
+// usedVolume says whether a volume of a node, or of any, is some instance's disk, or part of it.
 func usedVolume(cfg *config.Config, node, vg, name string) bool {
 	var used func(list []*config.Disk) bool
 	used = func(list []*config.Disk) bool {
 		return slices.ContainsFunc(list, func(d *config.Disk) bool {
 			dvg, lv, ok := d.LV()
-			return ok && dvg == vg && lv == name && (len(d.Nodes) == 0 || slices.Contains(d.Nodes, node)) || used(d.Children)
+			return ok && dvg == vg && lv == name && (node == "" || len(d.Nodes) == 0 || slices.Contains(d.Nodes, node)) || used(d.Children)
 		})
 	}
 	return used(cfg.Disks)
