@@ -35,7 +35,7 @@ func TestCommandsOfBothLogsAreComparedAsSets(t *testing.T) {
 
 func TestEveryRecordOfVirtualMachinesHasACommandPartForEachStep(t *testing.T) {
 	session := VMSession()
-	if len(session) != 8 {
+	if len(session) != 9 {
 		t.Fatalf("the session is %v", session)
 	}
 	for _, record := range session {
@@ -51,18 +51,18 @@ func TestEveryRecordOfVirtualMachinesHasACommandPartForEachStep(t *testing.T) {
 }
 
 func TestPreparationsAreThoseOfTheirRecord(t *testing.T) {
-	if got := vmPreparation("vm/11-init-hybrid"); len(got) != 0 {
+	if got := vmPreparation("vm/00-errors-no-cluster"); len(got) != 1 || got[0].Node != "node1" || !got[0].Helper {
 		t.Errorf("before the first record: %v", got)
 	}
 	if got := vmPreparation("vm/12-plain-and-adopt"); len(got) != 1 || got[0].Cmd != "gnt-cluster modify -D drbd:metavg=xenvg0" {
-		t.Errorf("before the second: %v", got)
+		t.Errorf("before the third: %v", got)
 	}
 	got := vmPreparation("vm/13-drbd-ops")
 	if len(got) != 4 || got[0].Node != "master" || got[0].Cmd != "gnt-cluster modify -D drbd:metavg=vg_ganeti" || got[3].Node != "node3" {
-		t.Errorf("before the third: %v", got)
+		t.Errorf("before the fourth: %v", got)
 	}
 	if got := vmPreparation("vm/13-drbd-ops 1"); len(got) != 3 || got[1].Node != "node2" {
-		t.Errorf("before a step of the third: %v", got)
+		t.Errorf("before a step of the fourth: %v", got)
 	}
 	if got := vmPreparation("vm/18-unallocated-minor"); len(got) != 0 {
 		t.Errorf("before the last: %v", got)

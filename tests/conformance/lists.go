@@ -21,6 +21,7 @@ type Listed struct {
 	What   []string
 	Cmd    string
 	Reason string
+	Lines  []*regexp.Regexp // which lines of stdout and stderr may differ, as unified marks them; all of them if there is none here
 }
 
 // allows tells whether the entry lists a difference of that kind, and demands whether it has to be there.
@@ -29,6 +30,23 @@ func (l *Listed) allows(what string) bool {
 }
 
 func (l *Listed) demands(what string) bool { return l != nil && slices.Contains(l.What, what) }
+
+// explains tells whether the entry allows a difference, each line of it.
+func (l *Listed) explains(d Difference) bool {
+	if !l.allows(d.What) {
+		return false
+	}
+	if d.What == "status" || len(l.Lines) == 0 {
+		return true
+	}
+	for line := range strings.Lines(unified(d.Want, d.Got)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line[0] != ' ' && !slices.ContainsFunc(l.Lines, func(at *regexp.Regexp) bool { return at.MatchString(line) }) {
+			return false
+		}
+	}
+	return true
+}
 
 // Out says that the step is not run at all, because it only follows an earlier surprise of the recorded session.
 const Out = "out"
@@ -53,11 +71,14 @@ func ReadDifferences() ([]Listed, error) {
 	return list, checkListed(list)
 }
 
-// parseDifferences reads entries of two lines:
+// parseDifferences reads entries of two lines, or more:
 //
 //	04-network 12 stderr: gnt-network add --network=192.0.2.0/33 net1
 //		why it is to differ
+//		- REGEXP
+//		+ REGEXP
 //
+// The expressions are for whole lines that only the record has, or only our answer; no other lines may differ then.
 // The words before the colon say what differs: stdout, stderr, status, or out. With a question mark it differs or not, as the
 // moment will have it: such steps differed when real Ganeti was played against its own record.
 func parseDifferences(r io.Reader) (list []Listed, err error) {
@@ -70,6 +91,12 @@ func parseDifferences(r io.Reader) (list []Listed, err error) {
 		case strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#"):
 		case indented && len(list) > 0 && list[len(list)-1].Reason == "":
 			list[len(list)-1].Reason = strings.TrimSpace(reason)
+		case indented && len(list) > 0 && (strings.HasPrefix(reason, "- ") || strings.HasPrefix(reason, "+ ")):
+			at, err := regexp.Compile("^[" + reason[:1] + "] (?:" + reason[2:] + ")$")
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", number, err)
+			}
+			list[len(list)-1].Lines = append(list[len(list)-1].Lines, at)
 		case indented:
 			return nil, fmt.Errorf("line %d: a reason without an entry before it", number)
 		default:

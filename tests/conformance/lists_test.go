@@ -107,6 +107,29 @@ func TestListedStepsAreHeldToTheirList(t *testing.T) {
 	}
 }
 
+func TestOnlyListedLinesMayDiffer(t *testing.T) {
+	list, err := parseDifferences(strings.NewReader("04-network 1 stdout: gnt-x\n\tbecause\n\t- .* is (late|early)\n\t+ .* is there\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := Step{Cmd: "gnt-x", Stdout: "first\nnode1 is late\nlast\n"}
+	for got, want := range map[string]Verdict{
+		"first\nlast\n":                     Expected,
+		"first\nnode2 is there\nlast\n":     Expected,
+		"first\nnode2 is there not\nlast\n": Different,
+		"node2 is there\nlast\n":            Different,
+		"first\nnode1 is early\nlast\n":     Different,
+	} {
+		o := Outcome{Step: step, Got: Answer{got, "", 0}}
+		if o.judge(newComparison(nil), "", &list[0]); o.Verdict != want {
+			t.Errorf("%q: %s, want %s", got, o.Verdict, want)
+		}
+	}
+	if _, err := parseDifferences(strings.NewReader("04-network 1 stdout: gnt-x\n\tbecause\n\t- (\n")); err == nil || !strings.Contains(err.Error(), "line 3") {
+		t.Errorf("a broken expression: %v", err)
+	}
+}
+
 func TestUnifiedShowsWhatChanged(t *testing.T) {
 	got := unified("a\nb\nc\nd\ne\nf\ng\nh\n", "a\nb\nc\nd\ne\nX\ng\nh")
 	want := "  ... 2 lines\n  c\n  d\n  e\n- f\n+ X\n  g\n- h\n+ h (no newline)\n"

@@ -165,9 +165,9 @@ func (o *Outcome) judge(c *comparison, record string, entry *Listed) {
 	o.Diffs = c.differs(o.Step, o.Got)
 	var unlisted, missing bool
 	for _, what := range []string{"stdout", "stderr", "status"} {
-		differs := slices.ContainsFunc(o.Diffs, func(d Difference) bool { return d.What == what })
-		unlisted = unlisted || differs && !entry.allows(what)
-		missing = missing || !differs && entry.demands(what)
+		at := slices.IndexFunc(o.Diffs, func(d Difference) bool { return d.What == what })
+		unlisted = unlisted || at >= 0 && !entry.explains(o.Diffs[at])
+		missing = missing || at < 0 && entry.demands(what)
 	}
 	switch {
 	case unlisted:

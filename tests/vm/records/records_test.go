@@ -37,6 +37,11 @@ func TestRecordedSession(t *testing.T) {
 		for _, o := range fresh {
 			t.Errorf("%s\n%s", record, o)
 		}
+		for _, o := range list {
+			if o.Verdict == conformance.Expected {
+				t.Logf("%s\n%s", record, o)
+			}
+		}
 		recorded, err := conformance.RecordedCommands(record)
 		if err != nil {
 			t.Fatal(err)
