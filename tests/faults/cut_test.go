@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gantry/tests/lab"
 )
 
 // cutFor is how long a network is cut that comes back: the whole minute only where there is time for it.
 func cutFor() time.Duration {
-	if os.Getenv(lengthName) == "" {
+	if os.Getenv(lab.FaultsName) == "" {
 		return 20 * time.Second
 	}
 	return time.Minute
@@ -166,7 +168,7 @@ func (c *cluster) doubtful(t *testing.T, name, what string) {
 
 // The network to the node stays cut: the job ends after a while, says what it does not know, and the next command finds out.
 func TestACutForGoodDuringAnInstallation(t *testing.T) {
-	if os.Getenv(lengthName) == "" {
+	if os.Getenv(lab.FaultsName) == "" {
 		t.Skip("takes as long as a node is waited for, five minutes: make test-faults does it")
 	}
 	t.Parallel()
@@ -233,7 +235,7 @@ func TestACutDuringAMigration(t *testing.T) {
 
 // It cannot reach it any more: nothing is taken back, and the next command finds the guest where it is.
 func TestACutForGoodDuringAMigration(t *testing.T) {
-	if os.Getenv(lengthName) == "" {
+	if os.Getenv(lab.FaultsName) == "" {
 		t.Skip("takes as long as a node is waited for, two minutes: make test-faults does it")
 	}
 	t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gantry/tests/lab"
 )
 
 // In the place of the programs that commands of a node run under, or read the configuration with: what a node may say that has gone mad.
@@ -25,7 +27,7 @@ func TestANodeThatHasGoneMad(t *testing.T) {
 			c.Must(t, "node3", "mkdir -p /usr/local/sbin && cd /usr/local/sbin && printf '#!/bin/sh\n"+answer+"\n' >timeout && chmod 755 timeout && cp timeout tail && cp timeout perl")
 			defer c.Must(t, "node3", "rm /usr/local/sbin/timeout /usr/local/sbin/tail /usr/local/sbin/perl; pkill -x sleep; pkill -x cat; true")
 			commands := []string{"gnt-cluster add-tags " + what[:3], "gnt-node list --no-headers -o name,mfree", "gnt-cluster verify"}
-			if fast := what == "garbage" || what == "gigabytes"; fast || os.Getenv(lengthName) != "" {
+			if fast := what == "garbage" || what == "gigabytes"; fast || os.Getenv(lab.FaultsName) != "" {
 				commands = append(commands, "gnt-instance list --no-headers -o name,pnode,oper_state",
 					"gnt-node add --readd --no-ssh-key-check node3", "gnt-instance startup down.example.com", "gnt-instance failover -f up.example.com",
 					"gnt-instance shutdown up.example.com", "gnt-cluster command -n node3 echo it works")

@@ -2,40 +2,21 @@ package faults
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"gantry/tests/lab"
 )
 
-// GANTRY_FAULTS is "all" or for how long points are tried (20m); without it a short while. They are taken at random, and
-// GANTRY_FAULTS_SEED repeats a choice; GANTRY_FAULTS_FROM goes on at the point of that number where a long run was ended.
+// GANTRY_FAULTS_FROM goes on at the point of that number where a long run was ended.
 const (
-	lengthName = "GANTRY_FAULTS"
-	seedName   = "GANTRY_FAULTS_SEED"
-	fromName   = "GANTRY_FAULTS_FROM"
+	fromName   = lab.FaultsName + "_FROM"
 	shortWhile = 2 * time.Minute
 )
-
-// length is for how long points are to be tried; all of them if it is 0.
-func length(t *testing.T, short time.Duration) time.Duration {
-	t.Helper()
-	switch asked := os.Getenv(lengthName); asked {
-	case "":
-		return short
-	case "all":
-		return 0
-	default:
-		d, err := time.ParseDuration(asked)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-}
 
 // operation is something whose runner is killed.
 type operation struct {
@@ -150,14 +131,8 @@ func TestKilledAnywhere(t *testing.T) {
 // anywhere tries something at points taken at random, each with an instance of its own.
 func (c *cluster) anywhere(t *testing.T, short time.Duration, try func(t *testing.T, p point, name string)) {
 	c.loops = c.inventory(t, "node1").loops
-	all, limit := c.points(t), length(t, short)
-	seed, err := strconv.ParseUint(os.Getenv(seedName), 10, 64)
-	if err != nil {
-		seed = uint64(time.Now().Unix())
-	}
-	t.Logf("%s=%d", seedName, seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	all, limit := c.points(t), lab.FaultTime(t, short)
+	lab.FaultChance(t).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	from, err := strconv.Atoi(os.Getenv(fromName))
 	if err != nil || from > len(all) {
 		from = 0
@@ -191,13 +166,9 @@ func (c *cluster) points(t *testing.T) (all []point) {
 		}
 		commits := 0
 		c.Must(t, "node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+op.command(name))
-		for line := range strings.Lines(c.Must(t, "node1", "cat /tmp/points")) {
-			program, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-			at, what, _ := strings.Cut(rest, " ")
-			if program == "gnt-job" {
-				all = append(all, point{op, at + ":before", what}, point{op, at + ":after", what})
-			}
-			if program == "gnt-job" && what == "commit on candidates" {
+		for _, p := range lab.Points(c.Must(t, "node1", "cat /tmp/points")) {
+			all = append(all, point{op, p.At + ":before", p.What}, point{op, p.At + ":after", p.What})
+			if p.What == "commit on candidates" {
 				commits++
 			}
 		}

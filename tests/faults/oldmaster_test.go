@@ -171,7 +171,7 @@ func (c *cluster) nothingOfAnyCommand(t *testing.T, all map[string]attempt, node
 		if !known && !what.idle {
 			t.Errorf("%s: %s: status %d\n%s", node, command, r.Status, said)
 		}
-		if os.Getenv(lengthName) != "" {
+		if os.Getenv(lab.FaultsName) != "" {
 			compare(command)
 		}
 	}
@@ -191,12 +191,12 @@ func TestNoCommandOfAnOldMasterChangesAnything(t *testing.T) {
 	c.Must(t, "node1", "rm /var/lib/ganeti/config.data")
 	must(t, c.CutBetween("node1", "node2"))
 	c.Must(t, "node2", "gnt-cluster master-failover; test $? -le 1")
-	if os.Getenv(lengthName) != "" {
+	if os.Getenv(lab.FaultsName) != "" {
 		t.Run("cut from the new master", func(t *testing.T) { c.nothingOfAnyCommand(t, all, "node1", takenOver, "unreachable") })
 	}
 	c.healBetween(t, "node1", "node2")
 	t.Run("in sight of all", func(t *testing.T) { c.nothingOfAnyCommand(t, all, "node1", takenOver) })
-	if os.Getenv(lengthName) == "" {
+	if os.Getenv(lab.FaultsName) == "" {
 		return
 	}
 	must(t, c.CutBetween("node1", "node3"))

@@ -51,13 +51,13 @@ func Need(t testing.TB) {
 func NeedAll(t testing.TB) {
 	t.Helper()
 	if !All() {
-		t.Skipf("SKIPPED, NOT TESTED: takes long; run as root with %s=1 and GANTRY_FAULTS=all", lab.Switch)
+		t.Skipf("SKIPPED, NOT TESTED: takes long; run as root with %s=1 and %s=all", lab.Switch, lab.FaultsName)
 	}
 	Need(t)
 }
 
 // All tells whether tests are to do all that they can.
-func All() bool { return os.Getenv("GANTRY_FAULTS") == "all" }
+func All() bool { return os.Getenv(lab.FaultsName) == "all" }
 
 // runLimit is how long Run lets a command run.
 const runLimit = 10 * time.Minute

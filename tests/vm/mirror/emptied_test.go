@@ -136,6 +136,7 @@ func repaired(s *stand) {
 	if got := s.where(); slices.ContainsFunc(got, func(at string) bool { return strings.Contains(at, "node3") }) {
 		s.t.Errorf("they are at %s, harep said\n%s", got, said)
 	}
+	s.unharmed()
 	if err := s.Power("node3"); err != nil {
 		s.t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // inventory is what there is, as the nodes' own tools show it. Nothing of the programs under test takes part in it but the reading of
-// the configuration file.
+// the configuration file. Nodes that are marked offline are not asked.
 type inventory struct {
 	cfg    *config.Config
 	places map[string]*place
@@ -53,7 +53,11 @@ func (s *stand) inventory() *inventory {
 	s.t.Helper()
 	inv := &inventory{readConfig(s.t, s.must("node1", "cat /var/lib/ganeti/config.toml")), map[string]*place{}}
 	said := make([]lab.Result, len(nodes))
-	lab.Each(len(nodes), func(n int) { said[n-1] = s.Run(nodes[n-1], look) })
+	lab.Each(len(nodes), func(n int) {
+		if !inv.cfg.NodeByName(nodes[n-1] + ".example.com").Offline {
+			said[n-1] = s.Run(nodes[n-1], look)
+		}
+	})
 	for n, node := range nodes {
 		p := &place{minors: map[int]string{}}
 		inv.places[node] = p

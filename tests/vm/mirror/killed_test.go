@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -11,34 +10,19 @@ import (
 	"time"
 
 	"gantry/lib/config"
+	"gantry/tests/lab"
 )
 
-// faults reads how much is to be tried: GANTRY_FAULTS is "all" or for how long points are tried (20m). GANTRY_FAULTS_SEED repeats a choice
-// of order, and GANTRY_FAULTS_PART=2/4 takes each fourth command from the second on, so that a long run can be shared among labs and days.
-func faults(t *testing.T) (limit time.Duration, random *rand.Rand, part, parts int) {
+// partOf reads GANTRY_FAULTS_PART: 2/4 takes each fourth command from the second on, so that a long run can be shared among labs and days.
+func partOf(t *testing.T) (part, parts int) {
 	t.Helper()
-	switch asked := os.Getenv("GANTRY_FAULTS"); asked {
-	case "":
-		t.Skip("SKIPPED, NOT TESTED: takes long; run as root with GANTRY_LAB=1 and GANTRY_FAULTS=all, or 20m")
-	case "all":
-	default:
-		var err error
-		if limit, err = time.ParseDuration(asked); err != nil {
-			t.Fatal(err)
-		}
-	}
-	seed, err := strconv.ParseUint(os.Getenv("GANTRY_FAULTS_SEED"), 10, 64)
-	if err != nil {
-		seed = uint64(time.Now().Unix())
-	}
-	t.Logf("GANTRY_FAULTS_SEED=%d", seed)
 	part, parts = 1, 1
-	if asked := os.Getenv("GANTRY_FAULTS_PART"); asked != "" {
+	if asked := os.Getenv(lab.FaultsName + "_PART"); asked != "" {
 		if _, err := fmt.Sscanf(asked, "%d/%d", &part, &parts); err != nil || part < 1 || part > parts {
-			t.Fatalf("GANTRY_FAULTS_PART=%s: it is to be like 2/4", asked)
+			t.Fatalf("%s_PART=%s: it is to be like 2/4", lab.FaultsName, asked)
 		}
 	}
-	return limit, rand.New(rand.NewPCG(seed, 0)), part, parts
+	return part, parts
 }
 
 // victim is the instance whose operations are cut off.
@@ -145,13 +129,17 @@ func operations() []*operation {
 	}
 }
 
+// shortWhile is how long points are tried unless more is asked for.
+const shortWhile = time.Minute
+
 // inARow is how many jobs are killed before an operator looks.
 const inARow = 3
 
 // TestMirrorsSurviveTheDeathOfAJobAnywhere kills the runner with SIGKILL, looks what is there, and goes on as an operator would.
 func TestMirrorsSurviveTheDeathOfAJobAnywhere(t *testing.T) {
-	limit, random, part, parts := faults(t)
 	s := start(t)
+	limit, random := lab.FaultTime(t, shortWhile), lab.FaultChance(t)
+	part, parts := partOf(t)
 	s.must("node1", addVictim+victim+" && gnt-instance startup "+victim)
 	s.scribble(s.inventory(), "node1") // whatever is tried first, there is something that can be lost
 	all := operations()
@@ -269,14 +257,9 @@ func (s *stand) list(op *operation) {
 	s.ready(op)
 	s.must("node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+op.command(s))
 	op.points = []point{}
-	for line := range strings.Lines(s.must("node1", "cat /tmp/points")) {
-		program, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		at, what, _ := strings.Cut(rest, " ")
-		if program != "gnt-job" {
-			continue
-		}
-		if strings.HasPrefix(at, "change:") || what == "commit on candidates" || strings.HasPrefix(what, "rename config.toml.pending") {
-			op.points = append(op.points, point{at + ":before", what}, point{at + ":after", what})
+	for _, p := range lab.Points(s.must("node1", "cat /tmp/points")) {
+		if strings.HasPrefix(p.At, "change:") || p.What == "commit on candidates" || strings.HasPrefix(p.What, "rename config.toml.pending") {
+			op.points = append(op.points, point{p.At + ":before", p.What}, point{p.At + ":after", p.What})
 		}
 	}
 	s.removeAdded()

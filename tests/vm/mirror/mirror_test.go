@@ -118,7 +118,7 @@ func start(t *testing.T) *stand {
 		return s
 	}
 	o := vmlab.Options{Bin: lab.Build(t, "gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "hail", "hbal", "harep")}
-	o.UML = os.Getenv("GANTRY_FAULTS") != "" // many turns: what is not emulated has them in a tenth of the time
+	o.UML = os.Getenv(lab.FaultsName) != "" // many turns: what is not emulated has them in a tenth of the time
 	if o.UML {
 		o.Memory = 8192 // hail and hbal keep 4 GiB for each node itself; what is not used costs nothing
 	}
@@ -157,6 +157,7 @@ func TestAMirroredInstanceKeepsItsData(t *testing.T) {
 		{"new volumes on the secondary", replaceSecondary},
 		{"a node without the volume group is no new secondary", replaceRefused},
 		{"grown", grow},
+		{"a disk that comes while it runs", comes},
 		{"its primary loses its power", dead},
 		{"the dead node returns", returned},
 		{"without a mirror, and with one again", convert},
@@ -252,6 +253,24 @@ func grow(s *stand) {
 			s.t.Errorf("disk/%d has %s bytes, want %s", i, got, want)
 		}
 	}
+}
+
+// comes gives the running guest one more disk, which moves with it; and has what looks after storage find nothing to do.
+func comes(s *stand) {
+	if said := s.must("node1", "gnt-instance modify -f --hotplug --disk add:size=32M inst1"); !strings.Contains(said, "hotplug:done") {
+		s.t.Errorf("the disk was added without its guest:\n%s", said)
+	}
+	const drives = `printf 'info block\n' | timeout 20 socat -t 2 - UNIX-CONNECT:/run/ganeti/kvm-hypervisor/ctrl/inst1.example.com.monitor | grep -c '/instance-disks/inst1.example.com:[012]'`
+	s.must("node1", "gnt-instance migrate -f inst1")
+	if got := s.must("node2", drives); got != "3\n" {
+		s.t.Errorf("of its disks qemu has %s after the migration", got)
+	}
+	s.holds("node2", "node1", "node3")
+	s.must("node1", "gnt-instance migrate -f inst1 && gnt-cluster repair-disk-sizes")
+	s.must("node1", "gnt-instance shutdown --timeout 1 inst1 && gnt-instance modify --disk 2:remove inst1 && gnt-instance startup inst1")
+	s.holds("node1", "node2", "node3")
+	s.must("node1", "gnt-node modify-storage --allocatable no node3 lvm-pv /dev/vdb && gnt-node list-storage -t lvm-pv --no-headers -o allocatable node3 | grep -qx N && "+
+		"gnt-node modify-storage --allocatable yes node3 lvm-pv /dev/vdb && gnt-node repair-storage node3 lvm-vg vg_ganeti")
 }
 
 // dead is the runbook's way when a node dies, here the secondary's turn to become primary.
