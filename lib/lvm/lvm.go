@@ -84,8 +84,8 @@ func changing(what string, argv ...string) remote.Cmd {
 // named gives a failure of a command Ganeti's words: a format with the reason and the output. One that is not known to
 // have failed stays what it is.
 func named(err error, format string) error {
-	e, is := errors.AsType[*remote.Error](err)
-	if !is || e.Outcome != remote.Failed || e.Err != nil {
+	e, is := exited(err)
+	if !is {
 		return err
 	}
 	return broken(format, fmt.Sprintf("exited with exit code %d", e.Status), e.Stderr)
@@ -346,16 +346,53 @@ func setAllocatable(pv string, allocatable bool) remote.Cmd {
 	return changing("changes physical volume "+pv, "pvchange", "--allocatable", map[bool]string{true: "y", false: "n"}[allocatable], "--", pv)
 }
 
-// RemoveMissing takes devices out of a group that are gone, with the volumes that need nothing else.
+// RemoveMissing takes devices out of a group that are gone, with all volumes that lay on them, if only in part. Whether that worked
+// is seen of the group: some versions of LVM fail on one that is whole already.
 func RemoveMissing(ctx context.Context, r remote.Runner, node, vg string) error {
-	_, err := r.Run(ctx, node, changing("repairs volume group "+vg, "vgreduce", "--removemissing", "--", vg))
-	return saying(err, "Failed to remove missing devices from volume group, vgreduce output: %s")
+	said, _, err := heard(ctx, r, node, removeMissing(vg))
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(said, "Wrote out consistent volume group") || strings.Contains(said, "vgreduce --removemissing --force") {
+		more, _, err := heard(ctx, r, node, removeMissing(vg, "--force"))
+		if err != nil {
+			return err
+		}
+		said += "\n" + more
+	}
+	found, status, err := heard(ctx, r, node, remote.Command("vgs", "--noheadings", "--nosuffix", "--", vg))
+	if err != nil {
+		return err
+	}
+	if status != 0 || strings.Contains(found, "Couldn't find device with uuid") {
+		return broken("Volume group '%s' still not consistent, 'vgreduce' output: %s, 'vgs' output: %s", vg, unit.Repr(said), unit.Repr(found))
+	}
+	return nil
+}
+
+func removeMissing(vg string, options ...string) remote.Cmd {
+	return changing("repairs volume group "+vg, slices.Concat([]string{"vgreduce", "--removemissing"}, options, []string{"--", vg})...)
+}
+
+// heard is all that a command said, and its exit status, which is for the caller to judge.
+func heard(ctx context.Context, r remote.Runner, node string, c remote.Cmd) (said string, status int, err error) {
+	out, err := r.Run(ctx, node, c)
+	if _, is := exited(err); err != nil && !is {
+		return "", 0, err
+	}
+	return string(out.Stdout) + string(out.Stderr), out.Status, nil
+}
+
+// exited is the error of a command that failed by its exit status.
+func exited(err error) (*remote.Error, bool) {
+	e, is := errors.AsType[*remote.Error](err)
+	return e, is && e.Outcome == remote.Failed && e.Err == nil
 }
 
 // saying is named for words that give the output alone.
 func saying(err error, format string) error {
-	e, is := errors.AsType[*remote.Error](err)
-	if !is || e.Outcome != remote.Failed || e.Err != nil {
+	e, is := exited(err)
+	if !is {
 		return err
 	}
 	return broken(format, e.Stderr)

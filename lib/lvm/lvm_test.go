@@ -79,6 +79,42 @@ func TestSnapshotNeedsRoom(t *testing.T) {
 	}
 }
 
+const (
+	reduceLine = "node1: vgreduce --removemissing -- vg_ganeti"
+	forceLine  = "node1: vgreduce --removemissing --force -- vg_ganeti"
+	groupLine  = "node1: vgs --noheadings --nosuffix -- vg_ganeti"
+
+	partial = "  WARNING: Partial LV disk0 needs to be repaired or removed.\n  To remove them unconditionally use: vgreduce --removemissing --force.\n"
+	wrote   = "  Wrote out consistent volume group vg_ganeti.\n"
+	missing = "  WARNING: Couldn't find device with uuid ab-cd.\n"
+	still   = "Volume group 'vg_ganeti' still not consistent, 'vgreduce' output: "
+)
+
+func TestDevicesThatAreGoneAreRemovedWithWhatLayOnThem(t *testing.T) {
+	for name, tt := range map[string]struct {
+		nodes *remotetest.Fake
+		want  string
+	}{
+		"empty":       {remotetest.New(t).InOrder().Answer(reduceLine, wrote).Answer(groupLine, "  vg_ganeti 1 0 0 wz--n- 8 8\n"), ""},
+		"partial":     {remotetest.New(t).InOrder().Fail(reduceLine, 5, partial).Answer(forceLine, wrote).Answer(groupLine, ""), ""},
+		"said so":     {remotetest.New(t).InOrder().Answer(reduceLine, partial+wrote).Answer(forceLine, wrote).Answer(groupLine, ""), ""},
+		"whole":       {remotetest.New(t).InOrder().Fail(reduceLine, 5, "").Fail(forceLine, 5, "").Answer(groupLine, ""), ""},
+		"in use":      {remotetest.New(t).InOrder().Fail(reduceLine, 5, "no").Fail(forceLine, 5, "busy\n").Fail(groupLine, 0, missing), still + `'no\nbusy\n', 'vgs' output: "  WARNING: Couldn't find device with uuid ab-cd.\n"`},
+		"no group":    {remotetest.New(t).InOrder().Answer(reduceLine, wrote).Fail(groupLine, 5, "not found"), still + `'  Wrote out consistent volume group vg_ganeti.\n', 'vgs' output: 'not found'`},
+		"lost":        {remotetest.New(t).Unknown(reduceLine), "connection lost"},
+		"then lost":   {remotetest.New(t).Fail(reduceLine, 5, partial).Unknown(forceLine), "connection lost"},
+		"lost at end": {remotetest.New(t).Answer(reduceLine, wrote).Unknown(groupLine), "connection lost"},
+	} {
+		got := ""
+		if err := RemoveMissing(t.Context(), tt.nodes, "node1", "vg_ganeti"); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want && (tt.want != "connection lost" || !strings.HasSuffix(got, tt.want)) {
+			t.Errorf("%s: got %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
 func TestCreateFailures(t *testing.T) {
 	const one = "  /dev/vdb|vg_ganeti|100.00|a--|4092.00|/dev/vdb\n"
 	for name, tt := range map[string]struct {

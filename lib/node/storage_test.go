@@ -64,8 +64,9 @@ func repairs(t *testing.T, fake *remotetest.Fake, op RepairStorage) jobtest.Ende
 func TestRepairStorage(t *testing.T) {
 	const sound = "version: 8.4.11\n 5: cs:WFConnection ro:Secondary/Unknown ds:UpToDate/DUnknown C r-----\n"
 	const broken = "version: 8.4.11\n 5: cs:Connected ro:Secondary/Primary ds:Diskless/UpToDate C r-----\n"
-	const reduce = "node2.example.com: vgreduce --removemissing -- xenvg"
-	end := repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, sound).Answer(reduce, ""), RepairStorage{})
+	const reduce, look = "node2.example.com: vgreduce --removemissing -- xenvg", "node2.example.com: vgs --noheadings --nosuffix -- xenvg"
+	const force, wrote = "node2.example.com: vgreduce --removemissing --force -- xenvg", "  Wrote out consistent volume group xenvg.\n"
+	end := repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, sound).Answer(reduce, wrote).Answer(look, ""), RepairStorage{})
 	if end.Err != nil || len(end.Messages) != 1 || end.Messages[0] != "Repairing storage unit 'xenvg' on node2.example.com ..." {
 		t.Error(end.Err, end.Messages)
 	}
@@ -81,12 +82,13 @@ func TestRepairStorage(t *testing.T) {
 	if want := "Error while getting disk status from node node3.example.com: Can't find device <DRBD8("; end.Err == nil || !strings.HasPrefix(end.Err.Error(), want) {
 		t.Error(end.Err)
 	}
-	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, broken).Answer(reduce, ""), RepairStorage{IgnoreConsistency: true})
+	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, broken).Answer(reduce, wrote).Answer(look, ""), RepairStorage{IgnoreConsistency: true})
 	if end.Err != nil || end.Messages[0] != " - WARNING: Instance 'web' has faulty disks on node 'node3.example.com'" {
 		t.Error(end.Err, end.Messages)
 	}
-	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, sound).Fail(reduce, 5, "no"), RepairStorage{})
-	if end.Err == nil || end.Err.Error() != "Failed to repair storage unit 'xenvg' on node2.example.com: Failed to remove missing devices from volume group, vgreduce output: no" {
+	end = repairs(t, remotetest.New(t).Answer("node3.example.com: "+procDRBD, sound).Fail(reduce, 5, "no").Fail(force, 5, "busy").Fail(look, 5, "gone"), RepairStorage{})
+	want := `Failed to repair storage unit 'xenvg' on node2.example.com: Volume group 'xenvg' still not consistent, 'vgreduce' output: 'no\nbusy', 'vgs' output: 'gone'`
+	if end.Err == nil || end.Err.Error() != want {
 		t.Error(end.Err)
 	}
 }
