@@ -109,10 +109,22 @@ func (w *create) takePlace(cfg *config.Config, nodes []string) (taken []config.R
 	return taken, nil
 }
 
+// allocated is a disk as allocators are told of it.
+func (d diskRequest) allocated(cfg *config.Config, template string) iallocator.AllocateDisk {
+	a := iallocator.AllocateDisk{Size: d.size, Mode: d.mode, DevType: template, Spindles: d.spindles, Storage: d.kinds(cfg, template)}
+	if d.vg != "" {
+		a.VG = &d.vg
+	}
+	if d.name != "" {
+		a.Name = &d.name
+	}
+	return a
+}
+
 // kinds is what a disk will take of each kind of storage on a node.
-func (w *create) kinds(d diskRequest) map[string]int64 {
-	own := w.env.Config.Cluster.VolumeGroupName
-	switch w.DiskTemplate {
+func (d diskRequest) kinds(cfg *config.Config, template string) map[string]int64 {
+	own := cfg.Cluster.VolumeGroupName
+	switch template {
 	case config.DTFile:
 		return map[string]int64{config.StorageFile: d.size}
 	case config.DTPlain:
@@ -137,14 +149,7 @@ func (w *create) allocation() iallocator.Allocate {
 		a.GroupName = &w.GroupName
 	}
 	for _, d := range w.asked {
-		asked := iallocator.AllocateDisk{Size: d.size, Mode: d.mode, DevType: w.DiskTemplate, Spindles: d.spindles, Storage: w.kinds(d)}
-		if d.vg != "" {
-			asked.VG = &d.vg
-		}
-		if d.name != "" {
-			asked.Name = &d.name
-		}
-		a.Disks = append(a.Disks, asked)
+		a.Disks = append(a.Disks, d.allocated(w.env.Config, w.DiskTemplate))
 		a.DiskSpace += iallocator.Space(w.DiskTemplate, d.size)
 	}
 	for _, n := range w.nics {

@@ -1,8 +1,10 @@
 package instance
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"gantry/lib/config"
+	"gantry/lib/iallocator"
 	"gantry/lib/job"
 	"gantry/lib/job/jobtest"
 )
@@ -401,6 +404,27 @@ func TestDisksThatAreThereAreNotMadeAnew(t *testing.T) {
 	}
 	if e := w.run(RecreateDisks{Name: "web"}); e.Err != nil || len(w.store.names("node1")) != 2 || len(w.store.names("node2")) != 2 {
 		t.Errorf("%v; there are %q and %q", e.Err, w.store.names("node1"), w.store.names("node2"))
+	}
+}
+
+// An allocator must choose nodes that have the volume groups, and room in each.
+func TestAnAllocatorIsToldWhereDisksMadeAnewWillLie(t *testing.T) {
+	w := mirroredWorld(t)
+	w.disk().Children[0].LogicalID[0] = "hdd"
+	asked := w.allocator("wise", `{"success":false,"info":"no room","result":[]}`)
+	e := w.run(RecreateDisks{Name: "web", IAllocator: "wise"})
+	if want := "Can't compute nodes using iallocator 'wise': no room"; e.Err == nil || e.Err.Error() != want {
+		t.Error(e.Err)
+	}
+	var input struct {
+		Request struct{ Disks []iallocator.AllocateDisk }
+	}
+	if err := json.Unmarshal([]byte(asked()), &input); err != nil || len(input.Request.Disks) != 1 {
+		t.Fatalf("%v: asked %s", err, asked())
+	}
+	d := input.Request.Disks[0]
+	if want := map[string]int64{"lvm-vg/hdd": 64, "lvm-vg/vg": 128}; !maps.Equal(d.Storage, want) || d.VG == nil || *d.VG != "hdd" || d.Size != 64 || d.DevType != config.DTDRBD {
+		t.Errorf("asked for %+v", d)
 	}
 }
 

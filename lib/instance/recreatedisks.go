@@ -240,7 +240,7 @@ func (w *recreateDisks) allocate(ctx context.Context) ([]string, error) {
 		Memory: be.Int("maxmem"), SpindleUse: be.Int("spindle_use"), Disks: []iallocator.AllocateDisk{}, NICs: []iallocator.AllocateNIC{},
 		Nodes: len(w.where), Hypervisor: w.inst.Hypervisor}
 	for _, d := range cfg.InstanceDisks(w.inst) {
-		a.Disks = append(a.Disks, iallocator.AllocateDisk{Size: d.Size, Mode: d.Mode, DevType: d.DevType, Spindles: d.Spindles})
+		a.Disks = append(a.Disks, likeBefore(d).allocated(cfg, d.DevType))
 		a.DiskSpace += iallocator.Space(template, d.Size)
 	}
 	nodes, err := facts.Place(ctx, w.env.Nodes, cfg, program, a)
@@ -248,6 +248,27 @@ func (w *recreateDisks) allocate(ctx context.Context) ([]string, error) {
 		w.env.Info("Selected nodes for instance %s via iallocator %s: %s", w.inst.Name, program, strings.Join(nodes, ", "))
 	}
 	return nodes, err
+}
+
+// likeBefore asks for a disk in the volume groups of one that is there. It has no name, as Ganeti's request has none.
+func likeBefore(d *config.Disk) diskRequest {
+	asked := diskRequest{size: d.Size, mode: d.Mode, spindles: d.Spindles}
+	for i, v := range volumesOf(d) {
+		if vg, _, _ := v.LV(); i == 0 {
+			asked.vg = vg
+		} else {
+			asked.metaVG = vg
+		}
+	}
+	return asked
+}
+
+// volumesOf are the volumes of a plain disk or of a mirror, the data's first.
+func volumesOf(d *config.Disk) []*config.Disk {
+	if d.DevType == config.DTPlain {
+		return []*config.Disk{d}
+	}
+	return d.Children
 }
 
 // layOut works out the disks as they are to be.
@@ -322,11 +343,7 @@ func (w *recreateDisks) checkRoom(ctx context.Context) (err error) {
 
 // checkGone refuses where a volume is there already. It may be whole, or left of a job that was cut off: a person has to say.
 func (w *recreateDisks) checkGone(ctx context.Context, n *config.Node, d *config.Disk) error {
-	volumes := d.Children
-	if d.DevType == config.DTPlain {
-		volumes = []*config.Disk{d}
-	}
-	for _, v := range volumes {
+	for _, v := range volumesOf(d) {
 		there, err := lvm.Exists(ctx, w.env.Nodes, n.Name, volumeOf(v))
 		if err != nil {
 			return fault.Refuse(fault.Environment, "Cannot get LV information from node %s: %w", n.Name, err)
