@@ -270,7 +270,7 @@ func TestADetachedDiskCanBeAttachedAgain(t *testing.T) {
 	if len(w.web().Disks) != 0 || alone == nil || alone.Path() != filepath.Join(w.dir, "files", filepath.Base(before.Path())) || readFile(alone.Path()) != "data" {
 		t.Fatalf("instance has %v; disk %+v", w.web().Disks, alone)
 	}
-	e = w.run(Modify{Name: "web", Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "data"}}}})
+	e = w.run(Modify{Name: "web", Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "data"}}}, WaitForSync: true})
 	if got := said(t, e); !slices.Equal(got, []string{fmt.Sprintf("disk/0 attach:size=%d,mode=rw", before.Size)}) {
 		t.Errorf("said %q", got)
 	}
@@ -300,6 +300,32 @@ func TestADiskThatCannotBeAttached(t *testing.T) {
 	}
 }
 
+// A mirror goes to an instance that has its primary node, and is waited for where the instance's disks are not active.
+func TestAMirrorThatCannotBeAttached(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change  func(w *world)
+		waiting bool
+		want    string
+	}{
+		"as it was":         {func(*world) {}, true, ""},
+		"not waited for":    {func(*world) {}, false, "Can't attach a disk to an instance with deactivated disks and --no-wait-for-sync given"},
+		"the other primary": {func(w *world) { w.web().PrimaryNode = "n2" }, true, "The disks' primary node is node1 whereas the instance's primary node is node2."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := mirroredWorld(t)
+			uuid := w.disk().UUID
+			if e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"detach", "0", nil}}, IgnoreIPolicy: true}); e.Err != nil {
+				t.Fatal(e.Err)
+			}
+			tt.change(w)
+			e := w.run(Modify{Name: "web", Disks: []DeviceChange{{"attach", "-1", map[string]any{"uuid": uuid}}}, WaitForSync: tt.waiting, IgnoreIPolicy: true})
+			if tt.want == "" && (e.Err != nil || len(w.web().Disks) != 1) || tt.want != "" && (e.Err == nil || e.Err.Error() != tt.want || len(w.begun) > 0) {
+				t.Errorf("%v after %q; disks %v", e.Err, w.begun, w.web().Disks)
+			}
+		})
+	}
+}
+
 // What cannot be recorded leaves the file where it was.
 func TestADiskThatIsNotDetachedStaysWhereItIs(t *testing.T) {
 	w := newWorld(t).withFile()
@@ -324,6 +350,7 @@ func TestModifyDiskRefused(t *testing.T) {
 		"without spindles":   {Modify{Disks: add(8), WaitForSync: true}, "You must specify spindles in instance disks when exclusive storage is active"},
 		"attached by what":   {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"size": 8}}}}, "Only one argument is permitted in attach op, either name or uuid"},
 		"no such disk":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"name": "nosuch"}}}}, "No disk was found with this name: nosuch"},
+		"no size, no sync":   {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{}}}}, "Missing disk size"},
 		"no such UUID":       {Modify{Disks: []DeviceChange{{"attach", "-1", map[string]any{"uuid": "nosuch"}}}}, "No disk was found with this UUID: nosuch"},
 		"no such parameter":  {Modify{Disks: []DeviceChange{{"add", "-1", map[string]any{"size": 8, "nosuch": "x"}}}, WaitForSync: true}, "Unknown parameter 'nosuch'"},
 		"no name":            {Modify{Disks: []DeviceChange{{"modify", "", map[string]any{"mode": "ro"}}}}, "Lookup of disk '' failed"},

@@ -56,6 +56,9 @@ func (w *modify) canHave(d *config.Disk) error {
 			return fault.Refuse(fault.WrongInput, "Disk nodes are %s while the instance's nodes are %s", unit.Repr(on), tuple(nodes))
 		}
 	}
+	if id, mirrored := d.DRBD(); mirrored && id.NodeA != w.inst.PrimaryNode {
+		return fault.Exec("The disks' primary node is %s whereas the instance's primary node is %s.", cfg.NodeName(id.NodeA), w.primary().Name)
+	}
 	if inst := cfg.DiskInstance(d.UUID); inst != nil {
 		return fault.Exec("Disk '%s' already attached to instance '%s'", d.UUID, inst.Name)
 	}

@@ -46,6 +46,11 @@ func (w *modify) checkDisks(ctx context.Context) error {
 		}
 	}
 	for _, c := range w.Disks {
+		if (c.Action == addDevice || c.Action == attachDevice) && !w.WaitForSync && !w.inst.DisksActive {
+			return fault.Refuse(fault.WrongInput, "Can't %s a disk to an instance with deactivated disks and --no-wait-for-sync given", c.Action)
+		}
+	}
+	for _, c := range w.Disks {
 		if err := w.checkDisk(c); err != nil {
 			return err
 		}
@@ -127,14 +132,18 @@ func diskNamed(disks []*config.Disk) func(string) int {
 	}
 }
 
-// allowed refuses what cannot be done to any disk of this instance as it is.
+// allowed refuses what cannot be done to any disk of this instance as it is, and new disks that cannot be, wherever they are to stand.
 func (w *modify) allowed(ctx context.Context, c DeviceChange) error {
 	_, sized := c.Params["size"]
 	switch {
 	case c.Action == addDevice && len(w.inst.Disks) == 0:
 		return fault.Refuse(fault.WrongInput, "Must specify disk type on diskless instance")
-	case c.Action == addDevice && !w.WaitForSync && !w.inst.DisksActive:
-		return fault.Refuse(fault.WrongInput, "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given")
+	case c.Action == addDevice:
+		_, err := w.askedDisk(c.Params)
+		return err
+	case c.Action == attachDevice:
+		_, err := w.attachedDisk(c.Params)
+		return err
 	case c.Action == modifyDevice && sized:
 		return fault.Refuse(fault.WrongInput, "Disk size change not possible, use grow-disk")
 	case c.Action == removeDevice && !w.Hotplug:
@@ -144,18 +153,11 @@ func (w *modify) allowed(ctx context.Context, c DeviceChange) error {
 }
 
 func (w *modify) checkDisk(c DeviceChange) error {
-	var attached *config.Disk
-	var err error
-	if c.Action == attachDevice { // what there is to attach is asked before its place
-		if attached, err = w.attachedDisk(c.Params); err != nil {
-			return err
-		}
-	}
 	i, err := c.position("disk", len(w.list), diskNamed(w.list))
 	if err != nil {
 		return err
 	}
-	step := diskStep{action: c.Action, index: i, disk: attached}
+	step := diskStep{action: c.Action, index: i}
 	switch c.Action {
 	case addDevice:
 		if step.disk, err = w.newDisk(i, c.Params); err != nil {
@@ -168,6 +170,9 @@ func (w *modify) checkDisk(c DeviceChange) error {
 		w.list = slices.Delete(w.list, i, i+1)
 		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), "remove"}}
 	case attachDevice:
+		if step.disk, err = w.attachedDisk(c.Params); err != nil {
+			return err
+		}
 		w.list = slices.Insert(w.list, i, step.disk)
 		step.said = [][2]any{{fmt.Sprintf("disk/%d", i), fmt.Sprintf("attach:size=%d,mode=%s", step.disk.Size, step.disk.Mode)}}
 	case detachDevice:
@@ -188,26 +193,32 @@ func (w *modify) checkDisk(c DeviceChange) error {
 
 // newDisk lays out a disk of the kind the instance has.
 func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error) {
-	cfg := w.env.Config
-	template := cfg.DiskTemplate(w.inst)
-	if template != config.DTExt {
-		if _, err := DiskInput.ForceLong(params); err != nil {
-			return nil, err
-		}
-	}
-	asked, err := newDisk(cfg, template, params)
-	if err == nil {
-		err = checkSpindles(cfg.FilledND(w.primary()).Bool("exclusive_storage"), asked.spindles)
-	}
+	asked, err := w.askedDisk(params)
 	if err != nil {
 		return nil, err
 	}
-	disks, err := w.layOut(template, index, asked)
+	disks, err := w.layOut(w.env.Config.DiskTemplate(w.inst), index, asked)
 	if err != nil {
 		return nil, err
 	}
 	disks[0].Stamp = config.NewStamp(w.env.Clock())
 	return disks[0], nil
+}
+
+// askedDisk checks what was asked of a new disk.
+func (w *modify) askedDisk(params map[string]any) (diskRequest, error) {
+	cfg := w.env.Config
+	template := cfg.DiskTemplate(w.inst)
+	if template != config.DTExt {
+		if _, err := DiskInput.ForceLong(params); err != nil {
+			return diskRequest{}, err
+		}
+	}
+	asked, err := newDisk(cfg, template, params)
+	if err != nil {
+		return asked, err
+	}
+	return asked, checkSpindles(cfg.FilledND(w.primary()).Bool("exclusive_storage"), asked.spindles)
 }
 
 // layOut lays out disks of the instance; first is the number of the first one.
