@@ -31,7 +31,11 @@ func wipeFrom(ctx context.Context, env *job.Env, node string, index int, d *conf
 }
 
 func wipePieces(ctx context.Context, env *job.Env, node string, index int, d *config.Disk, from int64) error {
-	env.Info("* Wiping disk %d", index)
+	part := ""
+	if from > 0 {
+		part = fmt.Sprintf(" (from %s to %s)", unit.FormatSize(float64(from), "h"), unit.FormatSize(float64(d.Size), "h"))
+	}
+	env.Info("* Wiping disk %d%s", index, part)
 	began := env.Clock()
 	told := began
 	for offset := from; offset < d.Size; {
