@@ -320,7 +320,7 @@ func (m *mirroring) end(ctx context.Context) error {
 
 func (m *mirroring) record(ctx context.Context) error {
 	return m.w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
-		m.w.env.Convert(cfg, nil)
+		m.w.convertDisks(cfg)
 		claimPorts(cfg, m.fresh)
 		exchangeDisks(cfg, inst, m.fresh, m.w.env)
 		return nil

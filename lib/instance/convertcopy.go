@@ -237,7 +237,7 @@ func (r *recreation) record(ctx context.Context) error {
 	w.env.Say("Detaching old disks (%s) from the instance and removing them from cluster config", r.from)
 	w.env.Say("Adding new disks (%s) to cluster config and attaching them to the instance", r.to)
 	return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
-		w.env.Convert(cfg, nil)
+		w.convertDisks(cfg)
 		returnPorts(cfg, cfg.InstanceDisks(inst))
 		claimPorts(cfg, r.fresh)
 		exchangeDisks(cfg, inst, r.fresh, w.env)

@@ -70,6 +70,7 @@ type modify struct {
 	onOne
 	next     *config.Instance // as it is to be
 	nics     *nicChanges
+	bridges  map[string]error // that the node has been asked for
 	disks    []diskStep
 	list     []*config.Disk // all of them, after it
 	be       config.Params  // all of them, as they are to be
@@ -269,6 +270,7 @@ func (w *modify) apply(cfg *config.Config, inst *config.Instance) error {
 	if err := w.changedDisks(cfg); err != nil || w.nics == nil {
 		return err
 	}
+	w.env.Convert(cfg, ofNIC)
 	return w.nics.apply(cfg, inst)
 }
 

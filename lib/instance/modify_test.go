@@ -141,6 +141,70 @@ func TestModifyNICs(t *testing.T) {
 	}
 }
 
+var fromPool = DeviceChange{"add", "-1", map[string]any{"network": "lan", "ip": "pool"}}
+
+// Instances on different nodes are changed at the same time.
+func TestAnAddressThatSomebodyElseGotMeanwhileIsNotChosen(t *testing.T) {
+	w := newWorld(t).lax().inNetwork()
+	e := w.run(Modify{Name: "web", NICs: []DeviceChange{fromPool}}, jobtest.Before(1, func(cfg *config.Config) {
+		if err := cfg.Network("net").Reserve("10.1.0.2"); err != nil {
+			t.Error(err)
+		}
+	}))
+	if e.Err != nil || len(w.web().NICs) != 1 || w.web().NICs[0].IP != "10.1.0.3" || !slices.Equal(e.Messages, []string{" - INFO: Chose IP 10.1.0.3 from network lan"}) {
+		t.Errorf("%v, %+v, said %q", e.Err, w.web().NICs, e.Messages)
+	}
+	mac := "aa:00:00:00:00:77"
+	e = w.run(Modify{Name: "web", NICs: []DeviceChange{{"modify", "0", map[string]any{"mac": mac}}}}, jobtest.Before(1, func(cfg *config.Config) {
+		cfg.Instances = append(cfg.Instances, &config.Instance{UUID: "i2", Name: "db", PrimaryNode: "n2", NICs: []config.NIC{{UUID: "theirs", MAC: mac}}})
+	}))
+	if e.Err == nil || e.Err.Error() != "MAC address '"+mac+"' already in use in cluster" {
+		t.Error(e.Err)
+	}
+}
+
+// A running guest gets its addresses before they are recorded as its own.
+func TestNewAddressesAreTheJobsUntilTheyAreTheInstances(t *testing.T) {
+	w := newWorld(t).withFile().inNetwork()
+	var reserved []string
+	see := func(cfg *config.Config) {
+		for _, r := range cfg.Reservations {
+			reserved = append(reserved, fmt.Sprint(r.Network, r.IP, r.MAC != ""))
+		}
+	}
+	op := Modify{Name: "web", Disks: add(8), WaitForSync: true, NICs: []DeviceChange{fromPool}}
+	e := w.run(op, jobtest.Before(2, see), jobtest.Before(3, see)) // the disk is recorded, and then the interface
+	if e.Err != nil || e.Commits != 3 || !slices.Equal(reserved, []string{"net10.1.0.2true", "net10.1.0.2true"}) || len(w.cfg.Reservations) > 0 || !w.cfg.Network("net").IsUsed("10.1.0.2") {
+		t.Errorf("%v after %d commits, reserved %q and now %v", e.Err, e.Commits, reserved, w.cfg.Reservations)
+	}
+	dry := true
+	if e := w.run(Modify{Name: "web", NICs: []DeviceChange{fromPool}}, jobtest.With(job.Options{DryRun: &dry})); e.Err != nil || e.Commits > 0 {
+		t.Errorf("rehearsed: %v, %d commits", e.Err, e.Commits)
+	}
+}
+
+func TestAnAddressThatIsGivenUpAgainIsNotTaken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		changes   []DeviceChange
+		addresses string
+		nics      int
+	}{
+		"added and removed":        {[]DeviceChange{fromPool, {"remove", "-1", nil}}, "XXX....X", 1},
+		"changed twice":            {[]DeviceChange{{"modify", "0", map[string]any{"ip": "10.1.0.5"}}, {"modify", "0", map[string]any{"ip": "10.1.0.6"}}}, "XX....XX", 1},
+		"changed and removed":      {[]DeviceChange{{"modify", "0", map[string]any{"ip": "10.1.0.5"}}, {"remove", "0", nil}}, "XX.....X", 0},
+		"given up, then another's": {[]DeviceChange{fromPool, {"remove", "-1", nil}, fromPool}, "XXXX...X", 2},
+	} {
+		w := newWorld(t).lax().inNetwork()
+		if e := w.run(Modify{Name: "web", NICs: []DeviceChange{fromPool}}); e.Err != nil {
+			t.Fatal(e.Err)
+		}
+		e := w.run(Modify{Name: "web", NICs: tt.changes})
+		if m := w.cfg.Network("net").Map(); e.Err != nil || m != tt.addresses || len(w.web().NICs) != tt.nics {
+			t.Errorf("%s: %v, the network is %s, interfaces %+v", name, e.Err, m, w.web().NICs)
+		}
+	}
+}
+
 // A card that is changed while the guest runs keeps its number, although it goes to the end of the runtime's list.
 func TestHotpluggedCardsHaveTheirOwnNumbers(t *testing.T) {
 	w := newWorld(t)
@@ -154,7 +218,7 @@ func TestHotpluggedCardsHaveTheirOwnNumbers(t *testing.T) {
 		{"add", "1", map[string]any{"mode": "routed", "ip": "10.9.0.8"}},
 		{"modify", "-1", map[string]any{"ip": "10.9.0.9"}},
 	}}}
-	if err := m.checkNICs(t.Context()); err != nil {
+	if err := m.chooseNICs(t.Context(), w.cfg, m.NICs); err != nil {
 		t.Fatal(err)
 	}
 	for i := range m.nics.steps {

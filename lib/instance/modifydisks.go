@@ -410,7 +410,7 @@ func (w *modify) unmakeDisk(ctx context.Context, d *config.Disk) error {
 // enlist records a new disk as the instance's.
 func (w *modify) enlist(ctx context.Context, step *diskStep) error {
 	return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
-		w.env.Convert(cfg, nil)
+		w.convertDisks(cfg)
 		claimPorts(cfg, []*config.Disk{step.disk})
 		added := *step.disk
 		cfg.Disks = append(cfg.Disks, &added)
@@ -418,6 +418,11 @@ func (w *modify) enlist(ctx context.Context, step *diskStep) error {
 		renumber(cfg, inst)
 		return nil
 	})
+}
+
+// convertDisks gives up what has been reserved for disks; what is for network interfaces is still needed.
+func (w *modify) convertDisks(cfg *config.Config) {
+	w.env.Convert(cfg, func(r *config.Reservation) bool { return !ofNIC(r) })
 }
 
 // renumber gives the disks of an instance the names that follow their order.

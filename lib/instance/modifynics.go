@@ -18,9 +18,12 @@ const maxNICs = 8
 
 // nicChanges is what is to become of the network interfaces.
 type nicChanges struct {
-	nics         []config.NIC // all of them, after it
-	takes, frees []config.NIC // those whose addresses are taken from and given back to networks
+	cfg          *config.Config // they are worked out in
+	nics         []config.NIC   // all of them, after it
+	takes, frees []config.NIC   // those whose addresses are taken from and given back to networks
 	steps        []nicStep
+	told         []message // of addresses and links
+	warnings     []string
 }
 
 // nicStep is one change: what is said of it, and what a running guest has to be told.
@@ -81,12 +84,37 @@ func checkNICArgument(action string, params config.Params) error {
 }
 
 func (w *modify) checkNICs(ctx context.Context) error {
-	w.nics = nil
+	w.nics, w.bridges = nil, map[string]error{}
 	changes, err := w.communication()
 	if changes = append(changes, w.NICs...); err != nil || len(changes) == 0 {
 		return err
 	}
-	w.nics = &nicChanges{nics: slices.Clone(w.inst.NICs)}
+	if err = w.chooseNICs(ctx, w.env.Config, changes); err == nil {
+		err = w.reserveNICs(ctx, changes)
+	}
+	for _, m := range w.nics.told {
+		w.env.Info(m.format, m.args...)
+	}
+	w.warnings = append(w.warnings, w.nics.warnings...)
+	w.next.NICs = w.nics.nics
+	return err
+}
+
+// reserveNICs makes the new addresses this job's: hooks are told of them and a running guest gets them before they are recorded as the
+// instance's. Those out of a pool are chosen again if others have committed since.
+func (w *modify) reserveNICs(ctx context.Context, changes []DeviceChange) error {
+	if w.env.DryRun || len(w.nics.reservations(w.inst.NICs)) == 0 {
+		return nil
+	}
+	return w.env.Reserve(ctx, func(cfg *config.Config) ([]config.Reservation, error) {
+		err := w.chooseNICs(ctx, cfg, changes)
+		return w.nics.reservations(w.inst.NICs), err
+	})
+}
+
+// chooseNICs works out what becomes of the interfaces in a configuration.
+func (w *modify) chooseNICs(ctx context.Context, cfg *config.Config, changes []DeviceChange) error {
+	w.nics = &nicChanges{cfg: cfg, nics: slices.Clone(w.inst.NICs)}
 	for _, c := range changes {
 		if err := w.checkNIC(ctx, c); err != nil {
 			return err
@@ -99,7 +127,6 @@ func (w *modify) checkNICs(ctx context.Context) error {
 	for i, nic := range w.nics.nics {
 		names[i] = map[string]any{"name": nic.Name}
 	}
-	w.next.NICs = w.nics.nics
 	return checkDeviceNames("NIC", names)
 }
 
@@ -117,7 +144,7 @@ func (w *modify) checkNIC(ctx context.Context, c DeviceChange) error {
 		return fault.Refuse(fault.WrongInput, "%s operation is not supported for NICs", verb)
 	case removeDevice:
 		nic := n.nics[i]
-		n.frees = append(n.frees, nic)
+		n.giveUp(nic)
 		n.nics = slices.Delete(n.nics, i, i+1)
 		title := fmt.Sprintf("NIC/%d", i)
 		n.steps = append(n.steps, nicStep{removeDevice, i, title, nic, [][2]any{{title, "remove"}}})
@@ -203,7 +230,7 @@ func (w *modify) prepareNIC(ctx context.Context, nic config.NIC, asked config.Pa
 
 // setNetwork gives it the network, and with it the network's parameters or its own.
 func (w *modify) setNetwork(_ context.Context, nic *config.NIC, before config.NIC, asked config.Params, _ map[string]bool) error {
-	cfg := w.env.Config
+	cfg := w.nics.cfg
 	if name, given := asked["network"]; given {
 		nic.Network = ""
 		if s, _ := name.(string); !isNone(s) {
@@ -246,31 +273,35 @@ func (w *modify) checkMode(ctx context.Context, nic *config.NIC, before config.N
 			return fault.Refuse(fault.WrongInput, "Cannot set the NIC IP address to None on a routed NIC if not attached to a network")
 		}
 	case config.NICOpenvswitch:
-		w.env.Info("OVS links are currently not checked for correctness")
+		w.nics.tell("OVS links are currently not checked for correctness")
 	}
 	return nil
 }
 
 func (w *modify) checkBridge(ctx context.Context, link string) error {
 	node := w.primary()
-	err := fault.Exec("Node is marked offline")
-	if !node.Offline {
-		err = bridge.CheckExist(ctx, w.env.Nodes, node.Name, []string{link})
+	failure, asked := w.bridges[link]
+	if !asked {
+		failure = fault.Exec("Node is marked offline")
+		if !node.Offline {
+			failure = bridge.CheckExist(ctx, w.env.Nodes, node.Name, []string{link})
+		}
+		w.bridges[link] = failure
 	}
-	if err == nil {
+	if failure == nil {
 		return nil
 	}
-	words := fmt.Sprintf("Error checking bridges on node '%s': %v", node.Name, err)
+	words := fmt.Sprintf("Error checking bridges on node '%s': %v", node.Name, failure)
 	if !w.Force {
 		return fault.Refuse(fault.Environment, "%s", words)
 	}
-	w.warnings = append(w.warnings, words)
+	w.nics.warnings = append(w.nics.warnings, words)
 	return nil
 }
 
 // setMAC takes the address that was asked for, or makes one; also where the new network has a prefix of its own.
 func (w *modify) setMAC(_ context.Context, nic *config.NIC, before config.NIC, asked config.Params, given map[string]bool) error {
-	cfg := w.env.Config
+	cfg := w.nics.cfg
 	mac := asked.String("mac")
 	prefix := func(uuid string) string {
 		if n := cfg.Network(uuid); n != nil {
@@ -313,7 +344,7 @@ func (w *modify) setIP(_ context.Context, nic *config.NIC, before config.NIC, as
 		return nil
 	}
 	if before.IP != "" && before.Network != "" {
-		w.nics.frees = append(w.nics.frees, before)
+		w.nics.giveUp(before)
 	}
 	if nic.IP == "" {
 		return nil
@@ -322,7 +353,7 @@ func (w *modify) setIP(_ context.Context, nic *config.NIC, before config.NIC, as
 }
 
 func (w *modify) takeIP(nic *config.NIC) error {
-	cfg := w.env.Config
+	cfg := w.nics.cfg
 	net := cfg.Network(nic.Network)
 	switch {
 	case net == nil && strings.EqualFold(nic.IP, pool):
@@ -339,16 +370,47 @@ func (w *modify) takeIP(nic *config.NIC) error {
 		if err != nil {
 			return fault.Refuse(fault.WrongState, "Unable to get a free IP from the address pool")
 		}
-		w.env.Info("Chose IP %s from network %s", ip, net.Name)
+		w.nics.tell("Chose IP %s from network %s", ip, net.Name)
 		nic.IP = ip
 	} else {
 		if !net.Contains(nic.IP) || net.IsUsed(nic.IP) || taken[nic.IP] || w.ConflictsCheck && net.IsExternal(nic.IP) {
 			return fault.Refuse(fault.NotUnique, "IP %s not available in network %s", nic.IP, net.Name)
 		}
-		w.env.Info("Reserving IP %s in network %s", nic.IP, net.Name)
+		w.nics.tell("Reserving IP %s in network %s", nic.IP, net.Name)
 	}
 	w.nics.takes = append(w.nics.takes, *nic)
 	return nil
+}
+
+func (n *nicChanges) tell(format string, args ...any) {
+	n.told = append(n.told, message{format, args})
+}
+
+// giveUp takes the address of an interface from it: it goes back to its network, unless it has only been about to be taken.
+func (n *nicChanges) giveUp(nic config.NIC) {
+	mine := func(other config.NIC) bool { return other.UUID == nic.UUID }
+	if slices.ContainsFunc(n.takes, mine) {
+		n.takes = slices.DeleteFunc(n.takes, mine)
+		return
+	}
+	n.frees = append(n.frees, nic)
+}
+
+// reservations are what the interfaces have that those before did not.
+func (n *nicChanges) reservations(before []config.NIC) (all []config.Reservation) {
+	for _, nic := range n.nics {
+		r := reservation(nic)
+		if slices.ContainsFunc(before, func(other config.NIC) bool { return other.MAC == nic.MAC }) {
+			r.MAC = ""
+		}
+		if !slices.ContainsFunc(n.takes, func(other config.NIC) bool { return other.UUID == nic.UUID }) {
+			r.IP = ""
+		}
+		if ofNIC(r) {
+			all = append(all, *r)
+		}
+	}
+	return all
 }
 
 // besides are the addresses of a network that running jobs have set aside, and those this operation takes itself.
@@ -367,7 +429,7 @@ func (n *nicChanges) besides(cfg *config.Config, net *config.Network) map[string
 	return set
 }
 
-// apply takes the changes over. An address that somebody else has taken meanwhile fails all of them.
+// apply takes the changes over.
 func (n *nicChanges) apply(cfg *config.Config, inst *config.Instance) error {
 	inst.NICs = slices.Clone(n.nics)
 	releaseIPs(cfg, n.frees)

@@ -264,6 +264,18 @@ func (a *addresses) besides(net *config.Network) map[string]bool {
 	return set
 }
 
+// reservation is what an interface takes before it is recorded: its addresses, and that its network stays connected.
+func reservation(nic config.NIC) *config.Reservation {
+	r := &config.Reservation{MAC: nic.MAC, Network: nic.Network}
+	if nic.Network != "" {
+		r.IP = nic.IP
+	}
+	return r
+}
+
+// ofNIC tells the reservations of network interfaces from others.
+func ofNIC(r *config.Reservation) bool { return r.MAC != "" || r.IP != "" }
+
 // takeIPs marks the addresses of an instance's interfaces as its own, in a configuration that gets it.
 func takeIPs(cfg *config.Config, nics []config.NIC) error {
 	for _, nic := range nics {

@@ -55,6 +55,16 @@ func FailingUpdate(n int, state store.State, err error) Option {
 	return func(_ testing.TB, r *run) { r.store.failAt, r.store.failState, r.store.fail = n, state, err }
 }
 
+// Before lets somebody else commit something just before the n-th transaction, counted from 1.
+func Before(n int, commit func(cfg *config.Config)) Option {
+	return func(_ testing.TB, r *run) {
+		if r.store.others == nil {
+			r.store.others = map[int]func(*config.Config){}
+		}
+		r.store.others[n] = commit
+	}
+}
+
 // Through lets a runner of the test's own have the commands that are not hooks, in place of the scripted nodes.
 func Through(nodes remote.Runner) Option { return func(_ testing.TB, r *run) { r.through = nodes } }
 
@@ -137,6 +147,7 @@ type memory struct {
 	failAt    int
 	failState store.State
 	fail      error
+	others    map[int]func(*config.Config) // commit before the transaction of this number
 }
 
 func (m *memory) Load() (*config.Config, error) { return m.config, nil }
@@ -144,6 +155,13 @@ func (m *memory) Load() (*config.Config, error) { return m.config, nil }
 func (m *memory) Fence(context.Context, store.Strength) error { return m.fence }
 
 func (m *memory) Update(_ context.Context, _ store.Strength, change func(*config.Config) error) (store.Commit, error) {
+	if commit := m.others[m.calls+1]; commit != nil {
+		delete(m.others, m.calls+1)
+		theirs := m.config.Clone()
+		commit(theirs)
+		theirs.Serial++
+		m.config = theirs
+	}
 	kept := store.Commit{State: store.NotCommitted, Config: m.config}
 	if m.fence != nil {
 		return kept, m.fence
