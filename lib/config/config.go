@@ -154,7 +154,7 @@ type Reservation struct {
 	Memory  int64  `toml:"memory,omitempty"`
 	Minor   *int   `toml:"minor,omitempty"`
 	Port    int    `toml:"port,omitempty"`
-	Network string `toml:"network,omitempty"` // UUID, for IP
+	Network string `toml:"network,omitempty"` // UUID, for IP, and for MAC of an interface in it
 	IP      string `toml:"ip,omitempty"`
 	MAC     string `toml:"mac,omitempty"`
 	Name    string `toml:"name,omitempty"`

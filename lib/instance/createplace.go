@@ -190,7 +190,7 @@ func (w *create) chooseAddresses(cfg *config.Config) (taken []config.Reservation
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range append(w.chosen.taken, bookings...) {
+	for _, r := range bookings {
 		taken = append(taken, *r)
 	}
 	return taken, nil
@@ -200,13 +200,13 @@ func noneFree(index int) error {
 	return fault.Refuse(fault.WrongState, "Unable to get a free IP for NIC %d from the address pool", index)
 }
 
-// bookings are the reservations besides addresses.
+// bookings are the reservations.
 func (w *create) bookings(cfg *config.Config) (all []*config.Reservation, err error) {
 	if !w.placed {
 		all = w.room(cfg)
 	}
-	for _, n := range w.nics {
-		all = append(all, &config.Reservation{MAC: n.MAC})
+	for _, nic := range w.inst.NICs {
+		all = append(all, reservation(nic))
 	}
 	if w.snode == nil || w.adopt || w.old != nil {
 		return all, nil

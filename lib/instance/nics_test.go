@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gantry/lib/config"
+	"gantry/lib/job/jobtest"
 )
 
 // withNetwork connects a network of six addresses, the first of which is the gateway's, to the group, without a bridge.
@@ -95,5 +96,26 @@ func TestAddressesAreGivenBack(t *testing.T) {
 	e = w.run(newInstance("db", inNetwork("pool")))
 	if e.Err != nil || w.cfg.InstanceByName("db").NICs[0].IP != "10.1.0.2" {
 		t.Errorf("%v, %+v", e.Err, w.cfg.InstanceByName("db"))
+	}
+}
+
+// Whoever wants to disconnect the network sees them while the disks are being made.
+func TestInterfacesAreReservedWithTheirNetworks(t *testing.T) {
+	w := newWorld(t).withFiles().withNetwork()
+	var reserved []string
+	e := w.run(newInstance("db", func(op *Create) {
+		inFiles(4)(op)
+		inNetwork("none", "pool")(op)
+		op.NICs = append(op.NICs, map[string]any{"mode": "routed", "ip": "10.9.0.1"})
+	}),
+		jobtest.Before(2, func(cfg *config.Config) {
+			for _, r := range cfg.Reservations {
+				if r.MAC != "" {
+					reserved = append(reserved, r.Network+" "+r.IP)
+				}
+			}
+		}))
+	if e.Err != nil || !slices.Equal(reserved, []string{"net ", "net 10.1.0.2", " "}) {
+		t.Errorf("%v, reserved %q", e.Err, reserved)
 	}
 }

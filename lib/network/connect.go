@@ -86,7 +86,7 @@ func (w *connect) Run(ctx context.Context) (any, error) {
 	})
 }
 
-// Disconnect takes a network away from a node group none of whose instances uses it.
+// Disconnect takes a network away from a node group none of whose instances uses it, those that are being made included.
 type Disconnect struct {
 	Group string `json:"group_name"`
 	Name  string `json:"network_name"`
@@ -186,7 +186,8 @@ func (p *pair) connected() bool {
 // conflicts refuses while instances of the group have NICs that stand in the way.
 func (p *pair) conflicts(doing string, inTheWay func(config.NIC) bool) error {
 	var users []string
-	for _, inst := range p.instances(p.env.Config) {
+	cfg := p.env.Config
+	for _, inst := range append(p.instances(cfg), p.beingMade(cfg)...) {
 		var nics []string
 		for i, nic := range inst.NICs {
 			if inTheWay(nic) {
@@ -202,6 +203,23 @@ func (p *pair) conflicts(doing string, inTheWay func(config.NIC) bool) error {
 	}
 	p.env.Warn("IP addresses from network '%s', which is about to %s node group '%s', are in use: %s", p.net.Name, doing, p.grp.Name, strings.Join(users, ", "))
 	return fault.Refuse(fault.WrongState, "Conflicting IP addresses found;  remove/modify the corresponding network interfaces")
+}
+
+// beingMade are the instances that jobs are making on nodes of the group, whose lock they have given back once all was reserved.
+func (p *pair) beingMade(cfg *config.Config) (list []*config.Instance) {
+	for _, r := range cfg.Reservations {
+		if n := cfg.Node(r.Node); r.Name == "" || n == nil || n.Group != p.grp.UUID {
+			continue
+		}
+		inst := &config.Instance{Name: r.Name}
+		for _, own := range cfg.Reservations {
+			if own.Job == r.Job && own.MAC != "" {
+				inst.NICs = append(inst.NICs, config.NIC{Network: own.Network, IP: own.IP})
+			}
+		}
+		list = append(list, inst)
+	}
+	return list
 }
 
 func noneIfEmpty(s string) any {

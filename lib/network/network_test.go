@@ -145,6 +145,26 @@ func TestANetworkInUseCannotBeDisconnectedNorItsAddressBeTheGateway(t *testing.T
 	}
 }
 
+// Who makes an instance gives the group's lock back before it is recorded.
+func TestANetworkIsNotDisconnectedFromInstancesThatAreBeingMade(t *testing.T) {
+	for group, refused := range map[string]bool{"g": true, "g2": false} {
+		cfg := twoNodes()
+		cfg.NodeGroups = append(cfg.NodeGroups, &config.NodeGroup{UUID: "g2", Name: "other", AllocPolicy: "preferred"})
+		cfg.NodeGroups[0].Networks = map[string]config.Params{"u": {"mode": "bridged", "link": "br0", "vlan": ""}}
+		cfg.Nodes[1].Group = group
+		cfg.Reservations = []*config.Reservation{{Job: 9, Name: "inst1.example.com", Node: "n2"}, {Job: 9, Node: "n2", Memory: 128}, {Job: 9, MAC: "aa:00:00:00:00:01"},
+			{Job: 9, MAC: "aa:00:00:00:00:02", Network: "u", IP: "10.1.0.2"}, {Job: 9, MAC: "aa:00:00:00:00:03", Network: "u"}}
+		end := run(t, cfg, Disconnect{Name: "net1", Group: "default"})
+		want := " - WARNING: IP addresses from network 'net1', which is about to disconnect from node group 'default', are in use: inst1.example.com: nic1/10.1.0.2, nic2/None"
+		switch {
+		case refused && (fault.KindOf(end.Err) != fault.WrongState || len(end.Messages) != 1 || end.Messages[0] != want):
+			t.Errorf("%v, %q", end.Err, end.Messages)
+		case !refused && end.Err != nil:
+			t.Errorf("made in another group: %v", end.Err)
+		}
+	}
+}
+
 func TestARenamedNetworkKeepsItsConnections(t *testing.T) {
 	cfg := twoNodes()
 	cfg.NodeGroups[0].Networks = map[string]config.Params{"u": {"mode": "bridged", "link": "br0", "vlan": ""}}
