@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"gantry/lib/config"
+	"gantry/lib/job"
+	"gantry/lib/job/jobtest"
 )
 
 func adopting(vg, volume string) Create {
@@ -58,5 +60,88 @@ func TestDisksGoWithAnInstanceThatIsSaidToBeElsewhere(t *testing.T) {
 	}
 	if d := w.disk(); !slices.Equal(d.Nodes, mirror) || w.web().PrimaryNode != node2 {
 		t.Errorf("the mirrored one is on %q", d.Nodes)
+	}
+}
+
+// onDevice is an instance that adopts a block device.
+func onDevice(name, device string) Create {
+	return newInstance(name, func(op *Create) {
+		op.DiskTemplate, op.Start, op.NoInstall = config.DTBlock, false, true
+		op.Disks = []map[string]any{{"size": 0, "adopt": device}}
+	})
+}
+
+func adoptedToo(devices ...string) Modify {
+	op := Modify{Name: "web", WaitForSync: true}
+	for _, device := range devices {
+		op.Disks = append(op.Disks, DeviceChange{"add", "-1", map[string]any{"size": 1024, "adopt": device}})
+	}
+	return op
+}
+
+// deviceWorld is a world that wipes new disks, in which web has adopted the device a.
+func deviceWorld(t *testing.T) *world {
+	w := newWorld(t).withOS("exit 0").lax()
+	w.store = newVolumes()
+	w.store.devices = map[string]string{"/dev/disk/by-id/a": "8:10", "/dev/disk/by-path/a": "8:10", "/dev/disk/by-id/b": "8:20", "/dev/disk/by-path/b": "8:20"}
+	w.cfg.Cluster.EnabledDiskTemplates, w.cfg.Cluster.PreallocWipeDisks, w.cfg.Instances = []string{config.DTBlock}, true, nil
+	if e := w.run(onDevice("web", "/dev/disk/by-id/a")); e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	return w
+}
+
+func TestAnAdoptedDeviceIsNeverWiped(t *testing.T) {
+	w := deviceWorld(t)
+	added := w.run(adoptedToo("/dev/disk/by-id/b"))
+	if disks := w.cfg.InstanceDisks(w.web()); added.Err != nil || len(disks) != 2 || disks[1].Path() != "/dev/disk/by-id/b" || disks[1].Size != deviceMiB {
+		t.Fatalf("%v: %+v", added.Err, disks)
+	}
+	if got := said(t, added); !slices.Equal(got, []string{"disk/1 add:size=64,mode=rw"}) {
+		t.Errorf("said %q", got)
+	}
+	begun := w.begun
+	anew := w.run(RecreateDisks{Name: "web"})
+	want := "Block device /dev/disk/by-id/a of disk/0 is on node node1 already; it has been adopted and is not made anew"
+	if anew.Err == nil || anew.Err.Error() != want || anew.Commits > 0 {
+		t.Errorf("%v after %d commits", anew.Err, anew.Commits)
+	}
+	if all := strings.Join(append(append(added.Messages, anew.Messages...), append(begun, w.begun...)...), "|"); strings.Contains(strings.ToLower(all), "wip") {
+		t.Errorf("said and done: %q", all)
+	}
+}
+
+func TestADeviceIsAdoptedOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		op   job.Operation
+		want string
+	}{
+		"another's":              {onDevice("db", "/dev/disk/by-id/a"), "Block device /dev/disk/by-id/a used by another instance"},
+		"by another name":        {onDevice("db", "/dev/disk/by-path/a"), "Block device /dev/disk/by-path/a used by another instance"},
+		"added, its own":         {adoptedToo("/dev/disk/by-id/a"), "Block device /dev/disk/by-id/a used by another instance"},
+		"added twice":            {adoptedToo("/dev/disk/by-id/b", "/dev/disk/by-id//b"), "Duplicate disk names given for adoption"},
+		"added by two names":     {adoptedToo("/dev/disk/by-id/b", "/dev/disk/by-path/b"), "Duplicate disk names given for adoption"},
+		"added from elsewhere":   {adoptedToo("/dev/vda"), "Device node(s) /dev/vda lie outside /dev/disk/ and cannot be adopted"},
+		"added and not there":    {adoptedToo("/dev/disk/by-id/c"), "Missing block device(s): /dev/disk/by-id/c"},
+		"added and not adopted":  {Modify{Name: "web", WaitForSync: true, Disks: add(8)}, "Disk template blockdev requires disk adoption, but no 'adopt' parameter given"},
+		"for a new one, missing": {onDevice("db", "/dev/disk/by-id/c"), "Missing block device(s): /dev/disk/by-id/c"},
+	} {
+		w := deviceWorld(t)
+		if e := w.run(tt.op); e.Err == nil || e.Err.Error() != tt.want || len(w.cfg.Disks) != 1 {
+			t.Errorf("%s: %v, there are %d disks", name, e.Err, len(w.cfg.Disks))
+		}
+	}
+}
+
+// Two instances on different nodes are made, or changed, at the same time.
+func TestADeviceThatSomebodyElseAdoptedMeanwhileIsNotAdopted(t *testing.T) {
+	for _, op := range []job.Operation{onDevice("db", "/dev/disk/by-id/b"), adoptedToo("/dev/disk/by-id/b")} {
+		w := deviceWorld(t)
+		e := w.run(op, jobtest.Before(1, func(cfg *config.Config) {
+			cfg.Disks = append(cfg.Disks, &config.Disk{UUID: "theirs", DevType: config.DTBlock, LogicalID: config.LogicalID{"manual", "/dev/disk/by-id/b"}, Size: 64, Mode: "rw"})
+		}))
+		if e.Err == nil || !strings.Contains(e.Err.Error(), "Block device /dev/disk/by-id/b used by another instance") || len(w.cfg.Disks) != 2 {
+			t.Errorf("%s: %v, there are %d disks", op.OpID(), e.Err, len(w.cfg.Disks))
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"gantry/lib/disk"
 	"gantry/lib/drbd"
 	"gantry/lib/fault"
+	"gantry/lib/job"
 	"gantry/lib/lvm"
 	"gantry/lib/remote"
 )
@@ -40,39 +41,106 @@ func (w *create) storage(ctx context.Context) error {
 // adoptable are the devices below which block devices may be adopted.
 const adoptable = "/dev/disk/"
 
-const sizesScript = `for device; do [ -b "$device" ] && echo "$(blockdev --getsize64 "$device") $device"; done; true`
+// devicesScript tells of those arguments that are block devices their numbers, which all names of one have in common, and sizes.
+const devicesScript = `for device; do [ -b "$device" ] && echo "$(stat -Lc %t:%T "$device") $(blockdev --getsize64 "$device") $device"; done; true`
+
+// blockDevice is a device as a node has it.
+type blockDevice struct {
+	number string // MAJOR:MINOR
+	bytes  string
+}
+
+// blockDevices finds out which names are those of block devices on a node.
+func blockDevices(ctx context.Context, env *job.Env, node string, names ...string) (map[string]blockDevice, error) {
+	out, err := env.Nodes.Run(ctx, node, remote.Script(devicesScript, names...))
+	if err != nil {
+		return nil, fault.Refuse(fault.Environment, "Cannot get block device information from node %s: %w", node, err)
+	}
+	there := map[string]blockDevice{}
+	for line := range strings.Lines(string(out.Stdout)) {
+		if words := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3); len(words) == 3 {
+			there[words[2]] = blockDevice{words[0], words[1]}
+		}
+	}
+	return there, nil
+}
 
 // checkDevices looks for the block devices to be adopted and learns their sizes.
 func (w *create) checkDevices(ctx context.Context) error {
-	var devices []string
-	for _, d := range w.asked {
-		devices = append(devices, path.Clean(d.adopt))
+	names := make([]string, len(w.asked))
+	for i, d := range w.asked {
+		names[i] = d.adopt
 	}
-	slices.Sort(devices)
-	if unique := slices.Compact(slices.Clone(devices)); len(unique) != len(devices) {
-		return fault.Refuse(fault.WrongInput, "Duplicate disk names given for adoption")
-	}
-	if outside := slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return strings.HasPrefix(d, adoptable) }); len(outside) > 0 {
-		return fault.Refuse(fault.WrongInput, "Device node(s) %s lie outside %s and cannot be adopted", strings.Join(outside, ", "), adoptable)
-	}
-	out, err := w.env.Nodes.Run(ctx, w.pnode.Name, remote.Script(sizesScript, devices...))
+	others := slices.DeleteFunc(slices.Clone(w.env.Config.Disks), func(d *config.Disk) bool { return w.old != nil && slices.Contains(w.old.Disks, d.UUID) })
+	sizes, err := adoptDevices(ctx, w.env, w.pnode.Name, others, names)
 	if err != nil {
-		return fault.Refuse(fault.Environment, "Cannot get block device information from node %s: %w", w.pnode.Name, err)
-	}
-	sizes := map[string]int64{}
-	for line := range strings.Lines(string(out.Stdout)) {
-		size, device, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		bytes, err := strconv.ParseInt(size, 10, 64)
-		if err != nil {
-			return fault.Exec("Cannot get block device information from node %s: unexpected answer %q", w.pnode.Name, line)
-		}
-		sizes[device] = bytes >> 20
-	}
-	if missing := slices.DeleteFunc(devices, func(d string) bool { _, there := sizes[d]; return there }); len(missing) > 0 {
-		return fault.Refuse(fault.WrongInput, "Missing block device(s): %s", strings.Join(missing, ", "))
+		return err
 	}
 	for i := range w.asked {
-		w.asked[i].size = sizes[path.Clean(w.asked[i].adopt)]
+		w.asked[i].size = sizes[i]
+	}
+	return nil
+}
+
+// adoptDevices looks whether block devices of a node can be adopted beside other disks, and tells their sizes in MiB.
+func adoptDevices(ctx context.Context, env *job.Env, node string, others []*config.Disk, names []string) ([]int64, error) {
+	names = slices.Clone(names)
+	for i := range names {
+		names[i] = path.Clean(names[i])
+	}
+	sorted := slices.Sorted(slices.Values(names))
+	if len(slices.Compact(slices.Clone(sorted))) != len(names) {
+		return nil, duplicateDevices()
+	}
+	if outside := slices.DeleteFunc(slices.Clone(sorted), func(d string) bool { return strings.HasPrefix(d, adoptable) }); len(outside) > 0 {
+		return nil, fault.Refuse(fault.WrongInput, "Device node(s) %s lie outside %s and cannot be adopted", strings.Join(outside, ", "), adoptable)
+	}
+	var taken []string
+	for _, d := range others {
+		if d.DevType == config.DTBlock {
+			taken = append(taken, d.Path())
+		}
+	}
+	known, err := blockDevices(ctx, env, node, slices.Concat(names, taken)...)
+	if err != nil {
+		return nil, err
+	}
+	if missing := slices.DeleteFunc(sorted, func(d string) bool { _, there := known[d]; return there }); len(missing) > 0 {
+		return nil, fault.Refuse(fault.WrongInput, "Missing block device(s): %s", strings.Join(missing, ", "))
+	}
+	sizes, numbers := make([]int64, len(names)), map[string]bool{}
+	for i, name := range names {
+		d := known[name]
+		if slices.ContainsFunc(taken, func(other string) bool { return known[other].number == d.number }) {
+			return nil, usedDevice(name)
+		}
+		if numbers[d.number] {
+			return nil, duplicateDevices()
+		}
+		numbers[d.number] = true
+		bytes, err := strconv.ParseInt(d.bytes, 10, 64)
+		if err != nil {
+			return nil, fault.Exec("Cannot get block device information from node %s: unexpected size %q of %s", node, d.bytes, name)
+		}
+		sizes[i] = bytes >> 20
+	}
+	return sizes, nil
+}
+
+func duplicateDevices() error {
+	return fault.Refuse(fault.WrongInput, "Duplicate disk names given for adoption")
+}
+
+func usedDevice(name string) error {
+	return fault.Refuse(fault.NotUnique, "Block device %s used by another instance", name)
+}
+
+// stillUnused refuses a block device that somebody else has adopted since it was looked at.
+func stillUnused(cfg *config.Config, d *config.Disk) error {
+	if d.DevType == config.DTBlock && slices.ContainsFunc(cfg.Disks, func(other *config.Disk) bool {
+		return other.DevType == config.DTBlock && path.Clean(other.Path()) == path.Clean(d.Path())
+	}) {
+		return usedDevice(d.Path())
 	}
 	return nil
 }

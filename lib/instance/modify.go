@@ -73,6 +73,7 @@ type modify struct {
 	bridges  map[string]error // that the node has been asked for
 	disks    []diskStep
 	list     []*config.Disk // all of them, after it
+	devices  []int64        // sizes of those that are adopted, in the order of the changes
 	be       config.Params  // all of them, as they are to be
 	warnings []string
 	convert  func(context.Context) error // to another template, nil if that stays

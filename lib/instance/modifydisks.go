@@ -33,7 +33,7 @@ var modifiedDisk = config.Table{{Name: "mode", Type: config.String}, {Name: "nam
 
 // checkDisks works out all changes on a copy of the list.
 func (w *modify) checkDisks(ctx context.Context) error {
-	w.disks = nil
+	w.disks, w.devices = nil, nil
 	w.list = slices.Clone(w.env.Config.InstanceDisks(w.inst))
 	for _, c := range w.Disks {
 		if !isNumber(c.Which) && (c.Which == "" || diskNamed(w.list)(c.Which) < 0) {
@@ -49,6 +49,9 @@ func (w *modify) checkDisks(ctx context.Context) error {
 		if (c.Action == addDevice || c.Action == attachDevice) && !w.WaitForSync && !w.inst.DisksActive {
 			return fault.Refuse(fault.WrongInput, "Can't %s a disk to an instance with deactivated disks and --no-wait-for-sync given", c.Action)
 		}
+	}
+	if err := w.checkDevices(ctx); err != nil {
+		return err
 	}
 	for _, c := range w.Disks {
 		if err := w.checkDisk(c); err != nil {
@@ -69,6 +72,29 @@ func (w *modify) checkDisks(ctx context.Context) error {
 		return err
 	}
 	return w.checkRoom(ctx)
+}
+
+// checkDevices looks for the block devices that are to be adopted and learns their sizes.
+func (w *modify) checkDevices(ctx context.Context) error {
+	if w.env.Config.DiskTemplate(w.inst) != config.DTBlock {
+		return nil
+	}
+	var names []string
+	for _, c := range w.Disks {
+		if c.Action != addDevice {
+			continue
+		}
+		if _, err := checkAdoption(config.DTBlock, "", []map[string]any{c.Params}); err != nil {
+			return err
+		}
+		names = append(names, text(c.Params, "adopt"))
+	}
+	if names == nil {
+		return nil
+	}
+	sizes, err := adoptDevices(ctx, w.env, w.primary().Name, w.env.Config.Disks, names)
+	w.devices = sizes
+	return err
 }
 
 // checkRoom makes sure that all nodes of the instance have room for its new disks.
@@ -196,6 +222,9 @@ func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error)
 	asked, err := w.askedDisk(params)
 	if err != nil {
 		return nil, err
+	}
+	if len(w.devices) > 0 {
+		asked.size, w.devices = w.devices[0], w.devices[1:]
 	}
 	disks, err := w.layOut(w.env.Config.DiskTemplate(w.inst), index, asked)
 	if err != nil {
@@ -410,6 +439,9 @@ func (w *modify) unmakeDisk(ctx context.Context, d *config.Disk) error {
 // enlist records a new disk as the instance's.
 func (w *modify) enlist(ctx context.Context, step *diskStep) error {
 	return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
+		if err := stillUnused(cfg, step.disk); err != nil {
+			return err
+		}
 		w.convertDisks(cfg)
 		claimPorts(cfg, []*config.Disk{step.disk})
 		added := *step.disk

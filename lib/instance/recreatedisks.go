@@ -341,8 +341,16 @@ func (w *recreateDisks) checkRoom(ctx context.Context) (err error) {
 	return err
 }
 
-// checkGone refuses where a volume is there already. It may be whole, or left of a job that was cut off: a person has to say.
+// checkGone refuses where a volume is there already. It may be whole, or left of a job that was cut off: a person has to say. An adopted
+// device is nothing that could be made.
 func (w *recreateDisks) checkGone(ctx context.Context, n *config.Node, d *config.Disk) error {
+	if d.DevType == config.DTBlock {
+		known, err := blockDevices(ctx, w.env, n.Name, d.Path())
+		if _, there := known[d.Path()]; there {
+			return fault.Refuse(fault.WrongState, "Block device %s of %s is on node %s already; it has been adopted and is not made anew", d.Path(), d.IVName, n.Name)
+		}
+		return err
+	}
 	for _, v := range volumesOf(d) {
 		there, err := lvm.Exists(ctx, w.env.Nodes, n.Name, volumeOf(v))
 		if err != nil {

@@ -17,7 +17,12 @@ type volumes struct {
 	lvs    map[string]map[string]*lv // by node, then VG/LV
 	minors map[string]map[int]*minor // by node
 	ips    map[string]string         // secondary addresses of nodes
+
+	devices map[string]string // names of block devices that all nodes see, with the number of each
 }
+
+// deviceMiB is how large each of the devices is.
+const deviceMiB = 64
 
 type lv struct {
 	mib  int64
@@ -56,6 +61,17 @@ func (s *volumes) run(node string, c remote.Cmd) (out string, status int, handle
 	argv := c.Argv
 	if argv[0] == "sh" && strings.Contains(argv[2], "/proc/drbd") {
 		return s.proc(node), 0, true
+	}
+	if argv[0] == "sh" && argv[2] == devicesScript {
+		for _, name := range argv[4:] {
+			if number := s.devices[name]; number != "" {
+				out += fmt.Sprintf("%s %d %s\n", number, deviceMiB<<20, name)
+			}
+		}
+		return out, 0, true
+	}
+	if argv[0] == "test" && argv[1] == "-b" && s.devices != nil {
+		return "", map[bool]int{true: 0, false: 1}[s.devices[argv[2]] != ""], true
 	}
 	if argv[0] == "sh" && strings.HasPrefix(argv[2], "# connect.sh") {
 		return "", s.connect(node, argv[4:]), true

@@ -18,8 +18,11 @@ func wipeDisk(ctx context.Context, env *job.Env, node string, index int, d *conf
 	return wipeFrom(ctx, env, node, index, d, 0)
 }
 
-// wipeFrom does so from a place on, in MiB. Its mirror waits meanwhile.
+// wipeFrom does so from a place on, in MiB. Its mirror waits meanwhile. A device that was there before its instance is left alone.
 func wipeFrom(ctx context.Context, env *job.Env, node string, index int, d *config.Disk, from int64) error {
+	if d.DevType == config.DTBlock {
+		return nil
+	}
 	if err := on(env, node).PauseSync(ctx, d); err != nil {
 		env.Warn("Pausing synchronization of disk %d failed: %v", index, err)
 	}
