@@ -17,6 +17,9 @@ import (
 	"gantry/lib/remote"
 )
 
+//go:embed tap.sh
+var tapScript string
+
 //go:embed ifup.sh
 var ifupScript string
 
@@ -50,6 +53,7 @@ type Options struct {
 	VnetHdr    bool
 	MultiQueue bool
 	VHost      bool   // fails when the kernel has no vhost-net
+	Afresh     bool   // first removes the tap devices of an earlier guest of the instance, which has died
 	User       string // who else may open it; only for interfaces that are added to a running, unprivileged qemu
 }
 
@@ -87,7 +91,11 @@ func ifupCmd(n NIC, o Options, steps, tap string) remote.Cmd {
 	if o.VHost {
 		vhost = "vhost"
 	}
-	c := remote.Script(ifupScript, append([]string{steps, tap, vhost}, options...)...)
+	afresh := ""
+	if o.Afresh {
+		afresh = "afresh"
+	}
+	c := remote.Script(tapScript+ifupScript, append([]string{steps, tap, vhost, afresh}, options...)...)
 	c.Env = environment(n)
 	c.OK = []int{10, 11, 12}
 	c.Changes = fmt.Sprintf("brings up network interface %d of instance %s", n.Index, n.Instance)
@@ -162,7 +170,7 @@ func Down(ctx context.Context, r remote.Runner, node, instance string, taps ...s
 }
 
 func ifdown(instance string, taps []string) remote.Cmd {
-	c := remote.Script(ifdownScript, append([]string{instance}, taps...)...)
+	c := remote.Script(tapScript+ifdownScript, append([]string{instance}, taps...)...)
 	c.OK = []int{10}
 	c.Changes = "removes network interfaces of instance " + instance
 	return c

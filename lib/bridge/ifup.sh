@@ -1,16 +1,24 @@
-# ifup.sh STEPS TAP VHOST [OPTION…]: makes the tap device of a network interface and brings it up. STEPS is make, up (of
-# TAP) or both; OPTIONs are those of ip tuntap. What the interface is, is in the environment, as Ganeti's kvm-ifup has it.
+# ifup.sh STEPS TAP VHOST AFRESH [OPTION…]: makes the tap device of a network interface and brings it up. STEPS is make, up (of
+# TAP) or both; with AFRESH all that an earlier guest has left goes first; OPTIONs are those of ip tuntap. What the interface is, is
+# in the environment, as Ganeti's kvm-ifup has it.
 # Prints the device's name. Says on exit: 10 it could not be brought up (name and status on stdout, the reason on stderr),
 # 11 there is no vhost-net, 12 the device could not be made.
 steps=$1
 tap=$2
 vhost=$3
-shift 3
-PATH=$PATH:/sbin:/usr/sbin
-export PATH
+afresh=$4
+shift 4
+
+# clear: removes the tap devices of a guest that has died. One that is in use is none of those.
+clear() {
+	for old in $(taps "$INSTANCE"); do
+		used "$old" || drop "$old" >&2
+	done
+}
 
 make() {
 	[ -z "$vhost" ] || [ -c /dev/vhost-net ] || exit 11
+	[ -z "$afresh" ] || clear
 	(umask 022 && mkdir -p /var/run/ganeti)
 	exec 9>/var/run/ganeti/tap.lock
 	flock 9 || exit 12

@@ -27,10 +27,10 @@ func (g guests) run(node string, c remote.Cmd) (out string, handled bool) {
 	case is("stop"):
 		delete(g, node)
 		return "", true
-	case len(c.Argv) > 5 && strings.HasPrefix(c.Argv[2], "# ifup.sh") && c.Argv[4] == "up":
+	case is("ifup") && c.Argv[4] == "up":
 		g["routes of "+node] = c.Env["IP"] + " on " + c.Argv[5]
 		return c.Argv[5] + " 0", true
-	case is("cleanup"), len(c.Argv) > 2 && strings.HasPrefix(c.Argv[2], "# ifdown.sh"):
+	case is("cleanup"), is("ifdown"):
 		return "", true
 	case is("qmp") && strings.Contains(string(c.Stdin), "migrate_cancel"):
 		if strings.Contains(string(c.Stdin), "cont") {

@@ -143,12 +143,13 @@ func startKVM(ctx context.Context, r remote.Runner, cfg *config.Config, inst *co
 	return kvm.Resume(ctx, r, node, inst.Name)
 }
 
-// tapsUp makes the tap devices of an instance's interfaces and returns their names.
+// tapsUp makes the tap devices of an instance's interfaces and returns their names. Those of a guest that has died have outlived it.
 func tapsUp(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, runtime kvm.Runtime) ([]string, error) {
 	vnetHdr, multiQueue := kvm.TapOptions(runtime)
 	o := bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")}
 	var taps []string
-	for _, nic := range bridge.NICsOf(cfg, inst) {
+	for i, nic := range bridge.NICsOf(cfg, inst) {
+		o.Afresh = i == 0
 		tap, err := bridge.Up(ctx, r, node, nic, o)
 		if err != nil {
 			return nil, err

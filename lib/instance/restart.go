@@ -65,12 +65,13 @@ func launchOf(cfg *config.Config, g kvm.Guest) kvm.Launch {
 }
 
 // runtimeTaps makes the tap devices for the interfaces of a runtime. For a guest that is still to arrive, routed ones are not
-// configured yet: they would take its address away from it.
+// configured yet: they would take its address away from it. Whatever an earlier guest has left there goes.
 func runtimeTaps(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, runtime kvm.Runtime, arriving bool) ([]string, error) {
 	vnetHdr, multiQueue := kvm.TapOptions(runtime)
 	o := bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")}
 	var taps []string
-	for _, nic := range runtimeNICs(cfg, inst, runtime) {
+	for i, nic := range runtimeNICs(cfg, inst, runtime) {
+		o.Afresh = i == 0
 		bring := bridge.Up
 		if arriving && nic.NICParams.String("mode") == config.NICRouted {
 			bring = bridge.Make

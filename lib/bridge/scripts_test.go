@@ -1,0 +1,127 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gantry/lib/remote"
+)
+
+// standIn is a node whose interfaces are directories, and whose ip and ovs-vsctl change those or only note what they were told.
+type standIn struct {
+	t   *testing.T
+	dir string
+}
+
+func newStandIn(t *testing.T) *standIn {
+	s := &standIn{t, t.TempDir()}
+	s.write("bin/ip", `#!/bin/sh
+echo "ip $*" >>"`+s.dir+`/log"
+cd "`+s.dir+`/net" || exit
+case "$1 $2" in
+"tuntap add") mkdir "$4" && echo 0 >"$4/carrier" ;;
+"link set") [ "$5" != alias ] || echo "$6" >"$4/ifalias" ;;
+"link delete") rm -r "$4" ;;
+"rule del") exit 1 ;;
+esac
+`)
+	s.write("net/lo/ifalias", "\n")
+	return s
+}
+
+func (s *standIn) write(file, text string) {
+	s.t.Helper()
+	file = filepath.Join(s.dir, file)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o755)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// tap makes a device of an instance's network interface. Without a carrier it is down.
+func (s *standIn) tap(name, alias, carrier string) {
+	s.write("net/"+name+"/ifalias", alias+"\n")
+	if carrier != "" {
+		s.write("net/"+name+"/carrier", carrier+"\n")
+	}
+}
+
+func (s *standIn) left() string {
+	list, err := filepath.Glob(s.dir + "/net/*tap*")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := range list {
+		list[i] = filepath.Base(list[i])
+	}
+	return strings.Join(list, " ")
+}
+
+// did is what the stand-ins were told.
+func (s *standIn) did() []string {
+	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+func (s *standIn) Run(ctx context.Context, _ string, c remote.Cmd) (remote.Result, error) {
+	argv := slices.Clone(c.Argv)
+	argv[2] = strings.NewReplacer("/sys/class/net", s.dir+"/net", "/var/run/ganeti", s.dir+"/run", "/proc/[0-9]*/fdinfo", s.dir+"/fdinfo", "/etc/ganeti", s.dir+"/etc").Replace(argv[2])
+	x := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	x.Env = []string{"PATH=" + s.dir + "/bin:/usr/bin:/bin"}
+	for name, value := range c.Env {
+		x.Env = append(x.Env, name+"="+value)
+	}
+	out, err := x.Output()
+	res := remote.Result{Stdout: out}
+	if exit, is := errors.AsType[*exec.ExitError](err); is {
+		if res.Status, res.Stderr = exit.ExitCode(), exit.Stderr; slices.Contains(c.OK, res.Status) {
+			return res, nil
+		}
+		return res, fmt.Errorf("exit status %d: %s", res.Status, res.Stderr)
+	}
+	return res, err
+}
+
+// A guest that crashed has left its taps. They go when it is started again, and nobody else's do.
+func TestTheTapsOfAGuestThatDiedGoWhenItIsStartedAgain(t *testing.T) {
+	for afresh, want := range map[bool]string{true: "tap0 tap2 tap3 tap4", false: "tap0 tap1 tap2 tap3 tap4 tap5 tap6"} {
+		s := newStandIn(t)
+		s.tap("tap1", "ganeti:web:0", "0")
+		s.tap("tap2", "ganeti:web2:0", "0")
+		s.tap("tap3", "ganeti:web:1", "1")
+		s.tap("tap4", "ganeti:web:2", "")
+		s.write("fdinfo/17", "pos:\t0\niff:\ttap4\n")
+		s.tap("tap5", "ganeti:web:3", "")
+		if !afresh {
+			s.tap("tap6", "ganeti:web:4", "0")
+		}
+		if tap, err := Make(t.Context(), s, "node1", nic(0, "bridged", "br0", ""), Options{Afresh: afresh}); err != nil || tap != "tap0" {
+			t.Errorf("Make = %s, %v", tap, err)
+		}
+		if got := s.left(); got != want {
+			t.Errorf("afresh %v: left %s, want %s", afresh, got, want)
+		}
+	}
+}
+
+func TestDownKeepsWhatIsInUse(t *testing.T) {
+	s := newStandIn(t)
+	s.tap("tap0", "ganeti:web:0", "0")
+	s.tap("tap1", "ganeti:web:1", "1")
+	s.tap("tap2", "ganeti:web:2", "")
+	s.write("fdinfo/17", "iff:\ttap2\n")
+	s.tap("tap3", "ganeti:other:0", "0")
+	err := Down(t.Context(), s, "node1", "web")
+	if err == nil || !strings.HasSuffix(err.Error(), "still in use: tap1, tap2") || s.left() != "tap1 tap2 tap3" {
+		t.Errorf("%v, left %s", err, s.left())
+	}
+}
