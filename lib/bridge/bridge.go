@@ -102,6 +102,11 @@ func ifupCmd(n NIC, o Options, steps, tap string) remote.Cmd {
 	return c
 }
 
+// BringsUp says whether an intent is to make or to bring up a tap device of an instance.
+func BringsUp(changes, instance string) bool {
+	return strings.HasPrefix(changes, "brings up network interface ") && strings.HasSuffix(changes, " of instance "+instance)
+}
+
 func ifup(ctx context.Context, r remote.Runner, node string, c remote.Cmd) (string, error) {
 	out, err := r.Run(ctx, node, c)
 	if err != nil {
@@ -165,6 +170,14 @@ func Down(ctx context.Context, r remote.Runner, node, instance string, taps ...s
 	if out.Status == 10 {
 		return fmt.Errorf("removing the network interfaces of %s: still in use: %s", instance,
 			strings.Join(strings.Fields(string(out.Stdout)), ", "))
+	}
+	return nil
+}
+
+// Sweep removes those tap devices of an instance that nobody has open.
+func Sweep(ctx context.Context, r remote.Runner, node, instance string) error {
+	if _, err := r.Run(ctx, node, ifdown(instance, nil)); err != nil {
+		return fmt.Errorf("removing network interfaces that %s does not use: %w", instance, err)
 	}
 	return nil
 }

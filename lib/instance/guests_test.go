@@ -3,6 +3,7 @@ package instance
 import (
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,10 @@ func (g guests) run(node string, c remote.Cmd) (out string, handled bool) {
 		if strings.Contains(string(c.Stdin), "cont") {
 			g[node] = "running"
 		}
+		return "{\"QMP\": {}}\n" + strings.Repeat("{\"return\": {}}\n", strings.Count(string(c.Stdin), "\n")), true
+	case is("qmp") && strings.Contains(string(c.Stdin), "query-pci"):
+		return "{\"QMP\": {}}\n{\"return\": {}}\n" + strings.Repeat("{\"return\": []}\n", 2), true
+	case is("qmp") && strings.Contains(string(c.Stdin), "_del"):
 		return "{\"QMP\": {}}\n" + strings.Repeat("{\"return\": {}}\n", strings.Count(string(c.Stdin), "\n")), true
 	case is("qmp"):
 		return migrating(g["transfer from "+node]), true
@@ -119,7 +124,7 @@ func TestAGuestThatHasLeftADeadNodeIsFollowed(t *testing.T) {
 
 // A job that was killed while an interface was removed leaves nothing open for ever.
 func TestEveryIntentOfARemovedDeviceIsResolved(t *testing.T) {
-	for _, change := range []string{"removes device nic-two from instance web", "removes a network interface of instance web", "forgets a network interface of instance web"} {
+	for _, change := range []string{"removes device nic-two from instance web", "removes a network interface of instance web", "forgets a network interface of instance web", "removes a device from instance web"} {
 		w := kvmWorld(t, guests{"node1": "running"})
 		if Resolvers()[strings.Fields(change)[0]] == nil {
 			t.Errorf("nobody resolves %q", change)
@@ -133,6 +138,49 @@ func TestEveryIntentOfARemovedDeviceIsResolved(t *testing.T) {
 		if err := w.resolve("node1: " + change); strings.Contains(change, "nic-two") != (err != nil) {
 			t.Errorf("%s without a runtime file: %v", change, err)
 		}
+	}
+}
+
+// A job that was killed while it changed interface nic1 of a running guest, which is taken out and put back.
+func TestADeviceThatWasBeingAddedIsWithdrawn(t *testing.T) {
+	const (
+		brings  = "node1: brings up network interface 0 of instance web"
+		adds    = "node1: adds device nic-nic1 to instance web"
+		removes = "node1: removes device nic-nic1 from instance web"
+		sweeps  = "node1: removes network interfaces of instance web"
+		without = `[["kvm"], [], {}, []]`
+		with    = `[["kvm"], [{"uuid": "nic1", "mac": "aa:00:00:00:00:01", "nicparams": {}, "hvinfo": {"driver": "virtio-net-pci", "id": "nic-nic1"}}], {}, []]`
+		said    = "The guest of instance web does not have network interface 0; 'gnt-instance reboot web' gives it back"
+	)
+	for name, tt := range map[string]struct {
+		runtime string
+		inst    bool // the configuration has it
+		changes []string
+		begun   []string // the beginning of it
+		warned  bool
+	}{
+		"a new one":              {without, false, []string{brings, adds}, []string{removes, "node1: removes a device from instance web", sweeps}, false},
+		"a changed one":          {without, true, []string{removes, brings, adds}, []string{removes, "node1: removes a device from instance web", sweeps}, true},
+		"only its tap is made":   {without, false, []string{brings}, []string{sweeps}, false},
+		"a changed one is there": {with, true, []string{brings, adds}, []string{sweeps}, false},
+		"one that is not kept":   {with, false, []string{brings, adds}, []string{removes, "node1: removes a device from instance web", "node1: removes a network interface of instance web"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := kvmWorld(t, guests{"node1": "running"})
+			w.ran = Modify{}.OpID()
+			if tt.inst {
+				w.web().NICs = []config.NIC{{UUID: "nic1", MAC: "aa:00:00:00:00:01"}}
+			}
+			w.write("node1/kvm-hypervisor/conf/web.runtime", tt.runtime, 0o600)
+			w.write("node1/kvm-hypervisor/nic/web/0", "tap3", 0o600)
+			e := w.resolved(tt.changes...)
+			if e.Err != nil || len(w.begun) < len(tt.begun) || !slices.Equal(w.begun[:len(tt.begun)], tt.begun) {
+				t.Errorf("%v, did %q, want %q", e.Err, w.begun, tt.begun)
+			}
+			if warned := strings.Contains(strings.Join(e.Messages, "\n"), said); warned != tt.warned {
+				t.Errorf("said %q", e.Messages)
+			}
+		})
 	}
 }
 

@@ -77,20 +77,20 @@ func (w *modify) hotplugged(err error) (result string, unknown error) {
 	return "hotplug:done", nil
 }
 
-// plugNIC changes one interface of the guest, and its runtime file.
+// plugNIC changes one interface of the guest, and its runtime file. One that is changed goes and comes back, and in between the file says
+// that the guest has not got it: whoever finds that this was cut off goes by what it says.
 func (w *modify) plugNIC(ctx context.Context, step *nicStep) error {
-	return w.changeRuntime(ctx, "nic", func(runtime *kvm.Runtime) (err error) {
-		var slot *kvm.Slot
-		if step.action != addDevice {
-			if slot, err = w.plugOut(ctx, runtime, step.nic.UUID); err != nil {
-				return err
-			}
+	var slot *kvm.Slot
+	if step.action != addDevice {
+		err := w.changeRuntime(ctx, "nic", func(runtime *kvm.Runtime) (err error) {
+			slot, err = w.plugOut(ctx, runtime, step.nic.UUID)
+			return err
+		})
+		if err != nil || step.action == removeDevice {
+			return err
 		}
-		if step.action == removeDevice {
-			return nil
-		}
-		return w.plugIn(ctx, runtime, step, slot)
-	})
+	}
+	return w.changeRuntime(ctx, "nic", func(runtime *kvm.Runtime) error { return w.plugIn(ctx, runtime, step, slot) })
 }
 
 // plugOut takes an interface from the guest, and its tap device away. It says which slot is free now.

@@ -54,7 +54,7 @@ func resolveOpen(ctx context.Context, env *job.Env, open job.OpenIntent) error {
 			x.done = append(x.done, in)
 		}
 	}
-	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.guests, x.unplugged, x.removeMoved, x.removeConverted, x.mirrors, x.removeAbandoned} {
+	for _, step := range []func(context.Context) error{x.endWork, x.withdrawKeys, x.withdrawDevices, x.moveBack, x.endStrayMirrors, x.renameBack, x.removeStrays, x.guests, x.unplugged, x.removeMoved, x.removeConverted, x.mirrors, x.removeAbandoned} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("putting in order what job %d has left: %w", open.Job, err)
 		}
@@ -345,30 +345,120 @@ func (g *guestRemains) cleanNode(ctx context.Context, node string, foreign bool)
 	return g.on(node).Unlink(ctx, g.inst.Name, len(g.inst.Disks))
 }
 
-// unplugged has guests' runtime files say so where they have let go of a device that the job was removing.
-func (x *remains) unplugged(ctx context.Context) error {
+// withdrawDevices takes from guests the devices that the job was adding and the configuration does not name, before what is behind those is
+// removed, and the tap devices that it has made for nothing.
+func (x *remains) withdrawDevices(ctx context.Context) error {
 	for _, in := range x.done {
-		id, name, is := kvm.RemovedDevice(in.Changes)
-		inst := x.env.Config.InstanceByName(name)
-		if !is || inst == nil || !x.on(in.Node) {
+		id, name, is := kvm.AddedDevice(in.Changes)
+		if !is {
 			continue
 		}
-		s, err := stateOf(ctx, x.env.Nodes, inst, in.Node)
+		inst, err := x.runs(ctx, in, name)
 		if err != nil {
 			return err
 		}
-		if !s.Running {
+		if inst == nil {
+			continue
+		}
+		err = kvm.TakeBack(ctx, x.env.Nodes, in.Node, name, id, wantedOf(inst))
+		if isUnknown(err) {
+			return err
+		}
+		if err != nil { // the guest has to let go of it, and whoever wants to end that guest need not wait
+			return fmt.Errorf("instance %s still has the device %s, which it is not to have: %w (%w)", name, id, err, job.ErrLater)
+		}
+	}
+	return x.sweepTaps(ctx)
+}
+
+// wantedOf says which devices an instance is to have.
+func wantedOf(inst *config.Instance) func(uuid string) bool {
+	return func(uuid string) bool {
+		return slices.Contains(inst.Disks, uuid) || slices.ContainsFunc(inst.NICs, func(n config.NIC) bool { return n.UUID == uuid })
+	}
+}
+
+// sweepTaps removes the tap devices that running guests of a job that changed them do not use.
+func (x *remains) sweepTaps(ctx context.Context) error {
+	for _, name := range x.open.Instances {
+		var swept []string
+		for _, in := range x.done {
+			if x.open.OpID != (Modify{}).OpID() || !bridge.BringsUp(in.Changes, name) || slices.Contains(swept, in.Node) {
+				continue
+			}
+			inst, err := x.runs(ctx, in, name)
+			if err == nil && inst != nil {
+				swept = append(swept, in.Node)
+				err = bridge.Sweep(ctx, x.env.Nodes, in.Node, name)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// runs gives the instance of that name if its guest runs on the node of an intent, and can be asked.
+func (x *remains) runs(ctx context.Context, in job.Intent, name string) (*config.Instance, error) {
+	inst := x.env.Config.InstanceByName(name)
+	if inst == nil || !x.on(in.Node) {
+		return nil, nil
+	}
+	s, err := stateOf(ctx, x.env.Nodes, inst, in.Node)
+	if err != nil || !s.Running {
+		return nil, err
+	}
+	return inst, nil
+}
+
+// unplugged has guests' runtime files say so where they have let go of a device that the job was removing.
+func (x *remains) unplugged(ctx context.Context) error {
+	var told []string
+	for _, in := range x.done {
+		id, name, is := kvm.RemovedDevice(in.Changes)
+		if !is {
+			continue
+		}
+		inst, err := x.runs(ctx, in, name)
+		if err != nil {
+			return err
+		}
+		if inst == nil {
 			continue
 		}
 		tap, err := kvm.FinishRemoval(ctx, x.env.Nodes, in.Node, name, id)
 		if err == nil && tap != "" {
 			err = bridge.Down(ctx, x.env.Nodes, in.Node, name, tap)
 		}
+		if err == nil && !slices.Contains(told, name) {
+			told = append(told, name)
+			err = x.tellMissing(ctx, inst, in.Node)
+		}
 		if isUnknown(err) {
 			return err
 		}
 		if err != nil {
 			x.wait("whether instance %s still has the device %s: %v", name, id, err)
+		}
+	}
+	return nil
+}
+
+// tellMissing warns of the devices of an instance that its guest has lost: they were to be changed, which is to be taken out and put back.
+func (x *remains) tellMissing(ctx context.Context, inst *config.Instance, node string) error {
+	runtime, _, err := kvm.ReadRuntime(ctx, x.env.Nodes, node, inst.Name)
+	if err != nil {
+		return err
+	}
+	for i, nic := range inst.NICs {
+		if !slices.ContainsFunc(runtime.NICs, func(n kvm.NIC) bool { return n.UUID == nic.UUID }) {
+			x.env.Warn("The guest of instance %s does not have network interface %d; 'gnt-instance reboot %s' gives it back", inst.Name, i, inst.Name)
+		}
+	}
+	for i, uuid := range inst.Disks {
+		if !slices.ContainsFunc(runtime.Disks, func(d kvm.Disk) bool { return d.UUID == uuid }) {
+			x.env.Warn("The guest of instance %s does not have disk %d; 'gnt-instance reboot %s' gives it back", inst.Name, i, inst.Name)
 		}
 	}
 	return nil

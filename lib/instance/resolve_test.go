@@ -40,6 +40,12 @@ const deadJob = 7
 
 func (w *world) resolve(changes ...string) error {
 	w.t.Helper()
+	return w.resolved(changes...).Err
+}
+
+// resolved is resolve for those who want to know more of it.
+func (w *world) resolved(changes ...string) jobtest.Ended {
+	w.t.Helper()
 	open := job.OpenIntent{Job: deadJob, OpID: w.ran}
 	for i, line := range changes {
 		node, what, _ := strings.Cut(line, ": ")
@@ -52,7 +58,7 @@ func (w *world) resolve(changes ...string) error {
 	}
 	e := jobtest.Run(w.t, remotetest.New(w.t), w.cfg, resolving{}, func() job.Operation { return &resolving{open: open} }, jobtest.Through(w))
 	w.cfg = e.Config
-	return e.Err
+	return e
 }
 
 func TestWhatADeadCreationHasMadeIsRemovedUnlessItIsUsed(t *testing.T) {

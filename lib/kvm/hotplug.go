@@ -33,7 +33,7 @@ func AddDisk(ctx context.Context, r remote.Runner, node, name string, rt *Runtim
 		return err
 	}
 	d.Slot = slot
-	if err := plug(ctx, r, node, name, addDisk(d, *rt)); err != nil {
+	if err := plug(ctx, r, node, name, slot.ID, addDisk(d, *rt)); err != nil {
 		return giveUp(ctx, r, node, name, err, hmp("drive_del "+slot.ID))
 	}
 	rt.Disks = append(rt.Disks, d)
@@ -71,7 +71,7 @@ func AddNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runtime
 		}
 		n.Slot = slot
 	}
-	if err := plug(ctx, r, node, name, addNIC(n, *rt)); err != nil {
+	if err := plug(ctx, r, node, name, n.Slot.ID, addNIC(n, *rt)); err != nil {
 		return giveUp(ctx, r, node, name, err, request{"netdev_del", attributes{"id": n.Slot.ID}})
 	}
 	if err := writeNICFile(ctx, r, node, name, len(rt.NICs), n.Tap); err != nil {
@@ -166,9 +166,9 @@ func (s Slot) attributes(more attributes) attributes {
 }
 
 // plug sends requests of which the monitor's answer counts too: it refuses in plain text.
-func plug(ctx context.Context, r remote.Runner, node, name string, requests []request) error {
+func plug(ctx context.Context, r remote.Runner, node, name, id string, requests []request) error {
 	c := exchange(name, requests...)
-	c.Changes = "adds a device to instance " + name
+	c.Changes = addsDevice + id + " to instance " + name
 	got, err := ask(ctx, r, node, c)
 	for i, answer := range got {
 		var said string

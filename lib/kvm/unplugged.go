@@ -11,13 +11,23 @@ import (
 	"gantry/lib/remote"
 )
 
-// removesDevice begins the intent of a removal, which goes on with the device and the instance.
-const removesDevice = "removes device "
+// removesDevice and addsDevice begin intents that go on with the device and the instance.
+const (
+	removesDevice = "removes device "
+	addsDevice    = "adds device "
+)
 
 // RemovedDevice reads which device of which instance a job was about to remove.
 func RemovedDevice(changes string) (id, name string, is bool) {
 	rest, is := strings.CutPrefix(changes, removesDevice)
 	id, name, both := strings.Cut(rest, " from instance ")
+	return id, name, is && both
+}
+
+// AddedDevice reads which device of which instance a job was about to add.
+func AddedDevice(changes string) (id, name string, is bool) {
+	rest, is := strings.CutPrefix(changes, addsDevice)
+	id, name, both := strings.Cut(rest, " to instance ")
 	return id, name, is && both
 }
 
@@ -28,8 +38,7 @@ func FinishRemoval(ctx context.Context, r remote.Runner, node, name, id string) 
 	if err != nil {
 		return "", err
 	}
-	nic := slices.IndexFunc(rt.NICs, func(n NIC) bool { return n.Slot != nil && n.Slot.ID == id })
-	disk := slices.IndexFunc(rt.Disks, func(d Disk) bool { return d.Slot != nil && d.Slot.ID == id })
+	nic, disk := rt.find(id)
 	if nic < 0 && disk < 0 {
 		return "", nil
 	}
@@ -54,6 +63,46 @@ func FinishRemoval(ctx context.Context, r remote.Runner, node, name, id string) 
 	}
 	return tap, err
 }
+
+// find looks for a device among the interfaces and the disks; -1 is not there.
+func (r Runtime) find(id string) (nic, disk int) {
+	return slices.IndexFunc(r.NICs, func(n NIC) bool { return n.Slot != nil && n.Slot.ID == id }),
+		slices.IndexFunc(r.Disks, func(d Disk) bool { return d.Slot != nil && d.Slot.ID == id })
+}
+
+// TakeBack takes from a guest a device that a job was adding when it was cut off: the runtime file does not name it, so that the next
+// device would get its place and a migration would lose it. One that the file names stays if it is wanted, which its UUID tells. Tap devices
+// are the caller's; they are not in use any more then.
+func TakeBack(ctx context.Context, r remote.Runner, node, name, id string, wanted func(uuid string) bool) error {
+	rt, _, err := ReadRuntime(ctx, r, node, name)
+	if err != nil {
+		return err
+	}
+	nic, disk := rt.find(id)
+	if nic >= 0 && wanted(rt.NICs[nic].UUID) || disk >= 0 && wanted(rt.Disks[disk].UUID) {
+		return nil
+	}
+	err = unplug(ctx, r, node, name, id)
+	if refusal, is := errors.AsType[*QMPError](err); is && refusal.Class == deviceNotFound {
+		err = nil // the guest has not got it, but qemu may have the host's side of it
+	}
+	if err != nil {
+		return err
+	}
+	// Of what sort it is nobody has to know: qemu has one of these, or neither. It answers the first with a text either way.
+	err = change(ctx, r, node, name, "removes a device from", hmp("drive_del "+id), request{"netdev_del", attributes{"id": id}})
+	if _, gone := errors.AsType[*QMPError](err); err != nil && !gone {
+		return err
+	}
+	if nic < 0 && disk < 0 {
+		return nil
+	}
+	_, err = FinishRemoval(ctx, r, node, name, id)
+	return err
+}
+
+// deviceNotFound is the class of qemu's refusal to remove what it has not got.
+const deviceNotFound = "DeviceNotFound"
 
 // forgetNIC removes the host's side of network interface n of so many, and its file, unless that is done already.
 func forgetNIC(ctx context.Context, r remote.Runner, node, name, id string, n, many int) (tap string, err error) {
