@@ -130,10 +130,11 @@ func RemoveNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runt
 		return err
 	}
 	rt.NICs = slices.Delete(rt.NICs, i, i+1)
-	if err := change(ctx, r, node, name, "removes a network interface of", request{"netdev_del", attributes{"id": id}}); err != nil {
+	err := change(ctx, r, node, name, "removes a network interface of", request{"netdev_del", attributes{"id": id}})
+	if remote.OutcomeOf(err) == remote.Unknown {
 		return err
 	}
-	return dropNICFile(ctx, r, node, name, i)
+	return errors.Join(err, dropNICFile(ctx, r, node, name, i)) // refused or not: the runtime has lost its entry
 }
 
 //go:embed dropnic.sh
