@@ -83,6 +83,11 @@ func (w *modify) plugNIC(ctx context.Context, step *nicStep) error {
 	var slot *kvm.Slot
 	if step.action != addDevice {
 		err := w.changeRuntime(ctx, "nic", func(runtime *kvm.Runtime) (err error) {
+			if step.action == modifyDevice {
+				if err := kvm.CanAddNIC(*runtime); err != nil { // or it would be gone for good
+					return err
+				}
+			}
 			slot, err = w.plugOut(ctx, runtime, step.nic.UUID)
 			return err
 		})
@@ -113,6 +118,9 @@ func (w *modify) plugOut(ctx context.Context, runtime *kvm.Runtime, uuid string)
 
 // plugIn makes a tap device and gives the guest an interface on it.
 func (w *modify) plugIn(ctx context.Context, runtime *kvm.Runtime, step *nicStep, slot *kvm.Slot) error {
+	if err := kvm.CanAddNIC(*runtime); err != nil {
+		return err
+	}
 	r, node, card := w.env.Nodes, w.primary().Name, w.card(step)
 	vnetHdr, multiQueue := kvm.TapOptions(*runtime)
 	tap, err := bridge.Up(ctx, r, node, card, bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")})

@@ -63,3 +63,21 @@ func TestAnInterfaceThatIsChangedIsOutOfTheRuntimeMeanwhile(t *testing.T) {
 		t.Errorf("wrote %q, want %q", wrote, want)
 	}
 }
+
+// A guest in a chroot would lose the interface and not get it back. It can do without one.
+func TestInterfacesOfAGuestInAChrootAreOnlyRemoved(t *testing.T) {
+	const chrooted = "kvm -chroot /var/run/ganeti/kvm-hypervisor/chroot/web"
+	for _, action := range []string{addDevice, modifyDevice} {
+		f := remotetest.New(t).InOrder().Answer(readRuntime, runtimeWith(chrooted, "aa:00:00:00:00:01")).Answer(writeRuntime, "")
+		if err := plugged(t, f, action); err == nil || !strings.Contains(err.Error(), "of a chrooted instance") {
+			t.Errorf("%s: %v", action, err)
+		}
+	}
+	f := remotetest.New(t).InOrder().
+		Answer(readRuntime, runtimeWith(chrooted, "aa:00:00:00:00:01")).Answer("node1: cat -- /var/run/ganeti/kvm-hypervisor/nic/web/0", "tap3").
+		Answer("node1: qmp.sh web", qmpDone).Answer("node1: qmp.sh web", noDevices).Answer("node1: qmp.sh web", qmpDone).
+		Answer("node1: dropnic.sh /var/run/ganeti/kvm-hypervisor/nic/web 0", "").Answer("node1: ifdown.sh web tap3", "").Answer(writeRuntime, "")
+	if err := plugged(t, f, removeDevice); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+}

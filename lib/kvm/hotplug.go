@@ -25,6 +25,15 @@ func CanHotplug(kind string, hv config.Params) error {
 	return fail("Hotplug is not supported for device type %s", device)
 }
 
+// CanAddNIC says whether a running guest can be given a network interface, and one that is taken from it put back: its qemu opens the tap
+// device by name.
+func CanAddNIC(rt Runtime) error {
+	if rt.chrooted() {
+		return fail("Hotplug is not supported for network interfaces of a chrooted instance: /dev/net/tun is not there")
+	}
+	return nil
+}
+
 // AddDisk gives a running guest one more disk and records it in the runtime, whose file the caller writes. qemu must be
 // able to open the disk's path as the user it runs as.
 func AddDisk(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, d Disk) error {
@@ -95,7 +104,7 @@ func addNIC(n NIC, rt Runtime) []request {
 		netdev["queues"] = many
 		device["mq"], device["vectors"] = true, 2*many+2
 	}
-	if slices.Contains(rt.Command, "-chroot") {
+	if rt.chrooted() {
 		device["romfile"] = "" // qemu cannot reach its boot ROMs from there
 	}
 	return []request{{"netdev_add", netdev}, {"device_add", device}}

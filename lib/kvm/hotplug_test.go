@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"gantry/lib/config"
 	"gantry/lib/remote"
 	"gantry/lib/remote/remotetest"
 )
@@ -40,5 +41,16 @@ func TestARefusedRemovalKeepsTheTapFilesInStep(t *testing.T) {
 				t.Errorf("the runtime has %+v", rt.NICs)
 			}
 		})
+	}
+}
+
+func TestNoInterfaceForAGuestInAChroot(t *testing.T) {
+	rt := Runtime{Command: []string{"kvm", "-name", "web"}, HV: config.Params{}}
+	if err := CanAddNIC(rt); err != nil {
+		t.Error(err)
+	}
+	rt.Command = append(rt.Command, "-chroot", "/var/run/ganeti/kvm-hypervisor/chroot/web")
+	if err := CanAddNIC(rt); err == nil || !strings.HasPrefix(err.Error(), "Hotplug is not supported for network interfaces of a chrooted instance") {
+		t.Errorf("in a chroot: %v", err)
 	}
 }

@@ -22,6 +22,9 @@ type Runtime struct {
 // Paused says whether the guest was started to wait for its operator; otherwise whoever starts it again lets it run.
 func (r Runtime) Paused() bool { return slices.Contains(r.Command, "-S") }
 
+// chrooted says whether the guest's qemu sees nothing of the node's files.
+func (r Runtime) chrooted() bool { return slices.Contains(r.Command, "-chroot") }
+
 // Encode gives the file's content: [command, nics, hvparams, [[disk, link, uri], …]].
 func (r Runtime) Encode() ([]byte, error) {
 	nics, disks := []any{}, []any{}
