@@ -30,6 +30,8 @@ make() {
 	while [ -e "/sys/class/net/$kind$n" ]; do
 		n=$((n + 1))
 	done
+	# Open vSwitch keeps its ports across a power loss, and would take a new device of the same name.
+	! command -v ovs-vsctl >/dev/null || ovs-vsctl --timeout=5 --if-exists del-port "$kind$n" >/dev/null 2>&1
 	ip tuntap add dev "$kind$n" mode tap "$@" || exit 12
 	exec 9>&-
 	tap=$kind$n

@@ -125,3 +125,18 @@ func TestDownKeepsWhatIsInUse(t *testing.T) {
 		t.Errorf("%v, left %s", err, s.left())
 	}
 }
+
+// A port that Open vSwitch remembers would take a bridged or routed device of its name.
+func TestAPortOfTheSwitchIsForgottenBeforeADeviceGetsItsName(t *testing.T) {
+	for _, status := range []string{"0", "1"} {
+		s := newStandIn(t)
+		s.tap("tap0", "ganeti:other:0", "1")
+		s.write("bin/ovs-vsctl", "#!/bin/sh\necho \"ovs-vsctl $*\" | tee -a \""+s.dir+"/log\"\nexit "+status+"\n")
+		if tap, err := Make(t.Context(), s, "node1", nic(0, "bridged", "br0", ""), Options{}); err != nil || tap != "tap1" {
+			t.Errorf("status %s: Make = %s, %v", status, tap, err)
+		}
+		if did := s.did(); did[0] != "ovs-vsctl --timeout=5 --if-exists del-port tap1" || !strings.HasPrefix(did[1], "ip tuntap add dev tap1 ") {
+			t.Errorf("status %s: did %q", status, did)
+		}
+	}
+}
