@@ -52,6 +52,25 @@ func (s *standIn) tap(name, alias, carrier string) {
 	}
 }
 
+// open has a process of a namespace hold a device open.
+func (s *standIn) open(pid, tap, namespace string) {
+	s.t.Helper()
+	s.write("proc/"+pid+"/fdinfo/5", "pos:\t0\niff:\t"+tap+"\n")
+	if err := errors.Join(os.Mkdir(s.dir+"/proc/"+pid+"/ns", 0o755), os.Symlink(namespace, s.dir+"/proc/"+pid+"/ns/net")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// here is the namespace of this process.
+func here(t *testing.T) string {
+	t.Helper()
+	namespace, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return namespace
+}
+
 func (s *standIn) left() string {
 	list, err := filepath.Glob(s.dir + "/net/*tap*")
 	if err != nil {
@@ -74,7 +93,7 @@ func (s *standIn) did() []string {
 
 func (s *standIn) Run(ctx context.Context, _ string, c remote.Cmd) (remote.Result, error) {
 	argv := slices.Clone(c.Argv)
-	argv[2] = strings.NewReplacer("/sys/class/net", s.dir+"/net", "/var/run/ganeti", s.dir+"/run", "/proc/[0-9]*/fdinfo", s.dir+"/fdinfo", "/etc/ganeti", s.dir+"/etc").Replace(argv[2])
+	argv[2] = strings.NewReplacer("/sys/class/net", s.dir+"/net", "/var/run/ganeti", s.dir+"/run", "/proc/[0-9]", s.dir+"/proc/[0-9]", "/etc/ganeti", s.dir+"/etc").Replace(argv[2])
 	x := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	x.Env = []string{"PATH=" + s.dir + "/bin:/usr/bin:/bin"}
 	for name, value := range c.Env {
@@ -99,7 +118,8 @@ func TestTheTapsOfAGuestThatDiedGoWhenItIsStartedAgain(t *testing.T) {
 		s.tap("tap2", "ganeti:web2:0", "0")
 		s.tap("tap3", "ganeti:web:1", "1")
 		s.tap("tap4", "ganeti:web:2", "")
-		s.write("fdinfo/17", "pos:\t0\niff:\ttap4\n")
+		s.open("17", "tap4", here(t))
+		s.open("18", "tap5", "net:[1]")
 		s.tap("tap5", "ganeti:web:3", "")
 		if !afresh {
 			s.tap("tap6", "ganeti:web:4", "0")
@@ -118,7 +138,7 @@ func TestDownKeepsWhatIsInUse(t *testing.T) {
 	s.tap("tap0", "ganeti:web:0", "0")
 	s.tap("tap1", "ganeti:web:1", "1")
 	s.tap("tap2", "ganeti:web:2", "")
-	s.write("fdinfo/17", "iff:\ttap2\n")
+	s.open("17", "tap2", here(t))
 	s.tap("tap3", "ganeti:other:0", "0")
 	err := Down(t.Context(), s, "node1", "web")
 	if err == nil || !strings.HasSuffix(err.Error(), "still in use: tap1, tap2") || s.left() != "tap1 tap2 tap3" {

@@ -13,13 +13,18 @@ taps() {
 	done
 }
 
-# used TAP: succeeds if a process has it open. The carrier of one that is down cannot be read.
+# used TAP: succeeds if a process has it open. The carrier of one that is down cannot be read; then it is looked for among the open
+# files, where devices of other namespaces can have the same name.
 used() {
 	if carrier=$(cat "/sys/class/net/$1/carrier" 2>/dev/null); then
 		[ "$carrier" = 1 ]
-	else
-		grep -rqsx "iff:	$1" /proc/[0-9]*/fdinfo
+		return
 	fi
+	open=$(grep -rlsx "iff:	$1" /proc/[0-9]*/fdinfo)
+	for file in $open; do
+		[ "$(readlink "${file%/fdinfo/*}/ns/net")" != "$(readlink /proc/self/ns/net)" ] || return 0
+	done
+	return 1
 }
 
 # drop TAP: removes it, and what was set up for it.
