@@ -7,6 +7,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -54,7 +55,7 @@ type Options struct {
 	MultiQueue bool
 	VHost      bool   // fails when the kernel has no vhost-net
 	Afresh     bool   // first removes the tap devices of an earlier guest of the instance, which has died
-	User       string // who else may open it; only for interfaces that are added to a running, unprivileged qemu
+	User       string // who may open it, "" is root: for interfaces that are added to a running, unprivileged qemu
 }
 
 // Up makes the tap device of a NIC, brings it up and returns its name. On failure nothing is left of it.
@@ -84,8 +85,8 @@ func ifupCmd(n NIC, o Options, steps, tap string) remote.Cmd {
 			options = append(options, option.word)
 		}
 	}
-	if o.User != "" {
-		options = append(options, "user", o.User)
+	if steps != "up" {
+		options = append(options, "user", cmp.Or(o.User, "root")) // one without an owner is anybody's
 	}
 	vhost := ""
 	if o.VHost {

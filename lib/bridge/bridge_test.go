@@ -51,11 +51,11 @@ func TestCommands(t *testing.T) {
 	n := nic(2, "bridged", "br0", "")
 	args := func(c remote.Cmd) string { return remote.Quote(c.Argv[4:]...) }
 	for got, want := range map[string]string{
-		args(ifupCmd(n, Options{}, "both", "")):                                             "both '' '' ''",
-		args(ifupCmd(n, Options{VnetHdr: true, MultiQueue: true, VHost: true}, "make", "")): "make '' vhost '' vnet_hdr multi_queue",
+		args(ifupCmd(n, Options{}, "both", "")):                                             "both '' '' '' user root",
+		args(ifupCmd(n, Options{VnetHdr: true, MultiQueue: true, VHost: true}, "make", "")): "make '' vhost '' vnet_hdr multi_queue user root",
 		args(ifupCmd(n, Options{VnetHdr: true, User: "nobody"}, "both", "")):                "both '' '' '' vnet_hdr user nobody",
 		args(ifupCmd(n, Options{}, "up", "tap7")):                                           "up tap7 '' ''",
-		args(ifupCmd(n, Options{Afresh: true}, "both", "")):                                 "both '' '' afresh",
+		args(ifupCmd(n, Options{Afresh: true}, "both", "")):                                 "both '' '' afresh user root",
 		args(ifdown("web", []string{"tap7"})):                                               "web tap7",
 		addSwitch("sw", "eth1")[0].Line():                                                   "timeout -k 5 60 ovs-vsctl --may-exist add-br sw",
 		addSwitch("sw", "eth1")[1].Line():                                                   "timeout -k 5 60 ovs-vsctl --may-exist add-port sw eth1",

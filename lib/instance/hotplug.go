@@ -122,8 +122,12 @@ func (w *modify) plugIn(ctx context.Context, runtime *kvm.Runtime, step *nicStep
 		return err
 	}
 	r, node, card := w.env.Nodes, w.primary().Name, w.card(step)
+	user, err := kvm.UserOf(ctx, r, node, w.inst.Name)
+	if err != nil {
+		return err
+	}
 	vnetHdr, multiQueue := kvm.TapOptions(*runtime)
-	tap, err := bridge.Up(ctx, r, node, card, bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")})
+	tap, err := bridge.Up(ctx, r, node, card, bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net"), User: user})
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func TestAnInterfaceThatIsChangedIsOutOfTheRuntimeMeanwhile(t *testing.T) {
 		Answer(readRuntime, runtimeWith("kvm", "aa:00:00:00:00:01")).Answer("node1: cat -- /var/run/ganeti/kvm-hypervisor/nic/web/0", "tap3").
 		Answer("node1: qmp.sh web", qmpDone).Answer("node1: qmp.sh web", noDevices).Answer("node1: qmp.sh web", qmpDone).
 		Answer("node1: dropnic.sh /var/run/ganeti/kvm-hypervisor/nic/web 0", "").Answer("node1: ifdown.sh web tap3", "").Answer(writeRuntime, "").
-		Answer(readRuntime, runtimeWith("kvm")).Answer("node1: ifup.sh both '' '' ''", "tap4").
+		Answer(readRuntime, runtimeWith("kvm")).Answer("node1: user.sh web", "64001\n").Answer("node1: ifup.sh both '' '' '' user 64001", "tap4").
 		Answer("node1: qmp.sh web", qmpDone+"{\"return\": {}}\n").
 		Answer(`node1: sh -c 'umask 077 && printf %s "$2" >"$1"' sh /var/run/ganeti/kvm-hypervisor/nic/web/0 tap4`, "").
 		Answer("node1: qmp.sh web", oneDevice).Answer(writeRuntime, "")

@@ -11,7 +11,7 @@ import (
 
 // What a guest that died has left is removed with the first tap device of the next one: the others are new then.
 func TestOnlyTheFirstTapIsMadeAfresh(t *testing.T) {
-	const first, second = "node1: ifup.sh both '' '' afresh", "node1: ifup.sh both '' '' ''"
+	const first, second = "node1: ifup.sh both '' '' afresh user root", "node1: ifup.sh both '' '' '' user root"
 	w := newWorld(t)
 	inst := w.web()
 	inst.NICs = []config.NIC{{UUID: "u1", MAC: "aa:00:00:00:00:01"}, {UUID: "u2", MAC: "aa:00:00:00:00:02"}}

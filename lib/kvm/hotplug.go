@@ -71,6 +71,22 @@ func RemoveDisk(ctx context.Context, r remote.Runner, node, name string, rt *Run
 	return change(ctx, r, node, name, "removes a disk of", hmp("drive_del "+id))
 }
 
+//go:embed user.sh
+var userScript string
+
+// UserOf asks which user, by number, a guest's qemu runs as: the one who has to be able to open what it is given.
+func UserOf(ctx context.Context, r remote.Runner, node, name string) (string, error) {
+	out, err := r.Run(ctx, node, remote.Script(guestScript+userScript, name))
+	if err != nil {
+		return "", fmt.Errorf("asking which user %s runs as: %w", name, err)
+	}
+	user := strings.TrimSpace(string(out.Stdout))
+	if _, err := strconv.ParseUint(user, 10, 32); err != nil {
+		return "", fmt.Errorf("asking which user %s runs as: %w", name, err)
+	}
+	return user, nil
+}
+
 // AddNIC gives a running guest one more network interface, on a tap device that is up, and records it in the runtime.
 func AddNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runtime, n NIC) error {
 	if n.Slot == nil { // a changed NIC keeps its place

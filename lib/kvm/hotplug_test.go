@@ -1,6 +1,10 @@
 package kvm
 
 import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,6 +45,43 @@ func TestARefusedRemovalKeepsTheTapFilesInStep(t *testing.T) {
 				t.Errorf("the runtime has %+v", rt.NICs)
 			}
 		})
+	}
+}
+
+// A tap device for a guest that runs already is made for its user; to guess one could give it to somebody else.
+func TestUserOf(t *testing.T) {
+	const line = "node1: user.sh web"
+	if user, err := UserOf(t.Context(), remotetest.New(t).Answer(line, "64001\n"), "node1", "web"); user != "64001" || err != nil {
+		t.Errorf("%q, %v", user, err)
+	}
+	for name, f := range map[string]*remotetest.Fake{
+		"it is gone":   remotetest.New(t).Fail(line, 1, ""),
+		"nothing said": remotetest.New(t).Answer(line, ""),
+	} {
+		if user, err := UserOf(t.Context(), f, "node1", "web"); user != "" || err == nil {
+			t.Errorf("%s: %q, %v", name, user, err)
+		}
+	}
+}
+
+// A guest is any process here that says it has that name.
+func TestTheUserOfAGuestIsThatOfItsProcess(t *testing.T) {
+	guest := exec.CommandContext(t.Context(), "sh", "-c", "read -r line", "-name", "web")
+	in, err := guest.StdinPipe()
+	if err == nil {
+		err = guest.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = errors.Join(in.Close(), guest.Wait()) }() // it ends with a failure, as nothing was said
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(dir+"/pid", 0o755), os.WriteFile(dir+"/pid/web", []byte(strconv.Itoa(guest.Process.Pid)), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(guestScript+userScript, Root, dir)
+	if got := run(t, remote.Script(text, "web").Argv); strings.TrimSpace(string(got)) != strconv.Itoa(os.Geteuid()) {
+		t.Errorf("user %q", got)
 	}
 }
 

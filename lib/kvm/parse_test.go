@@ -280,7 +280,7 @@ func TestScripts(t *testing.T) {
 	}
 	for name, text := range map[string]string{"qmp": guestScript + qmpScript, "start": guestScript + startScript, "stop": guestScript + stopScript,
 		"cleanup": guestScript + cleanupScript, "state": guestScript + stateScript, "console": consoleScript, "emulator": emulatorScript, "checknode": checkNodeScript,
-		"dropnic": dropNICScript} {
+		"dropnic": dropNICScript, "user": guestScript + userScript} {
 		c := exec.CommandContext(t.Context(), shellcheck, "--shell=sh", "-")
 		c.Stdin, c.Env = strings.NewReader(text), append(os.Environ(), "LC_ALL=C.UTF-8")
 		if out, err := c.CombinedOutput(); err != nil {
