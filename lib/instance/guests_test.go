@@ -40,6 +40,8 @@ func (g guests) run(node string, c remote.Cmd) (out string, handled bool) {
 		return "{\"QMP\": {}}\n" + strings.Repeat("{\"return\": {}}\n", strings.Count(string(c.Stdin), "\n")), true
 	case is("qmp") && strings.Contains(string(c.Stdin), "query-pci"):
 		return "{\"QMP\": {}}\n{\"return\": {}}\n" + strings.Repeat("{\"return\": []}\n", 2), true
+	case is("qmp") && strings.Contains(string(c.Stdin), "device_del") && g["kept by "+node] != "":
+		return "{\"QMP\": {}}\n{\"return\": {}}\n{\"error\": {\"class\": \"GenericError\", \"desc\": \"" + g["kept by "+node] + "\"}}\n", true
 	case is("qmp") && strings.Contains(string(c.Stdin), "_del"):
 		return "{\"QMP\": {}}\n" + strings.Repeat("{\"return\": {}}\n", strings.Count(string(c.Stdin), "\n")), true
 	case is("qmp"):
@@ -181,6 +183,23 @@ func TestADeviceThatWasBeingAddedIsWithdrawn(t *testing.T) {
 				t.Errorf("said %q", e.Messages)
 			}
 		})
+	}
+}
+
+// What is behind a disk that the guest does not let go of stays, and who wants to end the guest need not wait for it.
+func TestTheFileOfADiskThatAGuestKeepsStays(t *testing.T) {
+	for kept, left := range map[string]int{"in the process of unplug": 1, "": 0} {
+		w := kvmWorld(t, guests{"node1": "running", "kept by node1": kept})
+		w.ran = Modify{}.OpID()
+		w.write("node1/kvm-hypervisor/conf/web.runtime", `[["kvm"], [], {}, []]`, 0o600)
+		w.write("disk", "", 0o600)
+		err := w.resolve("node1: creates file "+w.dir+"/disk", "node1: adds device disk-1 to instance web")
+		if (err != nil) != (kept != "") || err != nil && !(strings.Contains(err.Error(), kept) && strings.Contains(err.Error(), job.ErrLater.Error())) {
+			t.Errorf("%q: %v", kept, err)
+		}
+		if files, _ := filepath.Glob(w.dir + "/disk"); len(files) != left {
+			t.Errorf("%q: left %v, want %d", kept, files, left)
+		}
 	}
 }
 

@@ -365,7 +365,7 @@ func (x *remains) withdrawDevices(ctx context.Context) error {
 			return err
 		}
 		if err != nil { // the guest has to let go of it, and whoever wants to end that guest need not wait
-			return fmt.Errorf("instance %s still has the device %s, which it is not to have: %w (%w)", name, id, err, job.ErrLater)
+			return fmt.Errorf("whether instance %s still has the device %s: %w: %w", name, id, err, job.ErrLater)
 		}
 	}
 	return x.sweepTaps(ctx)
