@@ -99,10 +99,10 @@ func AddNIC(ctx context.Context, r remote.Runner, node, name string, rt *Runtime
 	if err := plug(ctx, r, node, name, n.Slot.ID, addNIC(n, *rt)); err != nil {
 		return giveUp(ctx, r, node, name, err, request{"netdev_del", attributes{"id": n.Slot.ID}})
 	}
-	if err := writeNICFile(ctx, r, node, name, len(rt.NICs), n.Tap); err != nil {
+	rt.NICs = append(rt.NICs, n) // the guest has it now, whatever fails
+	if err := writeNICFile(ctx, r, node, name, len(rt.NICs)-1, n.Tap); err != nil {
 		return err
 	}
-	rt.NICs = append(rt.NICs, n)
 	return await(ctx, r, node, name, n.Slot.ID, true)
 }
 

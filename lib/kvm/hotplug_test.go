@@ -85,6 +85,19 @@ func TestTheUserOfAGuestIsThatOfItsProcess(t *testing.T) {
 	}
 }
 
+func TestAnInterfaceIsInTheRuntimeAsSoonAsTheGuestHasIt(t *testing.T) {
+	const file = `node1: sh -c 'umask 077 && printf %s "$2" >"$1"' sh /var/run/ganeti/kvm-hypervisor/nic/web/1 tap4`
+	rt, err := ParseRuntime([]byte(runtimeOf("nic-one")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := remotetest.New(t).InOrder().Answer(qmpLine("web"), greeting+strings.Repeat("{\"return\": {}}\n", 2)).Fail(file, 1, "no space left on device")
+	err = AddNIC(t.Context(), f, "node1", "web", &rt, NIC{NIC: config.NIC{UUID: "two", MAC: "aa:00:00:00:00:02"}, Tap: "tap4"})
+	if err == nil || len(rt.NICs) != 2 || rt.NICs[1].UUID != "two" {
+		t.Errorf("%v, the runtime has %+v", err, rt.NICs)
+	}
+}
+
 func TestNoInterfaceForAGuestInAChroot(t *testing.T) {
 	rt := Runtime{Command: []string{"kvm", "-name", "web"}, HV: config.Params{}}
 	if err := CanAddNIC(rt); err != nil {
