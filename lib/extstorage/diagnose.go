@@ -105,9 +105,9 @@ func (f *found) judge() Provider {
 	}
 	p.Valid = true
 	for _, line := range f.lines {
-		name, help, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if name != "" {
-			p.Parameters = append(p.Parameters, Parameter{name, strings.TrimSpace(help)})
+		if fields := strings.Fields(line); len(fields) > 0 {
+			help := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), fields[0]))
+			p.Parameters = append(p.Parameters, Parameter{fields[0], help})
 		}
 	}
 	slices.SortFunc(p.Parameters, func(a, b Parameter) int { return strings.Compare(a.Name, b.Name) })

@@ -128,6 +128,8 @@ mode 81ed snapshot
 mode 81a4 parameters.list
 line replica Number of replicas
 line fromsnap Create from this snapshot
+line cache-mode	 How writes are held
+line bare
 dir /usr/share/ganeti/extstorage/half
 mode 81a4 create
 `
@@ -137,7 +139,7 @@ func TestProviders(t *testing.T) {
 	if err != nil || len(list) != 2 {
 		t.Fatal(list, err)
 	}
-	want := []Parameter{{"fromsnap", "Create from this snapshot"}, {"replica", "Number of replicas"}}
+	want := []Parameter{{"bare", ""}, {"cache-mode", "How writes are held"}, {"fromsnap", "Create from this snapshot"}, {"replica", "Number of replicas"}}
 	if p := list[0]; p.Name != "filext" || !p.Valid || !slices.Equal(p.Parameters, want) {
 		t.Errorf("%+v", p)
 	}
