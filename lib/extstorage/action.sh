@@ -1,8 +1,9 @@
-# action.sh ACTION PROVIDER VOLUME: runs a script of a provider of external storage in its directory, with the environment it
-# has got. Exit status 10: there is no such provider; 11: it has no such script, which it need not have; 12: the script failed, and
+# action.sh ACTION PROVIDER VOLUME NAME=VALUE…: runs a script of a provider of external storage in its directory, with the environment it
+# has got and the variables whose names no shell would pass on. Exit status 10: there is no such provider; 11: it has no such script, which it need not have; 12: the script failed, and
 # how it ended stands in the first line, the last lines of its output behind it. attach says where the volume is; what the others
 # say goes to a log of their own.
 action=$1 provider=$2 volume=$3
+shift 3
 found=
 for dir in /srv/ganeti/extstorage /usr/local/lib/ganeti/extstorage /usr/lib/ganeti/extstorage /usr/share/ganeti/extstorage; do
 	if [ -d "$dir/$provider" ]; then
@@ -17,11 +18,12 @@ if [ ! -f "$found/$action" ]; then
 	esac
 fi
 cd "$found" || exit
+[ $# -eq 0 ] || set -- env -- "$@"
 link=/var/run/ganeti/extstorage/$(printf %s "$volume" | tr / _)
 if [ "$action" = attach ]; then
 	errors=$(mktemp) || exit
 	trap 'rm -f "$errors"' EXIT
-	said=$("$found/$action" 2>"$errors")
+	said=$("$@" "$found/$action" 2>"$errors")
 	status=$?
 	if [ "$status" -ne 0 ]; then
 		printf '%s\n' "$status"
@@ -38,7 +40,7 @@ fi
 logs=/var/log/ganeti/extstorage
 mkdir -p "$logs" || exit
 log=$logs/$action-$provider-$(printf %s "$volume" | tr / _)-$(date +%Y-%m-%d_%H_%M_%S).log
-"$found/$action" >"$log" 2>&1
+"$@" "$found/$action" >"$log" 2>&1
 status=$?
 if [ "$status" -eq 0 ]; then
 	[ "$action" != detach ] || rm -f -- "$link"

@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,15 +29,22 @@ type Volume struct {
 
 // action is the command that runs one script. Nothing but attach leaves the volume as it is for all.
 func (v Volume) action(name string, more map[string]string) remote.Cmd {
-	c := remote.Script(actionScript, name, v.Provider, v.Name)
-	c.Env = map[string]string{"VOL_NAME": v.Name, "VOL_UUID": v.UUID}
+	vars := map[string]string{"VOL_NAME": v.Name, "VOL_UUID": v.UUID}
 	if v.CName != "" {
-		c.Env["VOL_CNAME"] = v.CName
+		vars["VOL_CNAME"] = v.CName
 	}
-	for param, value := range v.Params {
-		c.Env["EXTP_"+strings.ToUpper(param)] = unit.Str(value)
+	var odd []string // what the shell of the script would lose
+	for _, param := range slices.Sorted(maps.Keys(v.Params)) {
+		key, value := "EXTP_"+strings.ToUpper(param), unit.Str(v.Params[param])
+		if remote.IsName(key) || strings.Contains(key, "=") { // which no program can be given
+			vars[key] = value
+		} else {
+			odd = append(odd, key+"="+value)
+		}
 	}
-	maps.Copy(c.Env, more)
+	maps.Copy(vars, more)
+	c := remote.Script(actionScript, append([]string{name, v.Provider, v.Name}, odd...)...)
+	c.Env = vars
 	c.OK = []int{10, 11, 12}
 	c.Changes = verbs[name] + " external volume " + v.Name
 	return c

@@ -67,7 +67,10 @@ func provider(t *testing.T, scripts map[string]string) func(args ...string) (str
 		t.Fatal(err)
 	}
 	for name, text := range scripts {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		if !strings.HasPrefix(text, "#!") {
+			text = "#!/bin/sh\n" + text
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,6 +102,31 @@ func TestActions(t *testing.T) {
 		if out, status := run(tt.args...); out != tt.out || status != tt.status {
 			t.Errorf("%q: %q, %d", tt.args, out, status)
 		}
+	}
+}
+
+// A shell keeps no variable of such a name, so the script is no shell's.
+func TestParametersOfAnyName(t *testing.T) {
+	odd := Volume{Provider: "filext", Name: "v", Params: config.Params{"cache-mode": "it's $(none)", "9.é": "a=b", "replica": "2"}}
+	fake := remotetest.New(t).Answer("node1: action.sh attach filext v 'EXTP_9.É=a=b' 'EXTP_CACHE-MODE=it'\\''s $(none)'", "/dev/loop0\n")
+	if _, err := odd.Attach(t.Context(), fake, "node1"); err != nil {
+		t.Fatal(err)
+	}
+	sent := fake.Sent()[0].Cmd
+	if want := map[string]string{"EXTP_REPLICA": "2", "VOL_NAME": "v", "VOL_UUID": ""}; !maps.Equal(sent.Env, want) {
+		t.Errorf("environment %v", sent.Env)
+	}
+	const script = "#!/usr/bin/env perl\nprint join('|', map {\"$_=$ENV{$_}\"} grep {/^EXTP_/} sort keys %ENV); exit 3"
+	run := provider(t, map[string]string{"attach": script, "create": script})
+	for _, action := range []string{"attach", "create"} {
+		out, status := run(append([]string{action}, sent.Argv[5:]...)...)
+		if !strings.HasPrefix(out, "3\nEXTP_9.É=a=b|EXTP_CACHE-MODE=it's $(none)") || status != 12 {
+			t.Errorf("%s: %q, %d", action, out, status)
+		}
+	}
+	odd.Params = config.Params{"a=b": "c"}
+	if env := odd.action("attach", nil).Env; env["EXTP_A=B"] != "c" { // and so it is refused
+		t.Errorf("environment %v", env)
 	}
 }
 

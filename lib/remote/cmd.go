@@ -100,7 +100,7 @@ func (c Cmd) check() error {
 		}
 	}
 	for name, value := range c.Env {
-		if !isName(name) {
+		if !IsName(name) {
 			return fmt.Errorf("%q is no name for an environment variable", name)
 		}
 		if strings.ContainsRune(value, 0) {
@@ -110,8 +110,8 @@ func (c Cmd) check() error {
 	return nil
 }
 
-// isName says whether sh takes name as the name of a variable.
-func isName(name string) bool {
+// IsName says whether sh takes name as the name of a variable. Others it does not even pass on to what it starts.
+func IsName(name string) bool {
 	for i, r := range name {
 		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 		if !letter && (i == 0 || r < '0' || r > '9') {
