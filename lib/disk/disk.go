@@ -92,12 +92,13 @@ func (on On) uuid() string {
 }
 
 // params are those of a disk's template in the group of the node.
-func (on On) params(d *config.Disk) config.Params {
-	var group *config.NodeGroup
+func (on On) params(d *config.Disk) config.Params { return on.Config.FilledDisk(d.DevType, on.group()) }
+
+func (on On) group() *config.NodeGroup {
 	if n := on.Config.NodeByName(on.Node); n != nil {
-		group = on.Config.Group(n.Group)
+		return on.Config.Group(n.Group)
 	}
-	return on.Config.FilledDisk(d.DevType, group)
+	return nil
 }
 
 // Create makes a disk. On failure nothing of it is left, unless the outcome is unknown. A mirrored one is attached and connected by it.

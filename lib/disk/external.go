@@ -87,15 +87,40 @@ func (on On) Snapshot(ctx context.Context, d *config.Disk) error {
 	if err := on.external(d).Snapshot(ctx, on, on.Node, on.external(snap).Name, d.Size); err != nil {
 		return err
 	}
-	err := on.attachExternal(ctx, snap)
+	err := on.attachDevice(ctx, snap) // which is read, whoever opens the disk itself
 	if err == nil || remote.OutcomeOf(err) == remote.Unknown {
 		return err
 	}
 	return errors.Join(err, on.removeExternal(context.WithoutCancel(ctx), snap))
 }
 
-// attachExternal wants a device: hypervisors that open volumes by themselves are not served.
+// opener is the hypervisor that can open volumes by itself.
+const opener = config.HVKVM
+
+// attachExternal wants a device, or a name for the hypervisor where that is to open the volume.
 func (on On) attachExternal(ctx context.Context, d *config.Disk) error {
+	if !on.userspace(d) {
+		return on.attachDevice(ctx, d)
+	}
+	v := on.external(d)
+	a, err := v.Attach(ctx, on, on.Node)
+	if err == nil && a.Device == "" {
+		_, err = v.URI(a, opener)
+	}
+	return err
+}
+
+func (on On) externalURI(ctx context.Context, d *config.Disk) (string, error) {
+	v := on.external(d)
+	a, err := v.Attach(ctx, on, on.Node)
+	if err != nil {
+		return "", err
+	}
+	return v.URI(a, opener)
+}
+
+// attachDevice wants a device.
+func (on On) attachDevice(ctx context.Context, d *config.Disk) error {
 	v := on.external(d)
 	a, err := v.Attach(ctx, on, on.Node)
 	if err == nil && a.Device == "" {
@@ -104,11 +129,15 @@ func (on On) attachExternal(ctx context.Context, d *config.Disk) error {
 	return err
 }
 
-// Path is the device file of an attached disk itself, which its provider chose where there is one.
+// Path is the device file of an attached disk itself, which its provider chose where there is one; "" is no device.
 func (on On) Path(ctx context.Context, d *config.Disk) (string, error) {
 	if d.DevType != config.DTExt {
 		return on.Device(d), nil
 	}
 	out, err := on.Run(ctx, on.Node, remote.Command("readlink", "--", on.Device(d)))
-	return strings.TrimSuffix(string(out.Stdout), "\n"), err
+	device := strings.TrimSuffix(string(out.Stdout), "\n")
+	if device == extstorage.NoDevice {
+		device = ""
+	}
+	return device, err
 }

@@ -88,3 +88,61 @@ func TestAnExternalDiskThatCannotBeAttachedIsRemoved(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// openedBy is node1 whose group has its external disks opened like that, and whose provider says that when it attaches one.
+func openedBy(t *testing.T, access, attached string) (On, *config.Disk) {
+	cfg, d := kept()
+	cfg.NodeGroups[0].DiskParams = map[string]config.Params{config.DTExt: {"access": access}}
+	return On{Runner: remotetest.New(t).Always("node1: action.sh attach filext 1.ext.disk0", attached), Config: cfg, Node: "node1"}, d
+}
+
+func TestWhoOpensAnExternalDisk(t *testing.T) {
+	const (
+		noDevice = "External storage's attach script of provider filext names no device"
+		noURI    = "Userspace access is not supported by the 'filext' ExtStorage provider for the 'kvm' hypervisor"
+	)
+	text := func(err error) string {
+		if err == nil {
+			return ""
+		}
+		return err.Error()
+	}
+	for _, tt := range []struct{ access, attached, refused, uri, without string }{
+		{"kernelspace", "/dev/loop0\n", "", "", ""},
+		{"kernelspace", "/dev/loop0\nkvm:rbd:x\n", "", "", ""},
+		{"kernelspace", "\nkvm:rbd:x\n", noDevice, "", ""},
+		{"userspace", "/dev/loop0\nkvm:rbd:x\n", "", "rbd:x", ""},
+		{"userspace", "\nkvm:rbd:x\n", "", "rbd:x", ""},
+		{"userspace", "/dev/loop0\n", "", "", noURI},
+		{"userspace", "\n", noURI, "", noURI},
+	} {
+		on, d := openedBy(t, tt.access, tt.attached)
+		if err := on.Attach(t.Context(), d); text(err) != tt.refused {
+			t.Errorf("%+v: attached: %v", tt, err)
+		}
+		if uri, err := on.URI(t.Context(), d); uri != tt.uri || text(err) != tt.without {
+			t.Errorf("%+v: %q, %v", tt, uri, err)
+		}
+	}
+}
+
+func TestPathOfAnExternalDisk(t *testing.T) {
+	cfg, d := kept()
+	for link, want := range map[string]string{"/dev/loop0\n": "/dev/loop0", ".\n": ""} {
+		fake := remotetest.New(t).Answer("node1: readlink -- /var/run/ganeti/extstorage/1.ext.disk0", link)
+		if path, err := (On{Runner: fake, Config: cfg, Node: "node1"}).Path(t.Context(), d); path != want || err != nil {
+			t.Errorf("%q: %q, %v", link, path, err)
+		}
+	}
+}
+
+// A snapshot is read, and so it has a device whoever opens the disk itself.
+func TestASnapshotNeedsADevice(t *testing.T) {
+	on, d := openedBy(t, "userspace", "")
+	on.Runner = remotetest.New(t).InOrder().Answer("node1: action.sh snapshot filext 1.ext.disk0", "").
+		Answer("node1: action.sh attach filext 1.ext.disk0.snap", "\nkvm:rbd:x\n").Answer("node1: action.sh detach filext 1.ext.disk0.snap", "").
+		Answer("node1: action.sh remove filext 1.ext.disk0.snap", "")
+	if err := on.Snapshot(t.Context(), d); err == nil || err.Error() != "External storage's attach script of provider filext names no device" {
+		t.Error(err)
+	}
+}

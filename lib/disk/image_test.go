@@ -69,15 +69,22 @@ func TestAnImageThatCannotBeMappedIsRemoved(t *testing.T) {
 
 func TestOnlyUserspaceDisksHaveAURI(t *testing.T) {
 	for access, want := range map[string]string{"kernelspace": "", "userspace": "rbd:ssd/a.rbd.disk0"} {
-		if got := onPool(nil, access).URI(imageDisk()); got != want {
+		uriOf := func(on On, d *config.Disk) string {
+			uri, err := on.URI(t.Context(), d)
+			if err != nil {
+				t.Error(err)
+			}
+			return uri
+		}
+		if got := uriOf(onPool(nil, access), imageDisk()); got != want {
 			t.Errorf("%s: %q", access, got)
 		}
 		inGluster := here(nil)
 		inGluster.Config.NodeGroups[0].DiskParams = map[string]config.Params{config.DTGluster: {"access": access, "host": "192.0.2.9"}}
-		if got := inGluster.URI(glusterDisk()); want == "" && got != "" || want != "" && got != "gluster://192.0.2.9:24007/gv0/ganeti/u.0" {
+		if got := uriOf(inGluster, glusterDisk()); want == "" && got != "" || want != "" && got != "gluster://192.0.2.9:24007/gv0/ganeti/u.0" {
 			t.Errorf("%s: %q", access, got)
 		}
-		if got := onPool(nil, access).URI(file); got != "" {
+		if got := uriOf(onPool(nil, access), file); got != "" {
 			t.Errorf("%s: a file has %q", access, got)
 		}
 	}

@@ -1,7 +1,7 @@
 # action.sh ACTION PROVIDER VOLUME NAME=VALUE…: runs a script of a provider of external storage in its directory, with the environment it
-# has got and the variables whose names no shell would pass on. Exit status 10: there is no such provider; 11: it has no such script, which it need not have; 12: the script failed, and
-# how it ended stands in the first line, the last lines of its output behind it. attach says where the volume is; what the others
-# say goes to a log of their own.
+# has got and the variables whose names no shell would pass on. Exit status 10: there is no such provider; 11: it has no such script, which
+# it need not have; 12: the script failed, and how it ended stands in the first line, the last lines of its output behind it. attach says
+# where the volume is; what the others say goes to a log of their own.
 action=$1 provider=$2 volume=$3
 shift 3
 found=
@@ -31,7 +31,8 @@ if [ "$action" = attach ]; then
 		exit 12
 	fi
 	device=$(printf '%s\n' "$said" | head -n 1)
-	if [ -n "$device" ] && [ "$(readlink -- "$link")" != "$device" ]; then
+	: "${device:=.}" # a directory, which nobody can take for the volume
+	if [ "$(readlink -- "$link")" != "$device" ]; then
 		mkdir -p "${link%/*}" && ln -s -- "$device" "$link.new" && mv -T -- "$link.new" "$link" || exit
 	fi
 	printf '%s\n' "$said"

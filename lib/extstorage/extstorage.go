@@ -84,13 +84,25 @@ func (v Volume) Create(ctx context.Context, r remote.Runner, node string, mib in
 // and the names for hypervisors.
 type Attachment struct {
 	Device string
-	URIs   map[string]string // by hypervisor
+	URIs   map[string]string // by hypervisor, in lower case
 }
 
-// Link is where an attached volume can be found on a node, whatever its device is.
+// URI is how a hypervisor opens the volume by itself.
+func (v Volume) URI(a Attachment, hypervisor string) (string, error) {
+	if uri, ok := a.URIs[hypervisor]; ok {
+		return uri, nil
+	}
+	return "", fault.New(fault.BlockDevice, "Userspace access is not supported by the '%s' ExtStorage provider for the '%s' hypervisor", v.Provider, hypervisor)
+}
+
+// Link is where an attached volume can be found on a node, whatever its device is. Of one without a device it leads to NoDevice, a directory:
+// so it is there, and nothing can be read from it or written to it by mistake.
 func (v Volume) Link() string {
 	return "/var/run/ganeti/extstorage/" + strings.ReplaceAll(v.Name, "/", "_")
 }
+
+// NoDevice is the target of the link of an attached volume without a device.
+const NoDevice = "."
 
 // Attach makes a volume appear, or says where it is.
 func (v Volume) Attach(ctx context.Context, r remote.Runner, node string) (Attachment, error) {
@@ -105,7 +117,9 @@ func parseAttachment(out []byte) Attachment {
 	first, rest, _ := strings.Cut(string(out), "\n")
 	a := Attachment{Device: strings.TrimSpace(first), URIs: map[string]string{}}
 	for line := range strings.Lines(rest) {
-		if hypervisor, uri, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+		hypervisor, uri, ok := strings.Cut(strings.TrimSpace(line), ":")
+		hypervisor = strings.ToLower(hypervisor)
+		if _, known := a.URIs[hypervisor]; ok && !known {
 			a.URIs[hypervisor] = uri
 		}
 	}

@@ -53,15 +53,39 @@ func TestAttachment(t *testing.T) {
 	if got.Device != "/dev/loop3" || got.URIs["kvm"] != "file:/srv/x" {
 		t.Errorf("%+v", got)
 	}
-	if got = parseAttachment([]byte("\nkvm:rbd:x\n")); got.Device != "" || got.URIs["kvm"] != "rbd:x" {
-		t.Errorf("%+v", got)
+	got = parseAttachment([]byte("\nKVM:rbd:x\nkvm:rbd:y\n"))
+	if uri, err := volume.URI(got, "kvm"); got.Device != "" || uri != "rbd:x" || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, err := volume.URI(got, "xen-pvm")
+	if err == nil || err.Error() != "Userspace access is not supported by the 'filext' ExtStorage provider for the 'xen-pvm' hypervisor" {
+		t.Error(err)
 	}
 }
 
-// provider makes one on this machine, and gives the script with its directories in place of a node's.
-func provider(t *testing.T, scripts map[string]string) func(args ...string) (string, int) {
+// What was a device once, and is none any more, must not be taken for the volume.
+func TestLink(t *testing.T) {
+	said := filepath.Join(t.TempDir(), "said")
+	run, root := provider(t, map[string]string{"attach": "cat " + said, "detach": "exit 0"})
+	for _, tt := range []struct{ action, said, link string }{
+		{"attach", "/dev/loop0\n", "/dev/loop0"}, {"attach", "\nkvm:rbd:x\n", NoDevice}, {"detach", "", ""},
+		{"attach", "\nkvm:rbd:x\n", NoDevice}, {"attach", "/dev/loop1\nkvm:rbd:x\n", "/dev/loop1"},
+	} {
+		if err := os.WriteFile(said, []byte(tt.said), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, status := run(tt.action, "filext", "v")
+		link, _ := os.Readlink(filepath.Join(root, "run/extstorage/v"))
+		if status != 0 || tt.action == "attach" && !strings.HasPrefix(out, tt.said) || link != tt.link {
+			t.Errorf("%+v: %d, %q, link %q", tt, status, out, link)
+		}
+	}
+}
+
+// provider makes one on this machine, and gives the script with its directories, below root, in place of a node's.
+func provider(t *testing.T, scripts map[string]string) (run func(args ...string) (string, int), root string) {
 	t.Helper()
-	root := t.TempDir()
+	root = t.TempDir()
 	dir := filepath.Join(root, "ext", "filext")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -75,7 +99,7 @@ func provider(t *testing.T, scripts map[string]string) func(args ...string) (str
 		}
 	}
 	places := strings.NewReplacer("/usr/share/ganeti/extstorage", root+"/ext", "/var/log/ganeti/extstorage", root+"/log", "/var/run/ganeti", root+"/run")
-	return func(args ...string) (string, int) {
+	run = func(args ...string) (string, int) {
 		cmd := exec.Command("sh", append([]string{"-c", places.Replace(actionScript), "sh"}, args...)...)
 		out, err := cmd.Output()
 		if err != nil && cmd.ProcessState == nil {
@@ -84,10 +108,11 @@ func provider(t *testing.T, scripts map[string]string) func(args ...string) (str
 		logs, _ := filepath.Glob(root + "/log/*")
 		return strings.ReplaceAll(string(out), root, "") + strings.Repeat("+", len(logs)), cmd.ProcessState.ExitCode()
 	}
+	return run, root
 }
 
 func TestActions(t *testing.T) {
-	run := provider(t, map[string]string{"create": "pwd; exit 0", "attach": "echo /dev/loop0", "remove": "echo no; echo never >&2; exit 3", "detach": "exit 0"})
+	run, _ := provider(t, map[string]string{"create": "pwd; exit 0", "attach": "echo /dev/loop0", "remove": "echo no; echo never >&2; exit 3", "detach": "exit 0"})
 	for _, tt := range []struct {
 		args   []string
 		out    string
@@ -117,7 +142,7 @@ func TestParametersOfAnyName(t *testing.T) {
 		t.Errorf("environment %v", sent.Env)
 	}
 	const script = "#!/usr/bin/env perl\nprint join('|', map {\"$_=$ENV{$_}\"} grep {/^EXTP_/} sort keys %ENV); exit 3"
-	run := provider(t, map[string]string{"attach": script, "create": script})
+	run, _ := provider(t, map[string]string{"attach": script, "create": script})
 	for _, action := range []string{"attach", "create"} {
 		out, status := run(append([]string{action}, sent.Argv[5:]...)...)
 		if !strings.HasPrefix(out, "3\nEXTP_9.É=a=b|EXTP_CACHE-MODE=it's $(none)") || status != 12 {

@@ -153,8 +153,12 @@ func (w *modify) plugDisk(ctx context.Context, step *diskStep) error {
 	if err := w.on(node).Link(ctx, name, w.env.Config.InstanceDisks(w.inst)); err != nil {
 		return err
 	}
+	uri, err := w.on(node).URI(ctx, step.disk)
+	if err != nil {
+		return err
+	}
 	return w.changeRuntime(ctx, "disk", func(runtime *kvm.Runtime) error {
-		return kvm.AddDisk(ctx, r, node, name, runtime, kvm.Disk{Disk: *step.disk, Link: kvm.LinkPath(name, step.index), URI: w.on(node).URI(step.disk)})
+		return kvm.AddDisk(ctx, r, node, name, runtime, kvm.Disk{Disk: *step.disk, Link: kvm.LinkPath(name, step.index), URI: uri})
 	})
 }
 

@@ -105,17 +105,25 @@ func startFake(ctx context.Context, r remote.Runner, cfg *config.Config, inst *c
 // isUnknown says whether an error leaves open what became of a change.
 func isUnknown(err error) bool { return job.IsUnknown(err) }
 
-// guestOn is an instance as its configuration describes it, on a node.
-func guestOn(cfg *config.Config, inst *config.Instance, node string) kvm.Guest {
+// guestOn is an instance as its configuration describes it, on a node where its disks are attached.
+func guestOn(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string) (kvm.Guest, error) {
 	g := kvm.GuestOf(cfg, inst)
+	there := disk.On{Runner: r, Config: cfg, Node: node}
 	for i := range g.Disks {
-		g.Disks[i].URI = disk.On{Config: cfg, Node: node}.URI(&g.Disks[i].Disk)
+		d := &g.Disks[i]
+		var err error
+		if d.URI, err = there.URI(ctx, &d.Disk); err != nil {
+			return g, err
+		}
 	}
-	return g
+	return g, nil
 }
 
 func startKVM(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, paused bool) error {
-	g := guestOn(cfg, inst, node)
+	g, err := guestOn(ctx, r, cfg, inst, node)
+	if err != nil {
+		return err
+	}
 	g.Paused = paused
 	emulator, err := kvm.ProbeEmulator(ctx, r, node, g.HV.String("kvm_path"), kvm.ImageURLs(g.HV)...)
 	if err != nil {

@@ -87,9 +87,10 @@ func (c osChoice) environment(ctx context.Context, env *job.Env, os osdef.OS, in
 	primary := on(env, env.Config.NodeName(inst.PrimaryNode))
 	var failed error
 	target := osdef.TargetOf(env.Config, inst, func(d *config.Disk) (string, string) {
-		path, err := primary.Path(ctx, d)
-		failed = errors.Join(failed, err)
-		return path, primary.URI(d)
+		path, noPath := primary.Path(ctx, d)
+		uri, noURI := primary.URI(ctx, d)
+		failed = errors.Join(failed, noPath, noURI)
+		return path, uri
 	})
 	if failed != nil {
 		return nil, failed

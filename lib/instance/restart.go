@@ -27,7 +27,7 @@ func restartGuest(ctx context.Context, r remote.Runner, cfg *config.Config, inst
 	if err != nil {
 		return err
 	}
-	g := guestOn(cfg, inst, node)
+	g := kvm.GuestOf(cfg, inst)
 	if err := kvm.StopKeeping(ctx, r, node, inst.Name, g.HV.Bool("acpi")); err != nil {
 		return err
 	}

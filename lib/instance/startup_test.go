@@ -339,3 +339,22 @@ func TestRebootEndsWhatAUserHasPoweredOff(t *testing.T) {
 		t.Errorf("it was not started: %v", err)
 	}
 }
+
+// qemu is given what the provider of the disk says, and nothing else when that is nothing.
+func TestQemuOpensAnExternalDiskByItself(t *testing.T) {
+	w := newWorld(t)
+	w.web().Hypervisor, w.web().Disks = config.HVKVM, []string{"d"}
+	w.cfg.Disks = []*config.Disk{{UUID: "d", DevType: config.DTExt, LogicalID: config.LogicalID{"san", "v"}, Params: config.Params{"access": "userspace"}}}
+	for said, want := range map[string]string{"\nkvm:rbd:x\n": "rbd:x", "/dev/loop0\n": ""} {
+		nodes := remotetest.New(t).Answer("node1: action.sh attach san v", said)
+		if want == "" {
+			if err := startKVM(t.Context(), nodes, w.cfg, w.web(), "node1", false); err == nil || !strings.HasPrefix(err.Error(), "Userspace access is not supported by the 'san' ") {
+				t.Error(err)
+			}
+			continue
+		}
+		if g, err := guestOn(t.Context(), nodes, w.cfg, w.web(), "node1"); err != nil || g.Disks[0].URI != want || g.Disks[0].Link == "" {
+			t.Errorf("%+v, %v", g.Disks, err)
+		}
+	}
+}
