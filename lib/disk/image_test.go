@@ -84,6 +84,13 @@ func TestOnlyUserspaceDisksHaveAURI(t *testing.T) {
 		if got := uriOf(inGluster, glusterDisk()); want == "" && got != "" || want != "" && got != "gluster://192.0.2.9:24007/gv0/ganeti/u.0" {
 			t.Errorf("%s: %q", access, got)
 		}
+		own := imageDisk()
+		own.Params = config.Params{"access": access}
+		for _, others := range []string{"kernelspace", "userspace"} {
+			if got := uriOf(onPool(nil, others), own); got != want {
+				t.Errorf("%s among disks with %s: %q", access, others, got)
+			}
+		}
 		if got := uriOf(onPool(nil, access), file); got != "" {
 			t.Errorf("%s: a file has %q", access, got)
 		}

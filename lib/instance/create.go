@@ -181,7 +181,7 @@ func (w *create) existence(cfg *config.Config) error {
 // Check goes through what can refuse an instance, in Ganeti's order.
 func (w *create) Check(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		w.readExport, w.parameters, w.devices, w.ping, w.place, w.primary, w.secondary, w.addresses, w.storage, w.policy, w.node, w.reachExport,
+		w.readExport, w.parameters, w.devices, w.ping, w.place, w.primary, w.secondary, w.addresses, w.storage, w.access, w.policy, w.node, w.reachExport,
 	} {
 		if err := step(ctx); err != nil {
 			return err

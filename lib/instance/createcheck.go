@@ -201,6 +201,18 @@ func (w *create) chooseMeta() {
 	}
 }
 
+// access refuses disks that the hypervisor cannot open.
+func (w *create) access(context.Context) error {
+	cfg := w.env.Config
+	for _, a := range w.asked {
+		d := &config.Disk{DevType: w.DiskTemplate, Params: a.params}
+		if err := checkAccess(cfg, w.Hypervisor, d, cfg.Group(w.pnode.Group)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // policy refuses an instance that the policy of its group does not allow, and then one whose disks cannot be made.
 func (w *create) policy(context.Context) error {
 	cfg := w.env.Config

@@ -31,7 +31,7 @@ type diskRequest struct {
 	metaVG   string // for the metadata of a mirror, "" for the usual one
 	adopt    string // a volume or device that is there already
 	spindles *int64
-	params   config.Params // for the provider of external storage
+	params   config.Params // what the provider of external storage is told, and who opens the disk
 }
 
 // tooLarge refuses disks of sizes that nothing could hold or add up; a policy has done so, unless it is ignored.
@@ -68,8 +68,11 @@ func newDisk(cfg *config.Config, template string, asked map[string]any) (diskReq
 		d.vg = vg
 	}
 	d.metaVG = text(asked, "metavg")
-	if template == config.DTExt {
+	switch _, chosen := forced["access"]; {
+	case template == config.DTExt:
 		d.params = forProvider(asked)
+	case chosen && disk.HasAccess(template):
+		d.params = config.Params{"access": forced["access"]}
 	}
 	if name := text(asked, "name"); !isNone(name) {
 		d.name = name
@@ -79,6 +82,15 @@ func newDisk(cfg *config.Config, template string, asked map[string]any) (diskReq
 		d.spindles = &n
 	}
 	return d, nil
+}
+
+// checkAccess refuses a disk that the hypervisor cannot open as it is asked to in a group.
+func checkAccess(cfg *config.Config, hypervisor string, d *config.Disk, group *config.NodeGroup) error {
+	access := disk.Access(cfg, d, group)
+	if access == disk.Kernelspace || access == disk.Userspace && hypervisor == config.HVKVM {
+		return nil
+	}
+	return fault.Refuse(fault.WrongState, "Selected hypervisor (%s) cannot be used with %s disk access param", hypervisor, access)
 }
 
 // forProvider is what the provider of external storage is told of a disk.
@@ -188,7 +200,7 @@ func layOut(template, node, dir, driver string, first int, asked []diskRequest) 
 	disks := make([]*config.Disk, len(asked))
 	for i, a := range asked {
 		d := &config.Disk{UUID: config.NewUUID(), Name: a.name, DevType: template, IVName: "disk/" + strconv.Itoa(first+i),
-			Size: a.size, Mode: a.mode, Spindles: a.spindles, Params: config.Params{}}
+			Size: a.size, Mode: a.mode, Spindles: a.spindles, Params: given(a.params)}
 		if !disk.Shared(template) {
 			d.Nodes = []string{node}
 		}
@@ -205,7 +217,7 @@ func layOut(template, node, dir, driver string, first int, asked []diskRequest) 
 		case config.DTRBD:
 			d.LogicalID = config.LogicalID{"rbd", file}
 		case config.DTExt:
-			d.LogicalID, d.Params = config.LogicalID{a.params.String("provider"), file}, a.params
+			d.LogicalID = config.LogicalID{a.params.String("provider"), file}
 		case config.DTDRBD: // nodes, minors, port and secret are found by mirrorUp
 			d.LogicalID, d.Nodes = nil, nil
 			d.Children = volumesBelow(a, fmt.Sprintf("%s.disk%d", config.NewUUID(), first+i), nil)

@@ -40,7 +40,10 @@ func (w *modify) attachedDisk(asked map[string]any) (*config.Disk, error) {
 		return nil, fault.Refuse(fault.WrongInput, "No disk was found with this name: %s", unit.Str(name))
 	}
 	d := *found[0]
-	return &d, w.canHave(&d)
+	if err := w.canHave(&d); err != nil {
+		return nil, err
+	}
+	return &d, w.canOpen(&d)
 }
 
 // canHave refuses a disk of another kind or place, or another instance's.

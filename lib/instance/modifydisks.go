@@ -217,6 +217,12 @@ func (w *modify) checkDisk(c DeviceChange) error {
 	return nil
 }
 
+// canOpen refuses a disk that the instance's hypervisor cannot open.
+func (w *modify) canOpen(d *config.Disk) error {
+	cfg := w.env.Config
+	return checkAccess(cfg, w.inst.Hypervisor, d, cfg.Group(w.primary().Group))
+}
+
 // newDisk lays out a disk of the kind the instance has.
 func (w *modify) newDisk(index int, params map[string]any) (*config.Disk, error) {
 	asked, err := w.askedDisk(params)
@@ -244,6 +250,9 @@ func (w *modify) askedDisk(params map[string]any) (diskRequest, error) {
 		}
 	}
 	asked, err := newDisk(cfg, template, params)
+	if err == nil {
+		err = w.canOpen(&config.Disk{DevType: template, Params: asked.params})
+	}
 	if err != nil {
 		return asked, err
 	}
