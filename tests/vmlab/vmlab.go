@@ -34,7 +34,7 @@ type Options struct {
 	HDD      []int     // the nodes that have vg_ganeti_hdd too; nil means 1 and 2
 	OVS      bool      // the bridge that carries the primary network is one of Open vSwitch; a node has two processors then
 	Systemd  bool      // process 1 is systemd, else a small init
-	UML      bool      // the nodes are user mode Linux, not emulated; GANTRY_UML=1 says so for all labs that can be
+	UML      bool      // the nodes are user mode Linux, not emulated, and do not restart by themselves; GANTRY_UML=1 says so for all labs that can be
 	Domain   string    // "" means example.com
 	Master   bool      // one more machine, named master, at 192.0.2.1: as the records were made
 	Bridge   string    // the bridge that carries the primary network; "" means br0

@@ -142,6 +142,9 @@ func power(t *testing.T, l *Lab) {
 }
 
 func restart(t *testing.T, l *Lab) {
+	if l.UML {
+		t.Skip("a node of user mode Linux that restarts by itself finds its cards in use")
+	}
 	before := l.Must(t, "node2", "cat /proc/sys/kernel/random/boot_id")
 	l.Run("node2", "echo 1 >/proc/sys/kernel/sysrq; echo b >/proc/sysrq-trigger")
 	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Second) {

@@ -141,4 +141,12 @@ func repaired(s *stand) {
 		s.t.Fatal(err)
 	}
 	s.must("node1", "gnt-node add --readd --no-ssh-key-check node3.example.com && gnt-cluster remove-tags ganeti:watcher:autorepair:failover")
+	inv, said := s.inventory(), s.Verify(s.t)
+	for _, left := range inv.extras() { // they were replaced while the node was away
+		if !mentioned(said, left) {
+			s.t.Errorf("verify does not tell of %s:\n%s", left, said)
+		}
+	}
+	s.must("node3", "lvremove -qq -f vg_ganeti")
+	s.unharmed()
 }

@@ -50,7 +50,7 @@ func TestADiskHasItsPhysicalVolumesToItself(t *testing.T) {
 		t.Errorf("the physical volumes are taken by %q", taken)
 	}
 	is("gnt-node list --no-headers -o spfree,sptotal --separator=: node1", "0:3")
-	refused("gnt-instance modify --disk add:size=64M,spindles=1 b.example.com", "No (empty) PVs found")
+	refused("gnt-instance modify --disk add:size=64M,spindles=1 b.example.com", "Not enough disk space on target node node1.example.com vg vg_ganeti: required 64 MiB, available 0 MiB")
 	if said := l.Verify(t); strings.Contains(said, "ERROR") || strings.Contains(said, "WARNING") {
 		t.Errorf("verify says\n%s", said)
 	}
