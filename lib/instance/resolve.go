@@ -348,27 +348,35 @@ func (g *guestRemains) cleanNode(ctx context.Context, node string, foreign bool)
 // withdrawDevices takes from guests the devices that the job was adding and the configuration does not name, before what is behind those is
 // removed, and the tap devices that it has made for nothing.
 func (x *remains) withdrawDevices(ctx context.Context) error {
+	err := x.eachDevice(ctx, kvm.AddedDevice, func(inst *config.Instance, node, id string) error {
+		err := kvm.TakeBack(ctx, x.env.Nodes, node, inst.Name, id, wantedOf(inst))
+		if err != nil && !isUnknown(err) { // the guest has to let go of it, and whoever wants to end that guest need not wait
+			return fmt.Errorf("whether instance %s still has the device %s: %w: %w", inst.Name, id, err, job.ErrLater)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return x.sweepTaps(ctx)
+}
+
+// eachDevice goes through the devices that the job was changing, as its intents name them, of the guests that run.
+func (x *remains) eachDevice(ctx context.Context, named func(changes string) (id, name string, is bool), do func(inst *config.Instance, node, id string) error) error {
 	for _, in := range x.done {
-		id, name, is := kvm.AddedDevice(in.Changes)
+		id, name, is := named(in.Changes)
 		if !is {
 			continue
 		}
 		inst, err := x.runs(ctx, in, name)
+		if err == nil && inst != nil {
+			err = do(inst, in.Node, id)
+		}
 		if err != nil {
 			return err
 		}
-		if inst == nil {
-			continue
-		}
-		err = kvm.TakeBack(ctx, x.env.Nodes, in.Node, name, id, wantedOf(inst))
-		if isUnknown(err) {
-			return err
-		}
-		if err != nil { // the guest has to let go of it, and whoever wants to end that guest need not wait
-			return fmt.Errorf("whether instance %s still has the device %s: %w: %w", name, id, err, job.ErrLater)
-		}
 	}
-	return x.sweepTaps(ctx)
+	return nil
 }
 
 // wantedOf says which devices an instance is to have.
@@ -415,34 +423,23 @@ func (x *remains) runs(ctx context.Context, in job.Intent, name string) (*config
 // unplugged has guests' runtime files say so where they have let go of a device that the job was removing.
 func (x *remains) unplugged(ctx context.Context) error {
 	var told []string
-	for _, in := range x.done {
-		id, name, is := kvm.RemovedDevice(in.Changes)
-		if !is {
-			continue
-		}
-		inst, err := x.runs(ctx, in, name)
-		if err != nil {
-			return err
-		}
-		if inst == nil {
-			continue
-		}
-		tap, err := kvm.FinishRemoval(ctx, x.env.Nodes, in.Node, name, id)
+	return x.eachDevice(ctx, kvm.RemovedDevice, func(inst *config.Instance, node, id string) error {
+		tap, err := kvm.FinishRemoval(ctx, x.env.Nodes, node, inst.Name, id)
 		if err == nil && tap != "" {
-			err = bridge.Down(ctx, x.env.Nodes, in.Node, name, tap)
+			err = bridge.Down(ctx, x.env.Nodes, node, inst.Name, tap)
 		}
-		if err == nil && !slices.Contains(told, name) {
-			told = append(told, name)
-			err = x.tellMissing(ctx, inst, in.Node)
+		if err == nil && !slices.Contains(told, inst.Name) {
+			told = append(told, inst.Name)
+			err = x.tellMissing(ctx, inst, node)
 		}
 		if isUnknown(err) {
 			return err
 		}
 		if err != nil {
-			x.wait("whether instance %s still has the device %s: %v", name, id, err)
+			x.wait("whether instance %s still has the device %s: %v", inst.Name, id, err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // tellMissing warns of the devices of an instance that its guest has lost: they were to be changed, which is to be taken out and put back.
