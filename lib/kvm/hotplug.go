@@ -220,8 +220,15 @@ func giveUp(ctx context.Context, r remote.Runner, node, name string, why error, 
 	return why
 }
 
+// deviceNotFound is the class of qemu's refusal to remove what it has not got.
+const deviceNotFound = "DeviceNotFound"
+
 func unplug(ctx context.Context, r remote.Runner, node, name, id string) error {
-	if err := change(ctx, r, node, name, removesDevice+id+" from", request{"device_del", attributes{"id": id}}); err != nil {
+	err := change(ctx, r, node, name, removesDevice+id+" from", request{"device_del", attributes{"id": id}})
+	if refused, is := errors.AsType[*QMPError](err); is && refused.Class == deviceNotFound {
+		return nil // the guest has let go of it later than it was waited for, or never got it
+	}
+	if err != nil {
 		return err
 	}
 	return await(ctx, r, node, name, id, false)

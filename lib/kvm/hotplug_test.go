@@ -48,6 +48,21 @@ func TestARefusedRemovalKeepsTheTapFilesInStep(t *testing.T) {
 	}
 }
 
+// A guest may take its time, and let go of a device when nobody waits for that any more.
+func TestADeviceThatTheGuestHasLetGoOfIsRemoved(t *testing.T) {
+	rt, err := ParseRuntime([]byte(runtimeOf("nic-one", goneID)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := remotetest.New(t).InOrder().
+		Answer(qmpLine("web"), greeting+`{"error": {"class": "DeviceNotFound", "desc": "Device 'nic-two' not found"}}`).
+		Answer(qmpLine("web"), greeting+`{"return": {}}`).
+		Answer("node1: dropnic.sh /var/run/ganeti/kvm-hypervisor/nic/web 1", "")
+	if err := RemoveNIC(t.Context(), f, "node1", "web", &rt, goneID); err != nil || len(rt.NICs) != 1 {
+		t.Errorf("%v, the runtime has %+v", err, rt.NICs)
+	}
+}
+
 // A tap device for a guest that runs already is made for its user; to guess one could give it to somebody else.
 func TestUserOf(t *testing.T) {
 	const line = "node1: user.sh web"

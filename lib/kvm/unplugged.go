@@ -82,14 +82,11 @@ func TakeBack(ctx context.Context, r remote.Runner, node, name, id string, wante
 	if nic >= 0 && wanted(rt.NICs[nic].UUID) || disk >= 0 && wanted(rt.Disks[disk].UUID) {
 		return nil
 	}
-	err = unplug(ctx, r, node, name, id)
-	if refusal, is := errors.AsType[*QMPError](err); is && refusal.Class == deviceNotFound {
-		err = nil // the guest has not got it, but qemu may have the host's side of it
-	}
-	if err != nil {
+	if err := unplug(ctx, r, node, name, id); err != nil {
 		return err
 	}
-	// Of what sort it is nobody has to know: qemu has one of these, or neither. It answers the first with a text either way.
+	// qemu may have the host's side of it all the same. Of what sort it is nobody has to know: qemu has one of these, or neither. It answers
+	// the first with a text either way.
 	err = change(ctx, r, node, name, "removes a device from", hmp("drive_del "+id), request{"netdev_del", attributes{"id": id}})
 	if _, gone := errors.AsType[*QMPError](err); err != nil && !gone {
 		return err
@@ -100,9 +97,6 @@ func TakeBack(ctx context.Context, r remote.Runner, node, name, id string, wante
 	_, err = FinishRemoval(ctx, r, node, name, id)
 	return err
 }
-
-// deviceNotFound is the class of qemu's refusal to remove what it has not got.
-const deviceNotFound = "DeviceNotFound"
 
 // forgetNIC removes the host's side of network interface n of so many, and its file, unless that is done already.
 func forgetNIC(ctx context.Context, r remote.Runner, node, name, id string, n, many int) (tap string, err error) {
