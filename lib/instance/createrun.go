@@ -210,9 +210,6 @@ func (w *create) record(ctx context.Context) error {
 			dropInstance(cfg, w.old.UUID)
 		}
 		for _, d := range w.disks {
-			if err := stillUnused(cfg, d); err != nil {
-				return err
-			}
 			own := *d
 			own.Stamp = config.NewStamp(w.env.Clock())
 			cfg.Disks = append(cfg.Disks, &own)

@@ -71,8 +71,7 @@ func (w *create) checkDevices(ctx context.Context) error {
 	for i, d := range w.asked {
 		names[i] = d.adopt
 	}
-	others := slices.DeleteFunc(slices.Clone(w.env.Config.Disks), func(d *config.Disk) bool { return w.old != nil && slices.Contains(w.old.Disks, d.UUID) })
-	sizes, err := adoptDevices(ctx, w.env, w.pnode.Name, others, names)
+	sizes, err := adoptDevices(ctx, w.env, w.pnode.Name, names)
 	if err != nil {
 		return err
 	}
@@ -82,8 +81,9 @@ func (w *create) checkDevices(ctx context.Context) error {
 	return nil
 }
 
-// adoptDevices looks whether block devices of a node can be adopted beside other disks, and tells their sizes in MiB.
-func adoptDevices(ctx context.Context, env *job.Env, node string, others []*config.Disk, names []string) ([]int64, error) {
+// adoptDevices looks whether block devices of a node can be adopted, and tells their sizes in MiB. As in Ganeti several instances may have
+// the same one, as a cluster of guests does.
+func adoptDevices(ctx context.Context, env *job.Env, node string, names []string) ([]int64, error) {
 	names = slices.Clone(names)
 	for i := range names {
 		names[i] = path.Clean(names[i])
@@ -95,13 +95,7 @@ func adoptDevices(ctx context.Context, env *job.Env, node string, others []*conf
 	if outside := slices.DeleteFunc(slices.Clone(sorted), func(d string) bool { return strings.HasPrefix(d, adoptable) }); len(outside) > 0 {
 		return nil, fault.Refuse(fault.WrongInput, "Device node(s) %s lie outside %s and cannot be adopted", strings.Join(outside, ", "), adoptable)
 	}
-	var taken []string
-	for _, d := range others {
-		if d.DevType == config.DTBlock {
-			taken = append(taken, d.Path())
-		}
-	}
-	known, err := blockDevices(ctx, env, node, slices.Concat(names, taken)...)
+	known, err := blockDevices(ctx, env, node, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +105,6 @@ func adoptDevices(ctx context.Context, env *job.Env, node string, others []*conf
 	sizes, numbers := make([]int64, len(names)), map[string]bool{}
 	for i, name := range names {
 		d := known[name]
-		if slices.ContainsFunc(taken, func(other string) bool { return known[other].number == d.number }) {
-			return nil, usedDevice(name)
-		}
 		if numbers[d.number] {
 			return nil, duplicateDevices()
 		}
@@ -129,20 +120,6 @@ func adoptDevices(ctx context.Context, env *job.Env, node string, others []*conf
 
 func duplicateDevices() error {
 	return fault.Refuse(fault.WrongInput, "Duplicate disk names given for adoption")
-}
-
-func usedDevice(name string) error {
-	return fault.Refuse(fault.NotUnique, "Block device %s used by another instance", name)
-}
-
-// stillUnused refuses a block device that somebody else has adopted since it was looked at.
-func stillUnused(cfg *config.Config, d *config.Disk) error {
-	if d.DevType == config.DTBlock && slices.ContainsFunc(cfg.Disks, func(other *config.Disk) bool {
-		return other.DevType == config.DTBlock && path.Clean(other.Path()) == path.Clean(d.Path())
-	}) {
-		return usedDevice(d.Path())
-	}
-	return nil
 }
 
 // checkVolumes looks for the logical volumes to be adopted and learns their sizes.

@@ -92,7 +92,7 @@ func (w *modify) checkDevices(ctx context.Context) error {
 	if names == nil {
 		return nil
 	}
-	sizes, err := adoptDevices(ctx, w.env, w.primary().Name, w.env.Config.Disks, names)
+	sizes, err := adoptDevices(ctx, w.env, w.primary().Name, names)
 	w.devices = sizes
 	return err
 }
@@ -448,9 +448,6 @@ func (w *modify) unmakeDisk(ctx context.Context, d *config.Disk) error {
 // enlist records a new disk as the instance's.
 func (w *modify) enlist(ctx context.Context, step *diskStep) error {
 	return w.update(ctx, func(cfg *config.Config, inst *config.Instance) error {
-		if err := stillUnused(cfg, step.disk); err != nil {
-			return err
-		}
 		w.convertDisks(cfg)
 		claimPorts(cfg, []*config.Disk{step.disk})
 		added := *step.disk
