@@ -50,6 +50,23 @@ func TestTransferSwitchesToPostcopyOnce(t *testing.T) {
 	}
 }
 
+// That a transfer could not be looked at once says nothing of it; that nobody answers any more does.
+func TestTransferIsLookedAtAgain(t *testing.T) {
+	quiet := func(string) {}
+	nodes := remotetest.New(t).InOrder().
+		Answer(qmpLine("web"), greeting+`{"return": {"status": "active"}}`).
+		Fail(qmpLine("web"), 1, "socat: Broken pipe").
+		Answer(qmpLine("web"), greeting+`{"return": {"status": "completed"}}`)
+	if err := Transfer(t.Context(), nodes, "node1", "web", "", quiet); err != nil {
+		t.Error(err)
+	}
+	const refused = "socat: Connection refused"
+	nodes = remotetest.New(t).InOrder().Fail(qmpLine("web"), 1, refused).Fail(qmpLine("web"), 1, refused).Fail(qmpLine("web"), 1, refused)
+	if err := Transfer(t.Context(), nodes, "node1", "web", "", quiet); err == nil || requests(nodes) != "query-migrate query-migrate query-migrate" {
+		t.Errorf("%v, asked %s", err, requests(nodes))
+	}
+}
+
 func TestTransferFails(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"return": {"status": "failed"}}`:                         "hypervisor returned failure",

@@ -112,6 +112,7 @@ const (
 	queryEvery  = 250 * time.Millisecond // Ganeti asks once a second; more often ends short ones sooner
 	reportEvery = 10 * time.Second
 	postcopyAt  = 2 // passes over the memory before the rest is fetched on demand
+	looks       = 3 // that fail in a row before a transfer is given up: a monitor that was left a moment ago may hang up on the next who asks
 )
 
 // Transfer follows a migration until the target has everything. say gets Ganeti's lines. On an error nothing is decided:
@@ -120,12 +121,15 @@ func Transfer(ctx context.Context, r remote.Runner, node, name, capabilities str
 	say("* starting memory transfer")
 	lastReport := time.Now()
 	postcopy := strings.Contains(":"+capabilities+":", ":postcopy-ram:")
-	for {
+	for unseen := 0; ; {
 		p, err := Query(ctx, r, node, name)
-		if err != nil {
+		if unseen++; err == nil {
+			unseen = 0
+		} else if unseen == looks || remote.OutcomeOf(err) != remote.Failed {
 			return err
 		}
 		switch {
+		case err != nil:
 		case p.Status == "completed":
 			say("* memory transfer complete")
 			return nil
