@@ -126,8 +126,9 @@ func (w *modify) plugIn(ctx context.Context, runtime *kvm.Runtime, step *nicStep
 	if err != nil {
 		return err
 	}
-	vnetHdr, multiQueue := kvm.TapOptions(*runtime)
-	tap, err := bridge.Up(ctx, r, node, card, bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net"), User: user})
+	o := tapOptions(*runtime)
+	o.User = user
+	tap, err := bridge.Up(ctx, r, node, card, o)
 	if err != nil {
 		return err
 	}

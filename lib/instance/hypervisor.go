@@ -137,9 +137,8 @@ func startKVM(ctx context.Context, r remote.Runner, cfg *config.Config, inst *co
 	if err != nil {
 		return err
 	}
-	launch := kvm.LaunchOf(g)
-	launch.UserShutdown = cfg.Cluster.EnabledUserShutdown && g.HV.Bool("user_shutdown")
-	if launch.Taps, err = tapsUp(ctx, r, cfg, inst, node, runtime); err != nil {
+	launch := launchOf(cfg, g)
+	if launch.Taps, err = tapsUp(ctx, r, node, bridge.NICsOf(cfg, inst), runtime, false); err != nil {
 		return err
 	}
 	if err := kvm.Start(ctx, r, node, runtime, launch, emulator, kvm.PoolOf(cfg.Cluster.UIDPool)); err != nil {
@@ -151,14 +150,24 @@ func startKVM(ctx context.Context, r remote.Runner, cfg *config.Config, inst *co
 	return kvm.Resume(ctx, r, node, inst.Name)
 }
 
-// tapsUp makes the tap devices of an instance's interfaces and returns their names. Those of a guest that has died have outlived it.
-func tapsUp(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, runtime kvm.Runtime) ([]string, error) {
+// tapOptions are those of the tap devices of a guest.
+func tapOptions(runtime kvm.Runtime) bridge.Options {
 	vnetHdr, multiQueue := kvm.TapOptions(runtime)
-	o := bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")}
+	return bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")}
+}
+
+// tapsUp makes the tap devices of a guest's interfaces and returns their names. Those of an earlier guest of the instance, which they
+// outlive, go first. For a guest that is still to arrive, routed ones are not configured yet: they would take its address away from it.
+func tapsUp(ctx context.Context, r remote.Runner, node string, nics []bridge.NIC, runtime kvm.Runtime, arriving bool) ([]string, error) {
+	o := tapOptions(runtime)
 	var taps []string
-	for i, nic := range bridge.NICsOf(cfg, inst) {
+	for i, nic := range nics {
 		o.Afresh = i == 0
-		tap, err := bridge.Up(ctx, r, node, nic, o)
+		bring := bridge.Up
+		if arriving && nic.NICParams.String("mode") == config.NICRouted {
+			bring = bridge.Make
+		}
+		tap, err := bring(ctx, r, node, nic, o)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"gantry/lib/bridge"
 	"gantry/lib/config"
 	"gantry/lib/kvm"
 	"gantry/lib/remote/remotetest"
@@ -21,10 +22,10 @@ func TestOnlyTheFirstTapIsMadeAfresh(t *testing.T) {
 	}
 	for name, bring := range map[string]func(*remotetest.Fake) ([]string, error){
 		"start": func(f *remotetest.Fake) ([]string, error) {
-			return tapsUp(t.Context(), f, w.cfg, inst, "node1", runtime)
+			return tapsUp(t.Context(), f, "node1", bridge.NICsOf(w.cfg, inst), runtime, false)
 		},
 		"migration": func(f *remotetest.Fake) ([]string, error) {
-			return runtimeTaps(t.Context(), f, w.cfg, inst, "node1", runtime, true)
+			return tapsUp(t.Context(), f, "node1", runtimeNICs(w.cfg, inst, runtime), runtime, true)
 		},
 	} {
 		taps, err := bring(remotetest.New(t).InOrder().Answer(first, "tap4").Answer(second, "tap5"))

@@ -260,10 +260,12 @@ func (w *modify) balloon(ctx context.Context, changes *[][2]any) error {
 
 // apply takes over all that was checked.
 func (w *modify) apply(cfg *config.Config, inst *config.Instance) error {
-	for _, d := range cfg.InstanceDisks(inst) {
-		if old := []string{inst.PrimaryNode}; w.next.PrimaryNode != inst.PrimaryNode && slices.Equal(d.Nodes, old) { // it has only these, as a plain one has
-			d.Nodes = []string{w.next.PrimaryNode}
-			d.Touch(w.env.Clock())
+	if old := []string{inst.PrimaryNode}; w.next.PrimaryNode != inst.PrimaryNode {
+		for _, d := range cfg.InstanceDisks(inst) {
+			if slices.Equal(d.Nodes, old) { // and no others, as a plain one has
+				d.Nodes = []string{w.next.PrimaryNode}
+				d.Touch(w.env.Clock())
+			}
 		}
 	}
 	inst.PrimaryNode, inst.OS = w.next.PrimaryNode, w.next.OS

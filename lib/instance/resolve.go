@@ -388,10 +388,13 @@ func wantedOf(inst *config.Instance) func(uuid string) bool {
 
 // sweepTaps removes the tap devices that running guests of a job that changed them do not use.
 func (x *remains) sweepTaps(ctx context.Context) error {
+	if x.open.OpID != (Modify{}).OpID() {
+		return nil
+	}
 	for _, name := range x.open.Instances {
 		var swept []string
 		for _, in := range x.done {
-			if x.open.OpID != (Modify{}).OpID() || !bridge.BringsUp(in.Changes, name) || slices.Contains(swept, in.Node) {
+			if !bridge.BringsUp(in.Changes, name) || slices.Contains(swept, in.Node) {
 				continue
 			}
 			inst, err := x.runs(ctx, in, name)

@@ -141,7 +141,8 @@ func (x *remains) keepNew(ctx context.Context, s *swap) error {
 }
 
 // takeBack gives the old volumes their place again. The peer, which has gone on, has to be there: without it nothing would tell that what
-// they hold is old, so without it they stay aside, and the device has no volumes. Those that are in their place are marked before they are attached.
+// they hold is old, so without it they stay aside, and the device has no volumes. Those that are in their place are marked before they are
+// attached.
 func (x *remains) takeBack(ctx context.Context, s *swap) error {
 	there := on(x.env, s.node)
 	setup, err := there.Setup(ctx, s.disk)

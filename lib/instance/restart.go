@@ -45,7 +45,7 @@ func relaunch(ctx context.Context, r remote.Runner, cfg *config.Config, inst *co
 	}
 	launch := launchOf(cfg, g)
 	var err error
-	if launch.Taps, err = runtimeTaps(ctx, r, cfg, inst, node, runtime, false); err != nil {
+	if launch.Taps, err = tapsUp(ctx, r, node, runtimeNICs(cfg, inst, runtime), runtime, false); err != nil {
 		return err
 	}
 	if err := kvm.Start(ctx, r, node, runtime, launch, e, kvm.PoolOf(cfg.Cluster.UIDPool)); err != nil {
@@ -62,27 +62,6 @@ func launchOf(cfg *config.Config, g kvm.Guest) kvm.Launch {
 	launch := kvm.LaunchOf(g)
 	launch.UserShutdown = cfg.Cluster.EnabledUserShutdown && g.HV.Bool("user_shutdown")
 	return launch
-}
-
-// runtimeTaps makes the tap devices for the interfaces of a runtime. For a guest that is still to arrive, routed ones are not
-// configured yet: they would take its address away from it. Whatever an earlier guest has left there goes.
-func runtimeTaps(ctx context.Context, r remote.Runner, cfg *config.Config, inst *config.Instance, node string, runtime kvm.Runtime, arriving bool) ([]string, error) {
-	vnetHdr, multiQueue := kvm.TapOptions(runtime)
-	o := bridge.Options{VnetHdr: vnetHdr, MultiQueue: multiQueue, VHost: runtime.HV.Bool("vhost_net")}
-	var taps []string
-	for i, nic := range runtimeNICs(cfg, inst, runtime) {
-		o.Afresh = i == 0
-		bring := bridge.Up
-		if arriving && nic.NICParams.String("mode") == config.NICRouted {
-			bring = bridge.Make
-		}
-		tap, err := bring(ctx, r, node, nic, o)
-		if err != nil {
-			return nil, err
-		}
-		taps = append(taps, tap)
-	}
-	return taps, nil
 }
 
 // runtimeNICs are the interfaces a guest was started with.

@@ -72,7 +72,7 @@ func (t *travel) accept(ctx context.Context) (err error) {
 	}
 	launch := launchOf(t.env.Config, kvm.GuestOf(t.env.Config, t.inst))
 	launch.Incoming = t.address()
-	if launch.Taps, err = runtimeTaps(ctx, r, t.env.Config, t.inst, node, t.runtime, true); err == nil {
+	if launch.Taps, err = tapsUp(ctx, r, node, runtimeNICs(t.env.Config, t.inst, t.runtime), t.runtime, true); err == nil {
 		t.taps = launch.Taps
 		err = kvm.Accept(ctx, r, node, t.runtime, launch, t.emulator, kvm.PoolOf(t.env.Config.Cluster.UIDPool), t.capabilities())
 	}

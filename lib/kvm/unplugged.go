@@ -19,15 +19,17 @@ const (
 
 // RemovedDevice reads which device of which instance a job was about to remove.
 func RemovedDevice(changes string) (id, name string, is bool) {
-	rest, is := strings.CutPrefix(changes, removesDevice)
-	id, name, both := strings.Cut(rest, " from instance ")
-	return id, name, is && both
+	return deviceIn(changes, removesDevice, " from instance ")
 }
 
 // AddedDevice reads which device of which instance a job was about to add.
 func AddedDevice(changes string) (id, name string, is bool) {
-	rest, is := strings.CutPrefix(changes, addsDevice)
-	id, name, both := strings.Cut(rest, " to instance ")
+	return deviceIn(changes, addsDevice, " to instance ")
+}
+
+func deviceIn(changes, verb, of string) (id, name string, is bool) {
+	rest, is := strings.CutPrefix(changes, verb)
+	id, name, both := strings.Cut(rest, of)
 	return id, name, is && both
 }
 

@@ -251,13 +251,19 @@ func (s *stand) stop() {
 	s.must("node1", "gnt-instance shutdown --timeout 1 "+victim)
 }
 
+// points runs a command undisturbed and tells where its job could have been killed.
+func (s *stand) points(command string) []lab.Point {
+	s.t.Helper()
+	s.must("node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+command)
+	return lab.Points(s.must("node1", "cat /tmp/points"))
+}
+
 // list runs an operation undisturbed and notes where it can be killed: before and after each command that changes something, and at each
 // commit. To die at one that only looks leaves what the change before it has left.
 func (s *stand) list(op *operation) {
 	s.ready(op)
-	s.must("node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+op.command(s))
 	op.points = []point{}
-	for _, p := range lab.Points(s.must("node1", "cat /tmp/points")) {
+	for _, p := range s.points(op.command(s)) {
 		if strings.HasPrefix(p.At, "change:") || p.What == "commit on candidates" || strings.HasPrefix(p.What, "rename config.toml.pending") {
 			op.points = append(op.points, point{p.At + ":before", p.What}, point{p.At + ":after", p.What})
 		}

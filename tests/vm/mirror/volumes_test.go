@@ -38,8 +38,12 @@ func volumeIsLost(s *stand) {
 func cutOffDetached(s *stand) {
 	primary, secondary := s.sides()
 	command := "gnt-instance replace-disks -s " + victim
-	s.must("node1", "rm -f /tmp/points; GANTRY_FAULT=list:/tmp/points "+command)
-	at := strings.TrimSpace(s.must("node1", "sed -n 's/^gnt-job \\(change:[0-9]*\\) .*drbdsetup detach .*/\\1/p' /tmp/points"))
+	at := ""
+	for _, p := range s.points(command) {
+		if strings.Contains(p.What, " drbdsetup detach ") {
+			at = p.At
+		}
+	}
 	if r := s.Run("node1", "GANTRY_FAULT=gnt-job/"+at+":after "+command); !strings.Contains(r.Stderr, " died on ") {
 		s.t.Fatalf("the job was not killed at %q: %s%s", at, r.Stdout, r.Stderr)
 	}
